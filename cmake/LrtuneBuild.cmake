@@ -1,0 +1,39 @@
+# Settings that every target shares: language level, warnings, sanitizers, ccache.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}")
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  # A precompiled header changes its time stamp at each build; ccache is told to look at contents.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      "${CMAKE_COMMAND};-E;env;CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime;${CCACHE_PROGRAM}")
+endif()
+
+add_library(lrtune_build INTERFACE)
+target_include_directories(lrtune_build INTERFACE "${PROJECT_SOURCE_DIR}")
+target_compile_options(lrtune_build INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+                                              -Wsign-conversion -Wno-missing-field-initializers -Werror)
+if(LRTUNE_SANITIZE)
+  add_compile_options(-fsanitize=${LRTUNE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${LRTUNE_SANITIZE})
+endif()
+
+# lrtune_library(NAME SOURCES ... DEPENDS ...): a static library with the project's flags; DEPENDS are public.
+function(lrtune_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;PRIVATE" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC lrtune_build ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE})
+endfunction()
+
+# lrtune_test(NAME SOURCES ... DEPENDS ... [LABELS ...]): one GoogleTest program, each case a CTest test.
+function(lrtune_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;LABELS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE lrtune_build ${ARG_DEPENDS} GTest::gmock_main)
+  target_compile_definitions(${name} PRIVATE
+    LRTUNE_FIXTURES="${PROJECT_SOURCE_DIR}/tests/fixtures" LRTUNE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES LABELS "${ARG_LABELS}")
+endfunction()

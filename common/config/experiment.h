@@ -1,0 +1,85 @@
+// An experiment: the typed form of an experiment file (docs/EXPERIMENTS.md). Its policies and its `train` may
+// hold domains; coordinator/search draws them.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/result.h"
+#include "common/training.h"
+
+namespace lrtune {
+
+// The values that a scalar may take.
+struct Domain {
+  enum class Kind : std::uint8_t {
+    kChoice,   // a list (grid), or {choice: [...]}: `choices`
+    kUniform,  // {uniform: [a, b]}
+    kLog,      // {log: [a, b]}: uniform in the logarithm; a above 0
+    kInt,      // {int: [a, b]}: whole numbers, both ends included
+  };
+  Kind kind = Kind::kChoice;
+  std::vector<nlohmann::json> choices;
+  double low = 0;
+  double high = 0;
+};
+
+// A JSON tree with domains at some places. Draws replace them; `tree` has null there.
+struct Template {
+  nlohmann::json tree;
+  struct Hole {
+    nlohmann::json::json_pointer place;
+    Domain domain;
+  };
+  std::vector<Hole> holes;  // in the order of the file: a grid counts the last one fastest
+};
+
+// A length in iterations or epochs, exactly one of them.
+struct RunLength {
+  std::int64_t iterations = 0;
+  double epochs = 0;
+};
+
+enum class SearchMethod : std::uint8_t { kList, kGrid, kRandom };
+enum class RankBy : std::uint8_t { kTop1, kLoss, kCost, kRobustness };
+enum class RankAt : std::uint8_t { kBest, kFinal };
+
+struct Experiment {
+  std::string name;
+  Template train;
+  RunLength length;
+  std::int64_t evaluate_every = 0;
+  Part evaluate_on = Part::kValidation;
+  std::int64_t train_subset = 0;
+  std::optional<Target> target;
+  bool stop_at_target = false;
+  std::uint64_t seed = 0;
+  SearchMethod method = SearchMethod::kList;
+  std::int64_t count = 0;  // random: number of candidates
+  std::vector<Template> policies;
+  int verify_top = 0;      // 0: no verification
+  int verify_repeats = 0;  // new seeds for each
+  RankBy rank_by = RankBy::kTop1;
+  RankAt rank_at = RankAt::kBest;
+
+  // The file in normal form: defaults filled in, keys sorted, comments gone. Two files with the same normal
+  // form are the same experiment.
+  nlohmann::json normalised;
+  Digest hash;  // SHA-256 of normalised.dump()
+};
+
+// From YAML text; `file` names it in errors, which read "FILE:LINE: MESSAGE (KEY)".
+Result<Experiment> experiment_from_yaml(const std::string& text, const std::string& file);
+
+// From the normal form (as the store keeps it).
+Result<Experiment> experiment_from_json(const nlohmann::json& json);
+
+std::string_view name_of(SearchMethod method);
+std::string_view name_of(RankBy by);
+std::string_view name_of(RankAt at);
+Result<RankBy> rank_by_from_name(std::string_view name);
+
+}  // namespace lrtune

@@ -1,0 +1,156 @@
+// What a run trains (training identity), how long and how it is watched (run plan), and what comes out
+// (metric points, outcome). Values only; worker/training carries them out.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/hash.h"
+#include "common/result.h"
+
+namespace lrtune {
+
+struct DatasetSpec {
+  std::string name;  // "mnist", "fashion-mnist"
+  std::string path;  // folder of its files; empty: searched (docs/EXPERIMENTS.md). Not part of the identity
+  bool operator==(const DatasetSpec&) const = default;
+};
+
+// V is the velocity, g the gradient with weight decay, eta the rate. They differ whenever eta changes.
+enum class MomentumStyle : std::uint8_t {
+  kPaper,  // V = m*V - eta*g; theta += V      (paper, formula 2; Caffe)
+  kTorch,  // V = m*V + g;     theta -= eta*V  (PyTorch)
+};
+
+struct OptimizerSpec {
+  std::string name = "sgd";  // "sgd", "momentum"
+  MomentumStyle style = MomentumStyle::kPaper;
+  double momentum = 0;      // [0, 1)
+  double weight_decay = 0;  // L2, added to the gradient; at least 0
+  bool operator==(const OptimizerSpec&) const = default;
+};
+
+// The `train` part of an experiment with every domain drawn.
+struct TrainSpec {
+  DatasetSpec dataset;
+  double validation = 0;  // share of the training data held out, [0, 1)
+  std::string model;      // "lenet"
+  OptimizerSpec optimizer;
+  std::int64_t batch = 0;  // samples
+  std::string device = "cpu";  // "cpu" or "cuda"
+  int threads = 1;             // per slot; decides bits, so it never follows the number of workers
+  bool operator==(const TrainSpec&) const = default;
+};
+
+// What decides the bits of a computation beside the formulas.
+struct Numerics {
+  std::string backend;          // "libtorch 2.15.0", or "synthetic 1" in tests
+  std::string device;           // "cpu" or "cuda"
+  std::string instruction_set;  // "AVX512", "AVX2", "DEFAULT"; on CUDA the compute capability, "9.0"
+  int threads = 1;
+  std::string memory_format = "channels_last";
+  bool operator==(const Numerics&) const = default;
+};
+
+// Facts of a data set that only a machine which has it can tell.
+struct DataFacts {
+  Digest fingerprint;  // SHA-256 over its (uncompressed) contents
+  std::int64_t train_samples = 0;       // after the validation part is held out: an epoch has this many
+  std::int64_t validation_samples = 0;
+  std::int64_t test_samples = 0;
+  int classes = 0;
+  bool operator==(const DataFacts&) const = default;
+};
+
+// Everything that decides the steps of a run.
+struct TrainingIdentity {
+  TrainSpec train;
+  DataFacts data;
+  Numerics numerics;
+  bool operator==(const TrainingIdentity&) const = default;
+  // SHA-256 of the canonical JSON without the data set's path.
+  Digest hash() const;
+};
+
+enum class Part : std::uint8_t { kTrain, kValidation, kTest };
+
+enum class Measure : std::uint8_t { kTop1, kLoss };
+
+struct Target {
+  Measure measure = Measure::kTop1;  // of the evaluated part; top1 at least, loss at most `value`
+  double value = 0;
+  bool operator==(const Target&) const = default;
+};
+
+// What changes no step.
+struct RunPlan {
+  std::int64_t iterations = 0;
+  std::int64_t evaluate_every = 0;  // iterations; also at 0 and at the end
+  Part evaluate_on = Part::kValidation;
+  std::int64_t train_subset = 0;  // samples of the training part that train metrics come from; at most its size
+  std::optional<Target> target;
+  bool stop_at_target = false;  // otherwise reaching it is only recorded
+  bool operator==(const RunPlan&) const = default;
+};
+
+// Version of the definitions of the metrics below; metrics are stored under (state, part, subset, version).
+inline constexpr int kMetricVersion = 1;
+
+// Means over the samples of one part.
+struct PartMetrics {
+  double loss = 0;  // cross entropy, nats
+  double top1 = 0;  // share of samples, 0..1
+  double top5 = 0;
+  bool operator==(const PartMetrics&) const = default;
+};
+
+// The evaluation of one state.
+struct MetricPoint {
+  std::int64_t iteration = 0;
+  Digest state;
+  double learning_rate = 0;  // that the next iteration applies
+  PartMetrics train;         // on the fixed train subset
+  PartMetrics evaluated;     // on the part that the run plan evaluates
+  double train_seconds = 0;  // spent in training steps so far
+  double evaluate_seconds = 0;
+  bool operator==(const MetricPoint&) const = default;
+};
+
+enum class OutcomeKind : std::uint8_t {
+  kCompleted,      // all iterations
+  kTargetReached,  // stopped early because the plan says so
+  kDiverged,       // a loss was NaN or infinite
+  kFailed,         // the trainer cannot do it; `message` says why
+  kStopped,        // asked to stop; not finished
+};
+
+struct Outcome {
+  OutcomeKind kind = OutcomeKind::kCompleted;
+  std::int64_t iteration = 0;  // where it ended; diverged: the iteration whose loss was not finite
+  Digest state;                // the chain over the rates really applied
+  std::string message;         // for people; empty if completed
+  bool operator==(const Outcome&) const = default;
+};
+
+// Text forms. from_json checks types and ranges; see docs/EXPERIMENTS.md for the keys.
+std::string_view name_of(Part part);                // "train", "validation", "test"
+std::string_view name_of(Measure measure);          // "top1", "loss"
+std::string_view name_of(OutcomeKind kind);         // "completed", "target_reached" ...
+Result<Part> part_from_name(std::string_view name);
+Result<OutcomeKind> outcome_kind_from_name(std::string_view name);
+
+nlohmann::json to_json(const TrainSpec& spec);
+nlohmann::json to_json(const TrainingIdentity& identity);
+nlohmann::json to_json(const RunPlan& plan);
+nlohmann::json to_json(const DataFacts& facts);
+nlohmann::json to_json(const Numerics& numerics);
+Result<TrainSpec> train_spec_from_json(const nlohmann::json& json, const std::string& path = {});
+Result<TrainingIdentity> training_identity_from_json(const nlohmann::json& json, const std::string& path = {});
+Result<RunPlan> run_plan_from_json(const nlohmann::json& json, const std::string& path = {});
+Result<DataFacts> data_facts_from_json(const nlohmann::json& json, const std::string& path = {});
+Result<Numerics> numerics_from_json(const nlohmann::json& json, const std::string& path = {});
+
+}  // namespace lrtune

@@ -1,0 +1,96 @@
+// The coordinator's state machine: events in, actions out. It does no I/O, starts no thread and reads no clock;
+// the same events at the same times give the same actions. One thread owns it.
+//
+// The caller collects the actions of a turn, commits all records in one transaction, and only then sends. If the
+// commit fails it sends nothing, throws this object away and makes a new one from Store::load().
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/config/experiment.h"
+#include "common/wire/messages.h"
+#include "coordinator/core/records.h"
+#include "coordinator/core/snapshot.h"
+
+namespace lrtune {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+// Now, twice: the monotonic clock decides leases, the wall clock is written down for people.
+struct Now {
+  SteadyTime steady;
+  WallMillis wall = 0;
+};
+
+struct CoreOptions {
+  std::chrono::milliseconds heartbeat{1000};  // workers send one so often
+  std::chrono::milliseconds lease{10000};     // without one for so long a worker is given up
+  std::chrono::milliseconds progress{500};    // workers report a running job's iteration at most so often
+  int max_deaths = 3;  // attempts of one job that end with their worker's death: then it is poisonous
+  std::string incarnation;  // random, new for each start of the coordinator
+};
+
+// The routing id of a peer's connection (ZeroMQ ROUTER identity): new for each connection of a new process.
+using PeerId = std::string;
+
+namespace event {
+struct Submitted {  // makes the campaign or resumes the one with the same hash
+  Experiment experiment;
+};
+struct Received {
+  PeerId peer;
+  wire::ToCoordinator message;
+};
+struct PeerLost {  // a send found nobody there, or a child process was seen to end
+  PeerId peer;
+  std::string reason;
+};
+struct Ticked {};  // time has passed; at least every CoreOptions::heartbeat
+struct StopRequested {  // workers are told to shut down; nothing new is assigned
+  std::string reason;
+};
+}  // namespace event
+using Event = std::variant<event::Submitted, event::Received, event::PeerLost, event::Ticked, event::StopRequested>;
+
+struct Send {
+  PeerId peer;
+  wire::ToWorker message;
+};
+
+struct Actions {
+  std::vector<Record> records;  // to commit, in order
+  std::vector<Send> sends;      // to send after the commit, in order
+};
+
+class Core {
+ public:
+  Core(CoreOptions options, StoredState stored, Now now);
+  ~Core();
+  Core(Core&&) noexcept;
+  Core& operator=(Core&&) noexcept;
+
+  // Carries out one event. Time never goes back between calls (a smaller `now` counts as the last one).
+  Actions step(const Event& event, Now now);
+
+  // The earliest time at which a Ticked would do something; the caller may sleep until then.
+  std::optional<SteadyTime> next_deadline() const;
+
+  // What people see. Cost: proportional to the running trials, not to all.
+  Snapshot snapshot() const;
+
+  // Throws std::logic_error with the first broken invariant. For tests; walks over everything.
+  void check_invariants() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace lrtune

@@ -1,0 +1,23 @@
+// What the coordinator asks of a store. When commit() returns without an error, every record of it is on disk and
+// survives a crash of the process and of the machine; when it returns an error, none of it is.
+#pragma once
+
+#include <span>
+
+#include "common/result.h"
+#include "coordinator/core/records.h"
+
+namespace lrtune {
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // Writes all records in one durable transaction. After an error the caller must not send anything that
+  // depends on them, and must throw its memory away and load() again. One thread.
+  virtual Result<void> commit(std::span<const Record> records) = 0;
+
+  virtual Result<StoredState> load() = 0;
+};
+
+}  // namespace lrtune
