@@ -105,13 +105,13 @@ struct RankingRecord {
 // their key; points, decisions are appended; a ranking replaces the row (campaign, phase, rank).
 using Record = std::variant<CampaignRecord, IdentityRecord, TrialRecord, JobRecord, PointRecord, DecisionRecord, RankingRecord>;
 
-// All that a core needs to go on after a restart. Points are those of unfinished campaigns' jobs.
+// All that a core needs to go on after a restart.
 struct StoredState {
   std::vector<CampaignRecord> campaigns;  // ascending by id, like all below
   std::vector<IdentityRecord> identities;
   std::vector<TrialRecord> trials;
   std::vector<JobRecord> jobs;
-  std::vector<PointRecord> points;        // ascending by (job, iteration)
+  std::vector<PointRecord> points;        // of all jobs, ascending by (job, attempt, iteration)
 };
 
 std::string_view name_of(CampaignState state);  // "surveying", "searching" ...

@@ -1,0 +1,70 @@
+// ZeroMQ sockets with the project's options (PROTOCOL.md, Transport). The only place that knows ZeroMQ.
+// A socket belongs to the thread that made it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/result.h"
+#include "common/wire/codec.h"
+
+namespace lrtune::wire {
+
+enum class SendStatus : std::uint8_t {
+  kSent,
+  kFull,    // the peer's queue is full (EAGAIN): it does not read
+  kNobody,  // no such peer (EHOSTUNREACH)
+};
+
+struct Incoming {
+  std::string peer;  // ROUTER identity
+  Frame frame;
+};
+
+// The coordinator's end. Never blocks: DONTWAIT and ROUTER_MANDATORY.
+class RouterSocket {
+ public:
+  // `endpoint` as ZeroMQ's, e.g. "tcp://127.0.0.1:*". Errors: the address is bad or taken.
+  static Result<RouterSocket> bind(const std::string& endpoint);
+  RouterSocket(RouterSocket&&) noexcept;
+  RouterSocket& operator=(RouterSocket&&) noexcept;
+  ~RouterSocket();
+
+  const std::string& endpoint() const;  // with the real port
+  std::optional<Incoming> receive();    // nothing there: nullopt
+  SendStatus send(const std::string& peer, std::span<const std::uint8_t> frame);
+
+  // Waits until a message is there, one of `descriptors` is readable or `timeout` is over. Returns the readable
+  // descriptors. A signal ends the wait early.
+  std::vector<int> wait(std::span<const int> descriptors, std::chrono::milliseconds timeout);
+
+ private:
+  struct Impl;
+  explicit RouterSocket(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// A worker's end: reconnects by itself with back-off and jitter.
+class DealerSocket {
+ public:
+  static Result<DealerSocket> connect(const std::string& endpoint);
+  DealerSocket(DealerSocket&&) noexcept;
+  DealerSocket& operator=(DealerSocket&&) noexcept;
+  ~DealerSocket();
+
+  std::optional<Frame> receive();
+  bool send(std::span<const std::uint8_t> frame);  // false: the queue is full; try again later
+  std::vector<int> wait(std::span<const int> descriptors, std::chrono::milliseconds timeout);
+
+ private:
+  struct Impl;
+  explicit DealerSocket(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace lrtune::wire
