@@ -100,6 +100,12 @@ struct Welcome {
   bool operator==(const Welcome&) const = default;
 };
 
+// The coordinator does not know this peer (it was restarted, or gave the worker up): the worker says HELLO again,
+// with all that it holds. Sent in answer to any message but HELLO of an unknown peer.
+struct Introduce {
+  bool operator==(const Introduce&) const = default;
+};
+
 struct Rejected {  // the worker may not join; it says so and exits
   std::string reason;
   bool operator==(const Rejected&) const = default;
@@ -142,6 +148,6 @@ struct Shutdown {  // stop all attempts, say goodbye, exit
 };
 
 using ToCoordinator = std::variant<Hello, Heartbeat, Surveyed, Started, Progress, Measured, Finished, Refused, Goodbye>;
-using ToWorker = std::variant<Welcome, Rejected, Heartbeat, Survey, Assign, Acknowledge, Cancel, Shutdown>;
+using ToWorker = std::variant<Welcome, Introduce, Rejected, Heartbeat, Survey, Assign, Acknowledge, Cancel, Shutdown>;
 
 }  // namespace lrtune::wire
