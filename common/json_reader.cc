@@ -212,6 +212,10 @@ void ObjectReader::error(std::string_view key, std::string message) {
   error_ = Error{std::move(message), key.empty() ? path_ : child_path(path_, key)};
 }
 
+void ObjectReader::error(Error error) {
+  if (!error_) error_ = std::move(error);
+}
+
 std::optional<Error> ObjectReader::finish() {
   if (error_ || !json_.is_object()) return error_;
   for (const auto& [key, value] : json_.items()) {

@@ -65,6 +65,8 @@ class ObjectReader {
 
   // Records an error of the caller's own about `key` (or about the object, if empty), unless one is there.
   void error(std::string_view key, std::string message);
+  // The same with an error that knows its place, such as that of a reader of a part of this object.
+  void error(Error error);
   bool failed() const { return error_.has_value(); }
   const std::string& path() const { return path_; }
 

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/hash.h"
@@ -32,6 +34,9 @@ struct OptimizerSpec {
   double weight_decay = 0;  // L2, added to the gradient; at least 0
   bool operator==(const OptimizerSpec&) const = default;
 };
+
+// What `train.validation` is if an experiment does not say.
+inline constexpr double kDefaultValidation = 0.1;
 
 // The `train` part of an experiment with every domain drawn.
 struct TrainSpec {
@@ -141,14 +146,18 @@ std::string_view name_of(Measure measure);          // "top1", "loss"
 std::string_view name_of(OutcomeKind kind);         // "completed", "target_reached" ...
 Result<Part> part_from_name(std::string_view name);
 Result<OutcomeKind> outcome_kind_from_name(std::string_view name);
+std::span<const std::string> known_datasets();
+std::span<const std::string> known_models();
 
 nlohmann::json to_json(const TrainSpec& spec);
 nlohmann::json to_json(const TrainingIdentity& identity);
+nlohmann::json to_json(const Target& target);  // {"top1": 0.991} or {"loss": 0.1}
 nlohmann::json to_json(const RunPlan& plan);
 nlohmann::json to_json(const DataFacts& facts);
 nlohmann::json to_json(const Numerics& numerics);
 Result<TrainSpec> train_spec_from_json(const nlohmann::json& json, const std::string& path = {});
 Result<TrainingIdentity> training_identity_from_json(const nlohmann::json& json, const std::string& path = {});
+Result<Target> target_from_json(const nlohmann::json& json, const std::string& path = {});
 Result<RunPlan> run_plan_from_json(const nlohmann::json& json, const std::string& path = {});
 Result<DataFacts> data_facts_from_json(const nlohmann::json& json, const std::string& path = {});
 Result<Numerics> numerics_from_json(const nlohmann::json& json, const std::string& path = {});
