@@ -1,0 +1,61 @@
+#include "coordinator/cli/terminal.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace lrtune {
+namespace {
+
+std::string_view environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string_view() : std::string_view(value);
+}
+
+std::string_view code_of(Ink ink) {
+  switch (ink) {
+    case Ink::kPlain:
+      return "";
+    case Ink::kBold:
+      return "\x1b[1m";
+    case Ink::kDim:
+      return "\x1b[2m";
+    case Ink::kGood:
+      return "\x1b[32m";
+    case Ink::kBad:
+      return "\x1b[31m";
+  }
+  return "";
+}
+
+}  // namespace
+
+Terminal terminal_of(int descriptor) {
+  Terminal terminal;
+  terminal.is_terminal = isatty(descriptor) == 1;
+  if (!terminal.is_terminal) return terminal;
+  winsize size{};
+  if (ioctl(descriptor, TIOCGWINSZ, &size) == 0) terminal.width = size.ws_col;
+  terminal.colour = environment("NO_COLOR").empty() && environment("TERM") != "dumb";
+  return terminal;
+}
+
+std::string paint(std::string_view text, Ink ink, bool colour) {
+  if (!colour || ink == Ink::kPlain) return std::string(text);
+  return fmt::format("{}{}\x1b[0m", code_of(ink), text);
+}
+
+bool write_data(std::string_view text) {
+  const bool written =
+      std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  if (!written)
+    fmt::print(stderr, "lrtune: cannot write to standard output: {}\n", std::strerror(errno));
+  return written;
+}
+
+}  // namespace lrtune

@@ -1,0 +1,52 @@
+// Aligned columns of text.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "coordinator/cli/terminal.h"
+
+namespace lrtune {
+
+// Columns of a terminal that UTF-8 `text` takes: wide East Asian characters count 2, combining ones
+// 0, bytes that are no UTF-8 1.
+std::size_t display_width(std::string_view text);
+
+// `text` cut to at most `width` columns, with "…" as the last one if something went.
+std::string shortened(std::string_view text, std::size_t width);
+
+enum class Align { kLeft, kRight };
+
+struct TableColumn {
+  std::string title;
+  Align align = Align::kLeft;
+  bool shrinks = false;  // may be cut when the table is wider than the terminal
+};
+
+class TextTable {
+ public:
+  explicit TextTable(std::vector<TableColumn> columns);
+
+  // `cells`: one a column.
+  void add_row(std::vector<std::string> cells, Ink ink = Ink::kPlain);
+
+  // Lines that end with a newline, two spaces between columns, none at a line's end. Cut to
+  // terminal.width, if it is not 0, in the columns that shrink, to no less than 8.
+  std::string text(const Terminal& terminal) const;
+
+ private:
+  struct Row {
+    std::vector<std::string> cells;
+    Ink ink;
+  };
+  std::vector<std::size_t> widths(std::size_t limit) const;
+  std::string line(const std::vector<std::string>& cells,
+                   const std::vector<std::size_t>& widths) const;
+
+  std::vector<TableColumn> columns_;
+  std::vector<Row> rows_;
+};
+
+}  // namespace lrtune
