@@ -26,7 +26,8 @@ Result<Digest> Digest::from_hex(std::string_view text) {
   const int rc = sodium_hex2bin(digest.bytes.data(), digest.bytes.size(), text.data(), text.size(),
                                 nullptr, &length, &end);
   if (rc != 0 || text.size() != 64 || length != 32 || end != text.data() + text.size()) {
-    return fail(fmt::format("a SHA-256 name has 64 hexadecimal digits, not '{}'", text.substr(0, 80)));
+    return fail(
+        fmt::format("a SHA-256 name has 64 hexadecimal digits, not '{}'", text.substr(0, 80)));
   }
   return digest;
 }

@@ -19,8 +19,8 @@ using CampaignId = Id<struct CampaignTag>;
 using TrialId = Id<struct TrialTag>;
 using JobId = Id<struct JobTag>;
 
-// One execution of a stage job by a worker: 1, 2, 3 ... per job. It is the fencing token: a report that
-// carries an older attempt than the job's current one changes nothing.
+// One execution of a stage job by a worker: 1, 2, 3 ... per job. It is the fencing token: a report
+// that carries an older attempt than the job's current one changes nothing.
 using Attempt = std::int64_t;
 
 }  // namespace lrtune

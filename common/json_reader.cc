@@ -79,7 +79,10 @@ std::string Range::words() const {
   const bool has_low = std::isfinite(low);
   const bool has_high = std::isfinite(high);
   if (!has_low && !has_high) return "a finite number";
-  const std::string from = (low_open ? "above " : has_high ? "from " : "at least ") + number_words(low);
+  const std::string from = (low_open   ? "above "
+                            : has_high ? "from "
+                                       : "at least ") +
+                           number_words(low);
   const std::string to = (high_open ? "below " : has_low ? "to " : "at most ") + number_words(high);
   if (!has_high) return from;
   if (!has_low) return to;
@@ -114,7 +117,10 @@ const nlohmann::json* ObjectReader::raw(std::string_view key) {
 
 const nlohmann::json* ObjectReader::required_raw(std::string_view key) {
   const nlohmann::json* value = raw(key);
-  if (value == nullptr) error("", fmt::format("{} needs the key '{}'", what_, key));
+  if (value == nullptr && !error_) {
+    missing_key_ = key;
+    error("", fmt::format("{} needs the key '{}'", what_, key));
+  }
   return value;
 }
 
@@ -127,18 +133,21 @@ double ObjectReader::number(std::string_view key, Range range, double fallback) 
   const nlohmann::json* value = raw(key);
   if (value == nullptr) return fallback;
   if (!value->is_number()) {
-    error(key, fmt::format("{} of {} must be a number {}, not {}", key, what_, range.words(), shown(*value)));
+    error(key, fmt::format("{} of {} must be a number {}, not {}", key, what_, range.words(),
+                           shown(*value)));
     return fallback;
   }
   const double number = value->get<double>();
   if (!range.contains(number)) {
-    error(key, fmt::format("{} of {} must be {}, not {}", key, what_, range.words(), number_words(number)));
+    error(key, fmt::format("{} of {} must be {}, not {}", key, what_, range.words(),
+                           number_words(number)));
     return fallback;
   }
   return number;
 }
 
-std::int64_t ObjectReader::required_integer(std::string_view key, std::int64_t low, std::int64_t high) {
+std::int64_t ObjectReader::required_integer(std::string_view key, std::int64_t low,
+                                            std::int64_t high) {
   if (required_raw(key) == nullptr) return low;
   return integer(key, low, high, low);
 }
@@ -160,7 +169,8 @@ std::int64_t ObjectReader::integer(std::string_view key, std::int64_t low, std::
     number = value->get<std::int64_t>();
   } else if (value->is_number_float()) {
     const double real = value->get<double>();  // 1e4 is a whole number too
-    if (std::floor(real) == real && std::abs(real) < 0x1p53) number = static_cast<std::int64_t>(real);
+    if (std::floor(real) == real && std::abs(real) < 0x1p53)
+      number = static_cast<std::int64_t>(real);
   }
   if (!number || *number < low || *number > high) {
     error(key, fmt::format("{} of {} must be {}, not {}", key, what_, allowed, shown(*value)));
@@ -200,10 +210,12 @@ std::string ObjectReader::one_of(std::string_view key, std::span<const std::stri
   const std::string otherwise = fallback.value_or(allowed.front());
   if (value == nullptr) return otherwise;
   const std::string text = value->is_string() ? value->get<std::string>() : shown(*value);
-  if (value->is_string() && std::find(allowed.begin(), allowed.end(), text) != allowed.end()) return text;
+  if (value->is_string() && std::find(allowed.begin(), allowed.end(), text) != allowed.end())
+    return text;
   const auto near = nearest_name(text, allowed);
-  error(key, fmt::format("{} of {} must be one of {}, not '{}'{}", key, what_, fmt::join(allowed, ", "), text,
-                         near ? fmt::format("; did you mean '{}'?", *near) : ""));
+  error(key,
+        fmt::format("{} of {} must be one of {}, not '{}'{}", key, what_, fmt::join(allowed, ", "),
+                    text, near ? fmt::format("; did you mean '{}'?", *near) : ""));
   return otherwise;
 }
 
@@ -216,16 +228,26 @@ void ObjectReader::error(Error error) {
   if (!error_) error_ = std::move(error);
 }
 
+bool ObjectReader::is_known(const std::string& key) const {
+  return std::find(known_.begin(), known_.end(), key) != known_.end();
+}
+
+Error ObjectReader::unknown_key(const std::string& key) {
+  const auto near = nearest_name(key, known_);
+  std::sort(known_.begin(), known_.end());
+  known_.erase(std::unique(known_.begin(), known_.end()), known_.end());
+  return {
+      fmt::format("{} has no key '{}'; {}known keys: {}", what_, key,
+                  near ? fmt::format("did you mean '{}'? ", *near) : "", fmt::join(known_, ", ")),
+      child_path(path_, key)};
+}
+
 std::optional<Error> ObjectReader::finish() {
-  if (error_ || !json_.is_object()) return error_;
+  if (!json_.is_object() || (error_ && missing_key_.empty())) return error_;
   for (const auto& [key, value] : json_.items()) {
-    if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
-    const auto near = nearest_name(key, known_);
-    std::sort(known_.begin(), known_.end());
-    known_.erase(std::unique(known_.begin(), known_.end()), known_.end());
-    error(key, fmt::format("{} has no key '{}'; {}known keys: {}", what_, key,
-                           near ? fmt::format("did you mean '{}'? ", *near) : "", fmt::join(known_, ", ")));
-    break;
+    if (is_known(key)) continue;
+    const bool explains = error_ && nearest_name(key, std::span(&missing_key_, 1));
+    if (!error_ || explains) return error_ = unknown_key(key);
   }
   return error_;
 }

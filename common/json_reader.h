@@ -1,5 +1,5 @@
-// Reads a JSON object field by field with range checks. The first error stays; a field that nobody asked for
-// is an error that suggests the nearest known name.
+// Reads a JSON object field by field with range checks. The first error stays; a field that nobody
+// asked for is an error that suggests the nearest known name.
 //
 //   ObjectReader reader(json, "/train/optimizer", "optimizer");
 //   auto rate = reader.required_number("momentum", Range::half_open(0, 1));
@@ -55,7 +55,8 @@ class ObjectReader {
   double required_number(std::string_view key, Range range);
   double number(std::string_view key, Range range, double fallback);
   std::int64_t required_integer(std::string_view key, std::int64_t low, std::int64_t high);
-  std::int64_t integer(std::string_view key, std::int64_t low, std::int64_t high, std::int64_t fallback);
+  std::int64_t integer(std::string_view key, std::int64_t low, std::int64_t high,
+                       std::int64_t fallback);
   bool boolean(std::string_view key, bool fallback);
   std::string required_string(std::string_view key);
   std::string string(std::string_view key, std::string fallback);
@@ -63,22 +64,28 @@ class ObjectReader {
   std::string one_of(std::string_view key, std::span<const std::string> allowed,
                      std::optional<std::string> fallback = std::nullopt);
 
-  // Records an error of the caller's own about `key` (or about the object, if empty), unless one is there.
+  // Records an error of the caller's own about `key` (or about the object, if empty), unless one is
+  // there.
   void error(std::string_view key, std::string message);
   // The same with an error that knows its place, such as that of a reader of a part of this object.
   void error(Error error);
   bool failed() const { return error_.has_value(); }
   const std::string& path() const { return path_; }
 
-  // The first error, or an unknown key's. Call it once, after all reads.
+  // The first error, or an unknown key's; a missing key that stands there misspelt is told as the
+  // latter. Call it once, after all reads.
   std::optional<Error> finish();
 
  private:
+  Error unknown_key(const std::string& key);
+  bool is_known(const std::string& key) const;
+
   const nlohmann::json& json_;
   std::string path_;
   std::string what_;
   std::vector<std::string> known_;
   std::optional<Error> error_;
+  std::string missing_key_;  // if that is what error_ says
 };
 
 }  // namespace lrtune

@@ -1,5 +1,5 @@
-// Result<T>: a value or one Error, for everything that can fail on a user's input or on the outside world.
-// Programming errors are assertions, not Errors.
+// Result<T>: a value or one Error, for everything that can fail on a user's input or on the outside
+// world. Programming errors are assertions, not Errors.
 #pragma once
 
 #include <string>
@@ -11,8 +11,8 @@ namespace lrtune {
 struct Error {
   // One sentence that names the thing, what is wrong with it and what is allowed.
   std::string message;
-  // Where in a document it is, as a JSON pointer (RFC 6901) such as "/search/policies/0/k0"; empty if nowhere.
-  // common/config turns it into file, line and key.
+  // Where in a document it is, as a JSON pointer (RFC 6901) such as "/search/policies/0/k0"; empty
+  // if nowhere. common/config turns it into file, line and key.
   std::string path;
 };
 

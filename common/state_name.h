@@ -1,8 +1,9 @@
-// The name of a state: SHA-256 chained over the training identity, the seed and the learning rates applied so
-// far. It says everything that made the state, so equal names mean equal weights (docs/ARCHITECTURE.md, The one
-// idea).
+// The name of a state: SHA-256 chained over the training identity, the seed and the learning rates
+// applied so far. It says everything that made the state, so equal names mean equal weights
+// (docs/ARCHITECTURE.md, The one idea).
 //   name(0)   = SHA-256("lrtune state 1" | 0 | identity digest | seed, 8 bytes little end first)
-//   name(t+1) = SHA-256(name(t) | bits of the learning rate of iteration t, 8 bytes little end first)
+//   name(t+1) = SHA-256(name(t) | bits of the learning rate of iteration t, 8 bytes little end
+//   first)
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,8 @@ namespace lrtune {
 Digest initial_state(const Digest& identity, std::uint64_t seed);
 Digest next_state(const Digest& state, double learning_rate);
 
-// The state after iterations [from, to) of `policy`, starting in `state`. About 0.3 us an iteration.
+// The state after iterations [from, to) of `policy`, starting in `state`. About 0.3 us an
+// iteration.
 Digest state_after(Digest state, const Policy& policy, std::int64_t from, std::int64_t to);
 
 }  // namespace lrtune

@@ -1,5 +1,5 @@
-// What a run trains (training identity), how long and how it is watched (run plan), and what comes out
-// (metric points, outcome). Values only; worker/training carries them out.
+// What a run trains (training identity), how long and how it is watched (run plan), and what comes
+// out (metric points, outcome). Values only; worker/training carries them out.
 #pragma once
 
 #include <cstdint>
@@ -17,11 +17,13 @@ namespace lrtune {
 
 struct DatasetSpec {
   std::string name;  // "mnist", "fashion-mnist"
-  std::string path;  // folder of its files; empty: searched (docs/EXPERIMENTS.md). Not part of the identity
+  std::string
+      path;  // folder of its files; empty: searched (docs/EXPERIMENTS.md). Not part of the identity
   bool operator==(const DatasetSpec&) const = default;
 };
 
-// V is the velocity, g the gradient with weight decay, eta the rate. They differ whenever eta changes.
+// V is the velocity, g the gradient with weight decay, eta the rate. They differ whenever eta
+// changes.
 enum class MomentumStyle : std::uint8_t {
   kPaper,  // V = m*V - eta*g; theta += V      (paper, formula 2; Caffe)
   kTorch,  // V = m*V + g;     theta -= eta*V  (PyTorch)
@@ -44,7 +46,7 @@ struct TrainSpec {
   double validation = 0;  // share of the training data held out, [0, 1)
   std::string model;      // "lenet"
   OptimizerSpec optimizer;
-  std::int64_t batch = 0;  // samples
+  std::int64_t batch = 0;      // samples
   std::string device = "cpu";  // "cpu" or "cuda"
   int threads = 1;             // per slot; decides bits, so it never follows the number of workers
   bool operator==(const TrainSpec&) const = default;
@@ -52,9 +54,10 @@ struct TrainSpec {
 
 // What decides the bits of a computation beside the formulas.
 struct Numerics {
-  std::string backend;          // "libtorch 2.15.0", or "synthetic 1" in tests
-  std::string device;           // "cpu" or "cuda"
-  std::string instruction_set;  // "AVX512", "AVX2", "DEFAULT"; on CUDA the compute capability, "9.0"
+  std::string backend;  // "libtorch 2.15.0", or "synthetic 1" in tests
+  std::string device;   // "cpu" or "cuda"
+  std::string
+      instruction_set;  // "AVX512", "AVX2", "DEFAULT"; on CUDA the compute capability, "9.0"
   int threads = 1;
   std::string memory_format = "channels_last";
   bool operator==(const Numerics&) const = default;
@@ -62,8 +65,8 @@ struct Numerics {
 
 // Facts of a data set that only a machine which has it can tell.
 struct DataFacts {
-  Digest fingerprint;  // SHA-256 over its (uncompressed) contents
-  std::int64_t train_samples = 0;       // after the validation part is held out: an epoch has this many
+  Digest fingerprint;              // SHA-256 over its (uncompressed) contents
+  std::int64_t train_samples = 0;  // after the validation part is held out: an epoch has this many
   std::int64_t validation_samples = 0;
   std::int64_t test_samples = 0;
   int classes = 0;
@@ -95,13 +98,15 @@ struct RunPlan {
   std::int64_t iterations = 0;
   std::int64_t evaluate_every = 0;  // iterations; also at 0 and at the end
   Part evaluate_on = Part::kValidation;
-  std::int64_t train_subset = 0;  // samples of the training part that train metrics come from; at most its size
+  std::int64_t train_subset =
+      0;  // samples of the training part that train metrics come from; at most its size
   std::optional<Target> target;
   bool stop_at_target = false;  // otherwise reaching it is only recorded
   bool operator==(const RunPlan&) const = default;
 };
 
-// Version of the definitions of the metrics below; metrics are stored under (state, part, subset, version).
+// Version of the definitions of the metrics below; metrics are stored under (state, part, subset,
+// version).
 inline constexpr int kMetricVersion = 1;
 
 // Means over the samples of one part.
@@ -141,9 +146,9 @@ struct Outcome {
 };
 
 // Text forms. from_json checks types and ranges; see docs/EXPERIMENTS.md for the keys.
-std::string_view name_of(Part part);                // "train", "validation", "test"
-std::string_view name_of(Measure measure);          // "top1", "loss"
-std::string_view name_of(OutcomeKind kind);         // "completed", "target_reached" ...
+std::string_view name_of(Part part);         // "train", "validation", "test"
+std::string_view name_of(Measure measure);   // "top1", "loss"
+std::string_view name_of(OutcomeKind kind);  // "completed", "target_reached" ...
 Result<Part> part_from_name(std::string_view name);
 Result<OutcomeKind> outcome_kind_from_name(std::string_view name);
 std::span<const std::string> known_datasets();
@@ -156,7 +161,8 @@ nlohmann::json to_json(const RunPlan& plan);
 nlohmann::json to_json(const DataFacts& facts);
 nlohmann::json to_json(const Numerics& numerics);
 Result<TrainSpec> train_spec_from_json(const nlohmann::json& json, const std::string& path = {});
-Result<TrainingIdentity> training_identity_from_json(const nlohmann::json& json, const std::string& path = {});
+Result<TrainingIdentity> training_identity_from_json(const nlohmann::json& json,
+                                                     const std::string& path = {});
 Result<Target> target_from_json(const nlohmann::json& json, const std::string& path = {});
 Result<RunPlan> run_plan_from_json(const nlohmann::json& json, const std::string& path = {});
 Result<DataFacts> data_facts_from_json(const nlohmann::json& json, const std::string& path = {});

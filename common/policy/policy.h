@@ -13,11 +13,39 @@ namespace lrtune {
 
 enum class LrFunctionKind : std::uint8_t {
   kFix,
-  kStep, kNstep, kExp, kInv, kPoly, kSig,
-  kTri, kTri2, kTriexp, kDtri, kDtri2, kDtriexp,
-  kSin, kSin2, kSinexp, kDsin, kDsin2, kDsinexp,
-  kCos, kCos2, kCosexp, kUpcos, kUpcos2, kUpcosexp,
-  kRsw, kRsw2, kRswexp, kSinrsw, kSinrsw2, kSinrswexp, kCosrsw, kCosrsw2, kCosrswexp,
+  kStep,
+  kNstep,
+  kExp,
+  kInv,
+  kPoly,
+  kSig,
+  kTri,
+  kTri2,
+  kTriexp,
+  kDtri,
+  kDtri2,
+  kDtriexp,
+  kSin,
+  kSin2,
+  kSinexp,
+  kDsin,
+  kDsin2,
+  kDsinexp,
+  kCos,
+  kCos2,
+  kCosexp,
+  kUpcos,
+  kUpcos2,
+  kUpcosexp,
+  kRsw,
+  kRsw2,
+  kRswexp,
+  kSinrsw,
+  kSinrsw2,
+  kSinrswexp,
+  kCosrsw,
+  kCosrsw2,
+  kCosrswexp,
 };
 
 // fixed, decaying or cyclic (a policy of several segments is composite).
@@ -27,14 +55,14 @@ std::string_view name_of(LrFunctionKind kind);  // "fix", "sin2" ...
 LrFamily family_of(LrFunctionKind kind);
 std::span<const LrFunctionKind> all_lr_functions();
 
-// One LR function with its parameters. Only those that `kind` uses have a meaning; the others keep their
-// defaults, so that == compares functions.
+// One LR function with its parameters. Only those that `kind` uses have a meaning; the others keep
+// their defaults, so that == compares functions.
 struct LrFunction {
   LrFunctionKind kind = LrFunctionKind::kFix;
-  double k0 = 0;     // the rate, the start of a decay, or one end of a cycle
-  double k1 = 0;     // the other end of a cycle; poly: the end value
-  double gamma = 1;  // factor of step, nstep, exp and *exp; slope of inv and sig
-  double p = 1;      // exponent of inv and poly
+  double k0 = 0;       // the rate, the start of a decay, or one end of a cycle
+  double k1 = 0;       // the other end of a cycle; poly: the end value
+  double gamma = 1;    // factor of step, nstep, exp and *exp; slope of inv and sig
+  double p = 1;        // exponent of inv and poly
   std::int64_t l = 0;  // iterations: step length, half cycle, poly's length, sig's midpoint
   std::vector<std::int64_t> boundaries;  // nstep: its `l`, strictly ascending iterations
   bool operator==(const LrFunction&) const = default;
@@ -54,7 +82,8 @@ struct Segment {
   bool operator==(const Segment&) const = default;
 };
 
-// One segment or more, `until` strictly ascending. Past the last segment's `until` the last function goes on.
+// One segment or more, `until` strictly ascending. Past the last segment's `until` the last
+// function goes on.
 struct Policy {
   std::vector<Segment> segments;
   bool operator==(const Policy&) const = default;
@@ -63,10 +92,12 @@ struct Policy {
 // The learning rate of `policy` at iteration `t` >= 0 of a run. `policy` must have a segment.
 double learning_rate(const Policy& policy, std::int64_t t);
 
-// Fills rates[i] = learning_rate(policy, first + i). Faster than single calls: no search for the segment.
+// Fills rates[i] = learning_rate(policy, first + i). Faster than single calls: no search for the
+// segment.
 void learning_rates(const Policy& policy, std::int64_t first, std::span<double> rates);
 
-// A short text for tables, e.g. "SIN2 k0=0.01 k1=0.06 l=2000" or "composite: TRI ... until 5000; FIX ...".
+// A short text for tables, e.g. "SIN2 k0=0.01 k1=0.06 l=2000" or "composite: TRI ... until 5000;
+// FIX ...".
 std::string describe(const Policy& policy);
 
 }  // namespace lrtune

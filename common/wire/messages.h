@@ -1,5 +1,5 @@
-// The messages between coordinator and worker, as values. PROTOCOL.md says what each means, who sends it and
-// when; codec.h turns them into bytes.
+// The messages between coordinator and worker, as values. PROTOCOL.md says what each means, who
+// sends it and when; codec.h turns them into bytes.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,8 @@ namespace lrtune::wire {
 
 inline constexpr int kProtocolVersion = 1;
 
-// ---- worker -> coordinator -------------------------------------------------------------------------------
+// ---- worker -> coordinator
+// -------------------------------------------------------------------------------
 
 // An attempt that the worker still trains or still holds reports of.
 struct HeldAttempt {
@@ -27,10 +28,10 @@ struct HeldAttempt {
 };
 
 struct Hello {
-  std::string worker;  // a name for people, e.g. "node7/0"
-  std::string process; // random, new for each process: a returning process is told from a new one
+  std::string worker;   // a name for people, e.g. "node7/0"
+  std::string process;  // random, new for each process: a returning process is told from a new one
   int slots = 1;
-  Numerics numerics;   // `threads` is the most that a slot may use
+  Numerics numerics;  // `threads` is the most that a slot may use
   std::vector<HeldAttempt> held;
   bool operator==(const Hello&) const = default;
 };
@@ -90,7 +91,8 @@ struct Goodbye {  // the worker leaves in order; it has handed back all it held
   bool operator==(const Goodbye&) const = default;
 };
 
-// ---- coordinator -> worker -------------------------------------------------------------------------------
+// ---- coordinator -> worker
+// -------------------------------------------------------------------------------
 
 struct Welcome {
   std::string incarnation;  // random, new for each start of the coordinator
@@ -100,8 +102,9 @@ struct Welcome {
   bool operator==(const Welcome&) const = default;
 };
 
-// The coordinator does not know this peer (it was restarted, or gave the worker up): the worker says HELLO again,
-// with all that it holds. Sent in answer to any message but HELLO of an unknown peer.
+// The coordinator does not know this peer (it was restarted, or gave the worker up): the worker
+// says HELLO again, with all that it holds. Sent in answer to any message but HELLO of an unknown
+// peer.
 struct Introduce {
   bool operator==(const Introduce&) const = default;
 };
@@ -147,7 +150,9 @@ struct Shutdown {  // stop all attempts, say goodbye, exit
   bool operator==(const Shutdown&) const = default;
 };
 
-using ToCoordinator = std::variant<Hello, Heartbeat, Surveyed, Started, Progress, Measured, Finished, Refused, Goodbye>;
-using ToWorker = std::variant<Welcome, Introduce, Rejected, Heartbeat, Survey, Assign, Acknowledge, Cancel, Shutdown>;
+using ToCoordinator = std::variant<Hello, Heartbeat, Surveyed, Started, Progress, Measured,
+                                   Finished, Refused, Goodbye>;
+using ToWorker = std::variant<Welcome, Introduce, Rejected, Heartbeat, Survey, Assign, Acknowledge,
+                              Cancel, Shutdown>;
 
 }  // namespace lrtune::wire

@@ -1,5 +1,5 @@
-// ZeroMQ sockets with the project's options (PROTOCOL.md, Transport). The only place that knows ZeroMQ.
-// A socket belongs to the thread that made it.
+// ZeroMQ sockets with the project's options (PROTOCOL.md, Transport). The only place that knows
+// ZeroMQ. A socket belongs to the thread that made it.
 #pragma once
 
 #include <chrono>
@@ -36,11 +36,13 @@ class RouterSocket {
   ~RouterSocket();
 
   const std::string& endpoint() const;  // with the real port
-  std::optional<Incoming> receive();    // nothing there: nullopt
+  // Nothing there: nullopt. A message of several parts is against the protocol: it comes as an
+  // empty frame, which no decoder accepts, so that its sender is known where bad frames are noted.
+  std::optional<Incoming> receive();
   SendStatus send(const std::string& peer, std::span<const std::uint8_t> frame);
 
-  // Waits until a message is there, one of `descriptors` is readable or `timeout` is over. Returns the readable
-  // descriptors. A signal ends the wait early.
+  // Waits until a message is there, one of `descriptors` is readable or `timeout` is over. Returns
+  // the readable descriptors. A signal ends the wait early.
   std::vector<int> wait(std::span<const int> descriptors, std::chrono::milliseconds timeout);
 
  private:
@@ -57,8 +59,12 @@ class DealerSocket {
   DealerSocket& operator=(DealerSocket&&) noexcept;
   ~DealerSocket();
 
-  std::optional<Frame> receive();
-  bool send(std::span<const std::uint8_t> frame);  // false: the queue is full; try again later
+  std::optional<Frame> receive();  // as RouterSocket::receive
+  bool send(std::span<const std::uint8_t>
+                frame);  // false: no connection, or its queue is full; try again later
+  // Connections made so far. When it grows, what was sent over the last one may be lost. A new one
+  // ends wait().
+  std::uint64_t connections();
   std::vector<int> wait(std::span<const int> descriptors, std::chrono::milliseconds timeout);
 
  private:

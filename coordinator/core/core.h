@@ -1,8 +1,9 @@
-// The coordinator's state machine: events in, actions out. It does no I/O, starts no thread and reads no clock;
-// the same events at the same times give the same actions. One thread owns it.
+// The coordinator's state machine: events in, actions out. It does no I/O, starts no thread and
+// reads no clock; the same events at the same times give the same actions. One thread owns it.
 //
-// The caller collects the actions of a turn, commits all records in one transaction, and only then sends. If the
-// commit fails it sends nothing, throws this object away and makes a new one from Store::load().
+// The caller collects the actions of a turn, commits all records in one transaction, and only then
+// sends. If the commit fails it sends nothing, throws this object away and makes a new one from
+// Store::load().
 #pragma once
 
 #include <chrono>
@@ -32,12 +33,18 @@ struct Now {
 struct CoreOptions {
   std::chrono::milliseconds heartbeat{1000};  // workers send one so often
   std::chrono::milliseconds lease{10000};     // without one for so long a worker is given up
-  std::chrono::milliseconds progress{500};    // workers report a running job's iteration at most so often
-  int max_deaths = 3;  // attempts of one job that end with their worker's death: then it is poisonous
+  std::chrono::milliseconds progress{
+      500};  // workers report a running job's iteration at most so often
+  int max_deaths =
+      3;  // attempts of one job that end with their worker's death: then it is poisonous
   std::string incarnation;  // random, new for each start of the coordinator
+  // Work on this campaign alone (`lrtune run`); none: on every campaign of the store that has not
+  // ended.
+  std::optional<Digest> only_campaign;
 };
 
-// The routing id of a peer's connection (ZeroMQ ROUTER identity): new for each connection of a new process.
+// The routing id of a peer's connection (ZeroMQ ROUTER identity): new for each connection of a new
+// process.
 using PeerId = std::string;
 
 namespace event {
@@ -52,17 +59,20 @@ struct PeerLost {  // a send found nobody there, or a child process was seen to 
   PeerId peer;
   std::string reason;
 };
-struct Ticked {};  // time has passed; at least every CoreOptions::heartbeat
+struct Ticked {};       // time has passed; at least every CoreOptions::heartbeat
 struct StopRequested {  // workers are told to shut down; nothing new is assigned
   std::string reason;
 };
 }  // namespace event
-using Event = std::variant<event::Submitted, event::Received, event::PeerLost, event::Ticked, event::StopRequested>;
+using Event = std::variant<event::Submitted, event::Received, event::PeerLost, event::Ticked,
+                           event::StopRequested>;
 
 struct Send {
   PeerId peer;
   wire::ToWorker message;
 };
+
+struct CoreState;  // core_state.h
 
 struct Actions {
   std::vector<Record> records;  // to commit, in order
@@ -76,7 +86,8 @@ class Core {
   Core(Core&&) noexcept;
   Core& operator=(Core&&) noexcept;
 
-  // Carries out one event. Time never goes back between calls (a smaller `now` counts as the last one).
+  // Carries out one event. Time never goes back between calls (a smaller `now` counts as the last
+  // one).
   Actions step(const Event& event, Now now);
 
   // The earliest time at which a Ticked would do something; the caller may sleep until then.
@@ -89,8 +100,7 @@ class Core {
   void check_invariants() const;
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  std::unique_ptr<CoreState> state_;
 };
 
 }  // namespace lrtune

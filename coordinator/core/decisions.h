@@ -7,8 +7,8 @@
 
 namespace lrtune {
 
-// e.g. "Trial 12 was ranked 1 of 40 by top1: 0.9931 at iteration 4000." An unknown code (from a newer version) is
-// shown with its numbers as they are.
+// e.g. "Trial 12 was ranked 1 of 40 by top1: 0.9931 at iteration 4000." An unknown code (from a
+// newer version) is shown with its numbers as they are.
 std::string sentence(const DecisionRecord& decision);
 
 }  // namespace lrtune

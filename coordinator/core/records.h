@@ -1,5 +1,6 @@
-// The facts that the core keeps and the store writes: one struct a table, with the words of SCHEMA.md. The core
-// emits them; coordinator/store knows how to write and read them; neither knows more of the other.
+// The facts that the core keeps and the store writes: one struct a table, with the words of
+// SCHEMA.md. The core emits them; coordinator/store knows how to write and read them; neither knows
+// more of the other.
 #pragma once
 
 #include <chrono>
@@ -29,16 +30,17 @@ enum class TrialPhase : std::uint8_t { kSearch, kVerify };
 struct CampaignRecord {
   CampaignId id;
   std::string name;
-  Digest hash;                 // of the normalised experiment; unique in a store
-  nlohmann::json experiment;   // normal form
+  Digest hash;                // of the normalised experiment; unique in a store
+  nlohmann::json experiment;  // normal form
   CampaignState state = CampaignState::kSurveying;
-  std::string failure;         // why it failed; else empty
+  std::string failure;  // why it failed; else empty
   WallMillis created_at = 0;
-  WallMillis ended_at = 0;     // 0: not ended
-  double busy_seconds = 0;     // wall time of all `lrtune run`s of it, for the report
+  WallMillis ended_at = 0;  // 0: not ended
+  double busy_seconds = 0;  // wall time of all `lrtune run`s of it, for the report
 };
 
-// A training identity that a campaign uses, as its survey found it. Fixed when the campaign is made.
+// A training identity that a campaign uses, as its survey found it. Fixed when the campaign is
+// made.
 struct IdentityRecord {
   Digest hash;
   TrainingIdentity identity;
@@ -47,34 +49,34 @@ struct IdentityRecord {
 struct TrialRecord {
   TrialId id;
   CampaignId campaign;
-  std::int64_t number = 0;      // 0, 1, 2 ... in the campaign; verification goes on counting
+  std::int64_t number = 0;  // 0, 1, 2 ... in the campaign; verification goes on counting
   TrialPhase phase = TrialPhase::kSearch;
-  TrialId verifies;             // verification: the search trial whose policy it repeats; else 0
-  std::uint32_t repeat = 0;     // 0 in the search; 1, 2 ... in verification
-  std::uint64_t seed = 0;       // trial_seed(campaign seed, repeat); below 2^63
+  TrialId verifies;          // verification: the search trial whose policy it repeats; else 0
+  std::uint32_t repeat = 0;  // 0 in the search; 1, 2 ... in verification
+  std::uint64_t seed = 0;    // trial_seed(campaign seed, repeat); below 2^63
   Digest identity;
   Policy policy;
   RunPlan plan;
-  JobId job;                    // today one stage job from the initial state to the end
+  JobId job;  // today one stage job from the initial state to the end
   TrialState state = TrialState::kWaiting;
 };
 
-// A stage job. `key` is what makes two jobs the same work: SHA-256 over from_state, to_state and the parts of the
-// plan that say what is measured and when it stops.
+// A stage job. `key` is what makes two jobs the same work: SHA-256 over from_state, to_state and
+// the parts of the plan that say what is measured and when it stops.
 struct JobRecord {
   JobId id;
   Digest key;
   Digest from_state;
-  Digest to_state;              // where the policy's rates lead, if nothing stops it before
+  Digest to_state;  // where the policy's rates lead, if nothing stops it before
   JobState state = JobState::kPending;
-  Attempt attempt = 0;          // 0: never assigned
-  int deaths = 0;               // attempts that ended with their worker's death
-  std::string worker;           // name of the worker of the current attempt; empty if none
+  Attempt attempt = 0;             // 0: never assigned
+  int deaths = 0;                  // attempts that ended with their worker's death
+  std::string worker;              // name of the worker of the current attempt; empty if none
   std::optional<Outcome> outcome;  // when done, diverged or failed
 };
 
-// One evaluation of one state reached by a job. Points of attempts that did not finish are kept: they are true of
-// their state whatever happened later.
+// One evaluation of one state reached by a job. Points of attempts that did not finish are kept:
+// they are true of their state whatever happened later.
 struct PointRecord {
   JobId job;
   Attempt attempt = 0;
@@ -86,24 +88,26 @@ struct PointRecord {
 // A decision as a code with its numbers. coordinator/core/decisions.h makes the sentence.
 struct DecisionRecord {
   CampaignId campaign;
-  TrialId trial;                // 0: about the whole campaign
+  TrialId trial;  // 0: about the whole campaign
   WallMillis at = 0;
-  std::string code;             // "assigned", "requeued", "refused", "finished", "diverged", "poisoned" ...
-  nlohmann::json numbers;       // flat object
+  std::string code;  // "assigned", "requeued", "refused", "finished", "diverged", "poisoned" ...
+  nlohmann::json numbers;  // flat object
 };
 
 // A row of a campaign's final (or so far) ranking.
 struct RankingRecord {
   CampaignId campaign;
   TrialPhase phase = TrialPhase::kSearch;  // verification ranks means over repeats
-  int rank = 0;                 // 1 is best
-  TrialId trial;                // the search trial of the policy
-  nlohmann::json scores;        // coordinator/ranking: the numbers it was ranked by
+  int rank = 0;                            // 1 is best
+  TrialId trial;                           // the search trial of the policy
+  nlohmann::json scores;                   // coordinator/ranking: the numbers it was ranked by
 };
 
-// What one turn writes, in order. Campaign, identity, trial and job records insert or replace the row with
-// their key; points, decisions are appended; a ranking replaces the row (campaign, phase, rank).
-using Record = std::variant<CampaignRecord, IdentityRecord, TrialRecord, JobRecord, PointRecord, DecisionRecord, RankingRecord>;
+// What one turn writes, in order. Campaign, identity, trial and job records insert or replace the
+// row with their key; points, decisions are appended; a ranking replaces the row (campaign, phase,
+// rank).
+using Record = std::variant<CampaignRecord, IdentityRecord, TrialRecord, JobRecord, PointRecord,
+                            DecisionRecord, RankingRecord>;
 
 // All that a core needs to go on after a restart.
 struct StoredState {
@@ -111,7 +115,7 @@ struct StoredState {
   std::vector<IdentityRecord> identities;
   std::vector<TrialRecord> trials;
   std::vector<JobRecord> jobs;
-  std::vector<PointRecord> points;        // of all jobs, ascending by (job, attempt, iteration)
+  std::vector<PointRecord> points;  // of all jobs, ascending by (job, attempt, iteration)
 };
 
 std::string_view name_of(CampaignState state);  // "surveying", "searching" ...

@@ -1,4 +1,5 @@
-// An immutable picture of the core for people: progress display, later the dashboard. A plain value.
+// An immutable picture of the core for people: progress display, later the dashboard. A plain
+// value.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,7 @@ namespace lrtune {
 struct RunningTrial {
   TrialId trial;
   std::int64_t number = 0;
-  std::string policy;       // describe()
+  std::string policy;  // describe()
   std::string worker;
   Attempt attempt = 0;
   std::int64_t iteration = 0;
@@ -26,16 +27,16 @@ struct CampaignView {
   std::string name;
   CampaignState state = CampaignState::kSurveying;
   std::string failure;
-  std::int64_t trials = 0;     // made so far
-  std::int64_t done = 0;       // finished in any way
+  std::int64_t trials = 0;  // made so far
+  std::int64_t done = 0;    // finished in any way
   std::int64_t diverged = 0;
   std::int64_t failed = 0;
-  std::int64_t reused = 0;     // done without a step, since an equal job was already done
+  std::int64_t reused = 0;            // done without a step, since an equal job was already done
   std::int64_t iterations_done = 0;   // of all trials, running ones included
   std::int64_t iterations_total = 0;  // verification included once it is known
   std::optional<double> best_top1;
   TrialId best_trial;
-  std::string waiting_for;     // why nothing runs, e.g. "no worker offers cuda"; empty if all is well
+  std::string waiting_for;  // why nothing runs, e.g. "no worker offers cuda"; empty if all is well
   std::vector<RunningTrial> running;
 };
 
@@ -45,7 +46,7 @@ struct Snapshot {
   int slots = 0;
   int busy_slots = 0;
   bool stopping = false;
-  bool stopped = false;        // stop was requested and every worker is gone
+  bool stopped = false;  // stop was requested and every worker is gone
 };
 
 }  // namespace lrtune

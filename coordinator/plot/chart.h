@@ -20,8 +20,9 @@ struct Chart {
   std::vector<Series> series;
 };
 
-// A complete SVG document, readable in light and dark surroundings (its own white ground), with axes, ticks, grid
-// and a legend. Text is escaped. Series of more points than pixels are thinned, keeping extremes.
+// A complete SVG document, readable in light and dark surroundings (its own white ground), with
+// axes, ticks, grid and a legend. Text is escaped. Series of more points than pixels are thinned,
+// keeping extremes.
 std::string to_svg(const Chart& chart);
 
 }  // namespace lrtune

@@ -1,4 +1,5 @@
-// Utility, cost and robustness of trials, and their order. Formulas: docs/METRICS.md, paper section 3. Pure.
+// Utility, cost and robustness of trials, and their order. Formulas: docs/METRICS.md, paper
+// section 3. Pure.
 #pragma once
 
 #include <cstdint>
@@ -13,27 +14,28 @@
 
 namespace lrtune {
 
-// What one ended trial is judged by. Only `ended_well` has a meaning if it diverged or failed before the first
-// evaluation (`measured` false).
+// What one ended trial is judged by. Only `ended_well` has a meaning if it diverged or failed
+// before the first evaluation (`measured` false).
 struct Scores {
-  bool ended_well = false;  // neither diverged nor failed
-  bool measured = false;    // has a point
-  MetricPoint best;         // highest evaluated top-1; the earliest of equals
-  MetricPoint lowest_loss;  // lowest evaluated loss; the earliest of equals
-  MetricPoint final;        // the last point
+  bool ended_well = false;                       // neither diverged nor failed
+  bool measured = false;                         // has a point
+  MetricPoint best;                              // highest evaluated top-1; the earliest of equals
+  MetricPoint lowest_loss;                       // lowest evaluated loss; the earliest of equals
+  MetricPoint final;                             // the last point
   std::optional<std::int64_t> target_iteration;  // first evaluated iteration that meets the target
-  double seconds = 0;       // training and evaluation
-  double target_seconds = 0;  // the same until the target; 0 if not met
+  double seconds = 0;                            // training and evaluation
+  double target_seconds = 0;                     // the same until the target; 0 if not met
   // Robustness: train loss minus evaluated loss at `at` (best or final), as LRBench. 0 is best.
   double loss_difference(RankAt at) const;
 };
 
 // `points` ascending by iteration.
-Scores score(std::span<const MetricPoint> points, OutcomeKind outcome, const std::optional<Target>& target);
+Scores score(std::span<const MetricPoint> points, OutcomeKind outcome,
+             const std::optional<Target>& target);
 
-// Indices of `scores`, best first. Trials that did not end well come last, unmeasured ones after measured ones;
-// equals keep their order. top1: higher first; loss: lower; cost: earlier target, those that never met it after
-// all that did, by top-1; robustness: smaller |loss difference|.
+// Indices of `scores`, best first. Trials that did not end well come last, unmeasured ones after
+// measured ones; equals keep their order. top1: higher first; loss: lower; cost: earlier target,
+// those that never met it after all that did, by top-1; robustness: smaller |loss difference|.
 std::vector<std::size_t> rank(std::span<const Scores> scores, RankBy by, RankAt at);
 
 // A policy's repeats together: mean and sample standard deviation (n-1; 0 for one).
@@ -47,16 +49,18 @@ struct RepeatedScores {
   int repeats = 0;
   int ended_well = 0;
   int met_target = 0;
-  MeanAndDeviation top1, loss, target_iteration, seconds, loss_difference;  // over repeats that ended well
+  MeanAndDeviation top1, loss, target_iteration, seconds,
+      loss_difference;  // over repeats that ended well
 };
 RepeatedScores combine(std::span<const Scores> repeats, RankAt at);
 
-// Indices, best first, by the means; policies with a repeat that did not end well come last, then (for cost)
-// those that met the target in fewer repeats.
+// Indices, best first, by the means; policies with a repeat that did not end well come last, then
+// (for cost) those that met the target in fewer repeats.
 std::vector<std::size_t> rank_repeated(std::span<const RepeatedScores> scores, RankBy by);
 
-// Flat JSON for RankingRecord::scores and --json output (keys: top1, top1_iteration, loss, final_top1,
-// target_iteration or null, seconds, loss_difference ...; repeated: top1_mean, top1_deviation ...).
+// Flat JSON for RankingRecord::scores and --json output (keys: top1, top1_iteration, loss,
+// final_top1, target_iteration or null, seconds, loss_difference ...; repeated: top1_mean,
+// top1_deviation ...).
 nlohmann::json to_json(const Scores& scores, RankAt at);
 nlohmann::json to_json(const RepeatedScores& scores);
 

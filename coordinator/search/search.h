@@ -1,5 +1,6 @@
-// Search methods: which candidate comes as number i. Pure functions of the experiment; whoever asks, in whatever
-// order, gets the same candidate i. Grid, list and random need no observation of results.
+// Search methods: which candidate comes as number i. Pure functions of the experiment; whoever
+// asks, in whatever order, gets the same candidate i. Grid, list and random need no observation of
+// results.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +11,8 @@
 
 namespace lrtune {
 
-// One draw: an experiment's `train` and one of its policies with a value in every hole. Lengths may still be in
-// epochs: policy_from_json with the facts of the data resolves them.
+// One draw: an experiment's `train` and one of its policies with a value in every hole. Lengths may
+// still be in epochs: policy_from_json with the facts of the data resolves them.
 struct Candidate {
   nlohmann::json train;
   nlohmann::json policy;
@@ -20,9 +21,10 @@ struct Candidate {
 // How many candidates there are. An error if a grid has more than 1,000,000.
 Result<std::int64_t> candidate_count(const Experiment& experiment);
 
-// Candidate `index`, 0 <= index < candidate_count. list and grid: the policies in the order of the file, each
-// with all combinations of its choices and of train's, the last hole fastest. random: a policy, drawn uniformly,
-// and its holes and train's, by counter-based draws keyed (experiment.seed, index, hole).
+// Candidate `index`, 0 <= index < candidate_count. list and grid: the policies in the order of the
+// file, each with all combinations of its choices and of train's, the last hole fastest. random: a
+// policy, drawn uniformly, and its holes and train's, by counter-based draws keyed
+// (experiment.seed, index, hole).
 Candidate candidate(const Experiment& experiment, std::int64_t index);
 
 }  // namespace lrtune

@@ -1,5 +1,6 @@
-// What the coordinator asks of a store. When commit() returns without an error, every record of it is on disk and
-// survives a crash of the process and of the machine; when it returns an error, none of it is.
+// What the coordinator asks of a store. When commit() returns without an error, every record of it
+// is on disk and survives a crash of the process and of the machine; when it returns an error, none
+// of it is.
 #pragma once
 
 #include <span>
@@ -13,8 +14,8 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  // Writes all records in one durable transaction. After an error the caller must not send anything that
-  // depends on them, and must throw its memory away and load() again. One thread.
+  // Writes all records in one durable transaction. After an error the caller must not send anything
+  // that depends on them, and must throw its memory away and load() again. One thread.
   virtual Result<void> commit(std::span<const Record> records) = 0;
 
   virtual Result<StoredState> load() = 0;

@@ -1,4 +1,5 @@
-// Top-N verification: the N best policies of a search run again with new seeds, all side by side. Pure.
+// Top-N verification: the N best policies of a search run again with new seeds, all side by side.
+// Pure.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +15,9 @@ struct VerificationRun {
   std::uint32_t repeat = 0;  // 1 ... repeats; the seed follows from it
 };
 
-// `ranked`: search trials that ended well, best first. Repeat 1 of each comes before repeat 2 of any, so that the
-// comparison is fair at any time.
-std::vector<VerificationRun> plan_verification(std::span<const TrialId> ranked, int top, int repeats);
+// `ranked`: search trials that ended well, best first. Repeat 1 of each comes before repeat 2 of
+// any, so that the comparison is fair at any time.
+std::vector<VerificationRun> plan_verification(std::span<const TrialId> ranked, int top,
+                                               int repeats);
 
 }  // namespace lrtune

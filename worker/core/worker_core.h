@@ -1,5 +1,6 @@
-// The worker's state machine: events in, actions out; no I/O, no thread, no clock. One thread owns it (the one
-// with the socket). It keeps every numbered report until it is acknowledged and sends it again after a reconnect.
+// The worker's state machine: events in, actions out; no I/O, no thread, no clock. One thread owns
+// it (the one with the socket). It keeps every numbered report until it is acknowledged and sends
+// it again after a reconnect.
 #pragma once
 
 #include <chrono>
@@ -21,33 +22,71 @@ struct WorkerOptions {
   std::string process;  // random, new for each process
   int slots = 1;
   Numerics numerics;
-  std::chrono::milliseconds hello_every{1000};    // until a WELCOME comes
-  std::chrono::milliseconds resend_after{3000};   // an unacknowledged report is sent again
+  std::chrono::milliseconds hello_every{1000};   // until a WELCOME comes
+  std::chrono::milliseconds resend_after{3000};  // an unacknowledged report is sent again
 };
 
 namespace worker_event {
-struct Received { wire::ToWorker message; };
-struct SurveyDone { std::int64_t survey = 0; Result<DataFacts> facts; };
-struct JobStarted { JobId job; Attempt attempt = 0; };
-struct JobProgressed { JobId job; Attempt attempt = 0; std::int64_t iteration = 0; };
-struct JobMeasured { JobId job; Attempt attempt = 0; MetricPoint point; };
-struct JobFinished { JobId job; Attempt attempt = 0; Outcome outcome; };
+struct Received {
+  wire::ToWorker message;
+};
+struct SurveyDone {
+  std::int64_t survey = 0;
+  Result<DataFacts> facts;
+};
+struct JobStarted {
+  JobId job;
+  Attempt attempt = 0;
+};
+struct JobProgressed {
+  JobId job;
+  Attempt attempt = 0;
+  std::int64_t iteration = 0;
+};
+struct JobMeasured {
+  JobId job;
+  Attempt attempt = 0;
+  MetricPoint point;
+};
+struct JobFinished {
+  JobId job;
+  Attempt attempt = 0;
+  Outcome outcome;
+};
 struct Ticked {};
-struct StopRequested { std::string reason; };  // SIGTERM, SIGINT
+struct StopRequested {
+  std::string reason;
+};  // SIGTERM, SIGINT
 }  // namespace worker_event
-using WorkerEvent = std::variant<worker_event::Received, worker_event::SurveyDone, worker_event::JobStarted,
-                                 worker_event::JobProgressed, worker_event::JobMeasured, worker_event::JobFinished,
-                                 worker_event::Ticked, worker_event::StopRequested>;
+using WorkerEvent =
+    std::variant<worker_event::Received, worker_event::SurveyDone, worker_event::JobStarted,
+                 worker_event::JobProgressed, worker_event::JobMeasured, worker_event::JobFinished,
+                 worker_event::Ticked, worker_event::StopRequested>;
 
 namespace worker_action {
-struct Send { wire::ToCoordinator message; };
-struct StartSurvey { std::int64_t survey = 0; TrainSpec train; };
-struct StartJob { int slot = 0; wire::Assign assignment; };
-struct StopJob { JobId job; Attempt attempt = 0; };  // ask its thread to stop; JobFinished will follow
-struct Exit { int code = 0; std::string reason; };   // after the sends before it
+struct Send {
+  wire::ToCoordinator message;
+};
+struct StartSurvey {
+  std::int64_t survey = 0;
+  TrainSpec train;
+};
+struct StartJob {
+  int slot = 0;
+  wire::Assign assignment;
+};
+struct StopJob {
+  JobId job;
+  Attempt attempt = 0;
+};  // ask its thread to stop; JobFinished will follow
+struct Exit {
+  int code = 0;
+  std::string reason;
+};  // after the sends before it
 }  // namespace worker_action
-using WorkerAction = std::variant<worker_action::Send, worker_action::StartSurvey, worker_action::StartJob,
-                                  worker_action::StopJob, worker_action::Exit>;
+using WorkerAction =
+    std::variant<worker_action::Send, worker_action::StartSurvey, worker_action::StartJob,
+                 worker_action::StopJob, worker_action::Exit>;
 
 class WorkerCore {
  public:

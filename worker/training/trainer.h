@@ -1,5 +1,6 @@
-// What the worker's threads ask of a training back end. LibTorch is one (libtorch_trainer.h), a synthetic one
-// for tests and benchmarks is the other (synthetic_trainer.h). Nothing here includes LibTorch.
+// What the worker's threads ask of a training back end. LibTorch is one (libtorch_trainer.h), a
+// synthetic one for tests and benchmarks is the other (synthetic_trainer.h). Nothing here includes
+// LibTorch.
 #pragma once
 
 #include <atomic>
@@ -25,7 +26,8 @@ struct TrainingJob {
 class TrainingObserver {
  public:
   virtual ~TrainingObserver() = default;
-  virtual void measured(const MetricPoint& point) = 0;  // at 0, at every plan.evaluate_every, at the end
+  virtual void measured(
+      const MetricPoint& point) = 0;  // at 0, at every plan.evaluate_every, at the end
   virtual void progressed(std::int64_t iteration) = 0;  // after every iteration; must be cheap
 };
 
@@ -36,13 +38,15 @@ class Trainer {
   // What this process computes with. `threads` is the most that a job may ask for.
   virtual Numerics numerics() const = 0;
 
-  // Looks at the data and the network of `spec`: every file is opened, its header, size and labels are checked,
-  // its contents hashed. An error names the file and what is wrong. Thread-safe.
+  // Looks at the data and the network of `spec`: every file is opened, its header, size and labels
+  // are checked, its contents hashed. An error names the file and what is wrong. Thread-safe.
   virtual Result<DataFacts> survey(const TrainSpec& spec) = 0;
 
-  // Trains to the end, to a stop condition or until `stop` is set (looked at once an iteration). Never throws;
-  // what goes wrong is an Outcome with kFailed. Thread-safe: one call a slot, side by side.
-  virtual Outcome train(const TrainingJob& job, TrainingObserver& observer, const std::atomic<bool>& stop) = 0;
+  // Trains to the end, to a stop condition or until `stop` is set (looked at once an iteration).
+  // Never throws; what goes wrong is an Outcome with kFailed. Thread-safe: one call a slot, side by
+  // side.
+  virtual Outcome train(const TrainingJob& job, TrainingObserver& observer,
+                        const std::atomic<bool>& stop) = 0;
 };
 
 }  // namespace lrtune

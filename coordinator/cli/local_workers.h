@@ -1,0 +1,80 @@
+// The worker processes of `lrtune run`: started beside the coordinator, restarted with back-off
+// when they die.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/result.h"
+#include "coordinator/cli/child_process.h"
+#include "coordinator/core/core.h"
+
+namespace lrtune {
+
+struct LocalWorkerOptions {
+  std::filesystem::path program;
+  std::string endpoint;                // of the coordinator
+  std::string device;                  // "cpu", "cuda"
+  int threads = 1;                     // per slot
+  std::filesystem::path logs;          // folder of worker-N.log; it exists
+  std::vector<std::string> arguments;  // more, as given
+  int early_deaths = 3;  // in a row, before the worker has joined: then it is given up
+  std::chrono::milliseconds first_delay{500};  // before a restart; doubles up to last_delay
+  std::chrono::milliseconds last_delay{30000};
+};
+
+struct WorkerEnd {
+  std::string worker;  // its name, "worker-2"
+  std::string reason;  // "worker-2 was killed by signal 9 (Killed)"
+  std::optional<std::string>
+      given_up;  // it will not be started again: why, with the last lines of its log
+};
+
+// One thread. Workers that run are killed when this is destroyed.
+class LocalWorkers {
+ public:
+  explicit LocalWorkers(LocalWorkerOptions options) : options_(std::move(options)) {}
+
+  // Starts worker-1 ... worker-`count`. Errors: the program cannot be run.
+  Result<void> start(int count);
+
+  std::vector<int> descriptors() const;  // readable when a worker has ended
+
+  // The worker of `descriptor`, if it has ended. `joined` says whether it had said HELLO.
+  std::optional<WorkerEnd> ended(int descriptor, SteadyTime now,
+                                 const std::function<bool(const std::string&)>& joined);
+
+  // Starts again whose time has come. Nothing after stop().
+  Result<void> restart_due(SteadyTime now);
+
+  // No more restarts; what has not left by itself until kill() is killed there.
+  void stop() { stopping_ = true; }
+  void kill();
+  void terminate(const std::string& worker);  // SIGTERM, for one that has not joined
+  int running() const;
+  std::vector<std::string> running_names() const;
+
+ private:
+  struct Worker {
+    std::string name;
+    std::optional<ChildProcess> process;
+    std::optional<SteadyTime> restart_at;
+    int early_deaths = 0;
+    int deaths = 0;  // in a row: a worker that joined and worked a while counts from 1
+  };
+  Result<void> launch(Worker& worker);
+  std::filesystem::path log_of(const Worker& worker) const;
+
+  LocalWorkerOptions options_;
+  std::vector<Worker> workers_;
+  bool stopping_ = false;
+};
+
+// The last `lines` lines of a file; fewer if it is shorter; empty if it cannot be read.
+std::string last_lines(const std::filesystem::path& file, int lines);
+
+}  // namespace lrtune

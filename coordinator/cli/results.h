@@ -1,0 +1,59 @@
+// What a campaign found: its trials with their scores, best first, and how they are shown. Pure.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/result.h"
+#include "coordinator/cli/terminal.h"
+#include "coordinator/core/records.h"
+#include "coordinator/ranking/ranking.h"
+
+namespace lrtune {
+
+// A trial that has ended.
+struct TrialResult {
+  TrialRecord trial;
+  Outcome outcome;
+  std::vector<MetricPoint> points;  // of the attempt that finished, ascending by iteration
+  Scores scores;
+};
+
+struct PolicyResult {
+  TrialResult search;
+  std::vector<TrialResult> repeats;        // of the verification, by repeat
+  std::optional<RepeatedScores> verified;  // if there are repeats
+};
+
+struct CampaignResults {
+  CampaignRecord campaign;
+  RankBy by = RankBy::kTop1;
+  RankAt at = RankAt::kBest;
+  Part evaluated_on = Part::kValidation;
+  std::optional<Target> target;
+  std::vector<PolicyResult> policies;  // best first, by the search
+  std::vector<std::size_t> verified;  // indices of `policies`, best first by the means over repeats
+  std::int64_t open = 0;              // trials that have not ended
+
+  // At most `count`, best first: verified ones, then the others. Without those that did not end
+  // well.
+  std::vector<const PolicyResult*> top(std::size_t count) const;
+};
+
+// Of the campaign with that hash. Errors: the store has none, or its experiment cannot be read.
+Result<CampaignResults> collect_results(const StoredState& stored, const Digest& hash);
+
+// The ranked tables: all policies by the search (the first 30), then the verified ones as mean ±
+// deviation over their repeats. Lines end with a newline and are at most terminal.width columns.
+std::string results_text(const CampaignResults& results, const Terminal& terminal);
+
+// One document: campaign, best, policies (with policy, scores, repeats), verified.
+nlohmann::json to_json(const CampaignResults& results);
+
+// A table of all trials for spreadsheets: RFC 4180, one line a trial, search first.
+std::string to_csv(const CampaignResults& results);
+
+}  // namespace lrtune

@@ -1,0 +1,235 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "coordinator/core/core_state.h"
+#include "coordinator/search/search.h"
+
+namespace lrtune {
+namespace {
+
+// The surveys that the candidates' `train` parts need, one for each that differs in what a survey
+// looks at.
+Result<void> plan_surveys(CoreState& state, Campaign& campaign) {
+  const auto count = candidate_count(campaign.experiment);
+  if (!count) return tl::unexpected(count.error());
+  for (std::int64_t i = 0; i < *count; ++i) {
+    auto train = train_spec_from_json(candidate(campaign.experiment, i).train, "/train");
+    if (!train) return tl::unexpected(train.error());
+    std::string key = survey_key(*train);
+    if (campaign.surveys.contains(key)) continue;
+    SurveyNeed need;
+    need.id = state.next_survey++;
+    need.train = std::move(*train);
+    campaign.surveys.emplace(std::move(key), std::move(need));
+  }
+  return {};
+}
+
+// Takes the campaign up where the store left it: its surveys, or the jobs that wait for a slot.
+void begin(CoreState& state, Campaign& campaign) {
+  campaign.active = true;
+  campaign.active_since = state.now.steady;
+  if (campaign.record.state == CampaignState::kSurveying) {
+    if (const auto planned = plan_surveys(state, campaign); !planned) {
+      fail_campaign(state, campaign, planned.error().message);
+    }
+    return;
+  }
+  for (const TrialId id : campaign.trials) {
+    const TrialRecord& trial = state.trials.at(id);
+    Job& job = state.jobs.at(trial.job);
+    if (job.record.state == JobState::kPending && trial.state <= TrialState::kRunning)
+      enqueue(state, job);
+  }
+  // Another campaign may have ended the jobs that it shares with this one.
+  if (campaign.open == 0) end_phase(state, campaign);
+}
+
+void make_campaign(CoreState& state, const Experiment& experiment) {
+  const CampaignId id{state.campaigns.empty() ? 1 : state.campaigns.rbegin()->first.value + 1};
+  Campaign& campaign = state.campaigns[id];
+  campaign.experiment = experiment;
+  campaign.record.id = id;
+  campaign.record.name = experiment.name;
+  campaign.record.hash = experiment.hash;
+  campaign.record.experiment = experiment.normalised;
+  campaign.record.created_at = state.now.wall;
+  state.campaign_by_hash[experiment.hash] = id;
+  state.write(campaign.record);
+  state.decide(id, {}, "created",
+               {{"candidates", candidate_count(experiment).value_or(0)},
+                {"method", name_of(experiment.method)},
+                {"seed", experiment.seed}});
+  begin(state, campaign);
+}
+
+// Every known worker that could be asked has failed: nobody is left who might know better.
+bool nobody_left_to_ask(const CoreState& state, const Campaign& campaign, const SurveyNeed& need) {
+  return std::all_of(state.workers.begin(), state.workers.end(), [&](const auto& entry) {
+    const Worker& worker = entry.second;
+    return need.failed_on.contains(worker.process) ||
+           !can_survey(worker.numerics, need.train, campaign.numerics);
+  });
+}
+
+void survey_answered(CoreState& state, Campaign& campaign, SurveyNeed& need, const Worker& worker,
+                     const wire::Surveyed& answer) {
+  need.asked.clear();
+  if (!answer.facts) {
+    need.failed_on.insert(worker.process);
+    need.error = answer.error;
+    if (nobody_left_to_ask(state, campaign, need)) fail_campaign(state, campaign, need.error);
+    return;
+  }
+  need.facts = answer.facts;
+  if (!campaign.numerics) campaign.numerics = worker.numerics;
+  state.decide(campaign.record.id, {}, "surveyed",
+               {{"dataset", need.train.dataset.name},
+                {"train_samples", answer.facts->train_samples},
+                {"validation_samples", answer.facts->validation_samples},
+                {"test_samples", answer.facts->test_samples},
+                {"backend", worker.numerics.backend},
+                {"instruction_set", worker.numerics.instruction_set},
+                {"worker", worker.name}});
+  const bool all = std::all_of(campaign.surveys.begin(), campaign.surveys.end(),
+                               [](const auto& entry) { return entry.second.facts.has_value(); });
+  if (all) make_search_trials(state, campaign);
+}
+
+void restore_jobs(CoreState& state, StoredState& stored) {
+  for (JobRecord& record : stored.jobs) {
+    Job& job = state.jobs[record.id];
+    job.record = std::move(record);
+    state.job_by_key[job.record.key] = job.record.id;
+    if (!job.held()) continue;
+    // Its worker may live and train on: it has one full lease to introduce itself.
+    state.held.insert(job.record.id);
+    state.orphans.insert(job.record.id);
+    job.deadline = state.now.steady + state.options.lease;
+  }
+  for (PointRecord& record : stored.points) {
+    Job& job = state.jobs.at(record.job);
+    if (record.attempt != job.record.attempt) continue;
+    job.iteration = record.point.iteration;
+    job.points.push_back(std::move(record.point));
+  }
+}
+
+}  // namespace
+
+std::string survey_key(const TrainSpec& train) {
+  return fmt::format("{}|{}|{}|{}|{}|{}", train.dataset.name, train.dataset.path, train.validation,
+                     train.model, train.device, train.threads);
+}
+
+void on_submitted(CoreState& state, const Experiment& experiment) {
+  const auto known = state.campaign_by_hash.find(experiment.hash);
+  if (known == state.campaign_by_hash.end()) {
+    make_campaign(state, experiment);
+    return;
+  }
+  Campaign& campaign = state.campaigns.at(known->second);
+  if (campaign.record.state == CampaignState::kDone) return;
+  const bool failed = campaign.record.state == CampaignState::kFailed;
+  if (failed) {
+    // It failed before a trial was made, by something outside it such as missing data: try again.
+    campaign.record.state = CampaignState::kSurveying;
+    campaign.record.failure.clear();
+    campaign.record.ended_at = 0;
+    state.write(campaign.record);
+  }
+  campaign.experiment = experiment;
+  state.decide(
+      campaign.record.id, {}, "resumed",
+      {{"ended", campaign.done + campaign.diverged + campaign.failed}, {"open", campaign.open}});
+  if (failed || !campaign.active) begin(state, campaign);
+}
+
+void on_surveyed(CoreState& state, Worker& worker, const wire::Surveyed& answer) {
+  for (auto& [id, campaign] : state.campaigns) {
+    if (!campaign.active || campaign.record.state != CampaignState::kSurveying) continue;
+    for (auto& [key, need] : campaign.surveys) {
+      if (need.id != answer.survey || need.asked != worker.peer || need.facts) continue;
+      survey_answered(state, campaign, need, worker, answer);
+      return;
+    }
+  }
+}
+
+void restore_campaigns(CoreState& state, StoredState& stored) {
+  for (IdentityRecord& record : stored.identities) {
+    state.identities.emplace(record.hash, std::move(record.identity));
+  }
+  restore_jobs(state, stored);
+  for (CampaignRecord& record : stored.campaigns) {
+    Campaign& campaign = state.campaigns[record.id];
+    campaign.record = std::move(record);
+    state.campaign_by_hash[campaign.record.hash] = campaign.record.id;
+  }
+  for (TrialRecord& record : stored.trials) {
+    Campaign& campaign = state.campaigns.at(record.campaign);
+    campaign.trials.push_back(record.id);
+    state.jobs.at(record.job).trials.push_back(record.id);
+    const TrialRecord& trial = state.trials.emplace(record.id, std::move(record)).first->second;
+    count_trial(state, trial, +1);
+  }
+  for (auto& [id, campaign] : state.campaigns) {
+    const bool wanted =
+        !state.options.only_campaign || *state.options.only_campaign == campaign.record.hash;
+    if (!wanted || campaign.record.state >= CampaignState::kDone) continue;
+    auto experiment = experiment_from_json(campaign.record.experiment);
+    if (!experiment) {  // written by another version of lrtune
+      fail_campaign(state, campaign,
+                    "its stored experiment cannot be read: " + experiment.error().message);
+      continue;
+    }
+    campaign.experiment = std::move(*experiment);
+    begin(state, campaign);
+  }
+}
+
+void trial_ended(CoreState& state, TrialRecord& trial) {
+  Campaign& campaign = state.campaigns.at(trial.campaign);
+  if (campaign.active && campaign.open == 0) end_phase(state, campaign);
+}
+
+void end_phase(CoreState& state, Campaign& campaign) {
+  if (campaign.record.state == CampaignState::kSearching) {
+    const std::vector<TrialId> ranked = rank_search(state, campaign);
+    if (campaign.experiment.verify_top > 0 && !ranked.empty()) {
+      make_verification_trials(state, campaign, ranked);
+      if (campaign.open > 0) return;
+    }
+  }
+  if (campaign.record.state == CampaignState::kVerifying) rank_verification(state, campaign);
+  campaign.record.state = CampaignState::kDone;
+  campaign.record.ended_at = state.now.wall;
+  note_busy_time(state, campaign);
+  state.write(campaign.record);
+  state.decide(campaign.record.id, {}, "done",
+               {{"trials", campaign.trials.size()},
+                {"done", campaign.done},
+                {"diverged", campaign.diverged},
+                {"failed", campaign.failed},
+                {"reused", campaign.reused},
+                {"seconds", campaign.record.busy_seconds}});
+}
+
+void fail_campaign(CoreState& state, Campaign& campaign, std::string reason) {
+  campaign.record.state = CampaignState::kFailed;
+  campaign.record.failure = reason;
+  campaign.record.ended_at = state.now.wall;
+  campaign.surveys.clear();
+  note_busy_time(state, campaign);
+  state.write(campaign.record);
+  state.decide(campaign.record.id, {}, "campaign_failed", {{"reason", reason}});
+}
+
+void note_busy_time(CoreState& state, Campaign& campaign) {
+  const std::chrono::duration<double> busy = state.now.steady - campaign.active_since;
+  campaign.record.busy_seconds += busy.count();
+  campaign.active_since = state.now.steady;
+}
+
+}  // namespace lrtune

@@ -1,0 +1,131 @@
+#include "coordinator/core/core.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "coordinator/core/core_state.h"
+
+namespace lrtune {
+namespace {
+
+template <typename... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+template <typename... Handlers>
+Overloaded(Handlers...) -> Overloaded<Handlers...>;
+
+void on_known_peer(CoreState& state, Worker& worker, const wire::ToCoordinator& message) {
+  worker.last_heard = state.now.steady;
+  std::visit(Overloaded{
+                 [](const wire::Hello&) {},  // received() has it
+                 [&](const wire::Heartbeat&) { state.send(worker.peer, wire::Heartbeat{}); },
+                 [&](const wire::Surveyed& answer) { on_surveyed(state, worker, answer); },
+                 [&](const wire::Started& report) { on_started(state, worker, report); },
+                 [&](const wire::Progress& report) { on_progress(state, worker, report); },
+                 [&](const wire::Measured& report) { on_measured(state, worker, report); },
+                 [&](const wire::Finished& report) { on_finished(state, worker, report); },
+                 [&](const wire::Refused& report) { on_refused(state, worker, report); },
+                 [&](const wire::Goodbye&) {
+                   lose_worker(state, PeerId(worker.peer), "it left in order", true);
+                 },
+             },
+             message);
+}
+
+void received(CoreState& state, const event::Received& event) {
+  if (const auto* hello = std::get_if<wire::Hello>(&event.message)) {
+    on_hello(state, event.peer, *hello);
+    return;
+  }
+  const auto worker = state.workers.find(event.peer);
+  if (worker != state.workers.end()) {
+    on_known_peer(state, worker->second, event.message);
+  } else if (!std::holds_alternative<wire::Goodbye>(event.message)) {
+    state.send(event.peer, wire::Introduce{});
+  }
+}
+
+void stop(CoreState& state, const std::string& reason) {
+  if (state.stopping) return;
+  state.stopping = true;
+  state.stop_reason = reason;
+  for (auto& [id, campaign] : state.campaigns) {
+    const bool ended = campaign.record.state >= CampaignState::kDone;
+    if (!campaign.active || ended) continue;
+    note_busy_time(state, campaign);
+    state.write(campaign.record);
+    state.decide(id, {}, "stopped",
+                 {{"reason", reason},
+                  {"ended", campaign.done + campaign.diverged + campaign.failed},
+                  {"open", campaign.open}});
+  }
+  shut_down_workers(state);
+}
+
+// While the coordinator itself stood still, nobody could renew a lease: all of them are extended by
+// the gap.
+void forgive_stall(CoreState& state, SteadyTime now) {
+  const auto gap = now - state.now.steady;
+  if (gap <= 2 * state.options.heartbeat) return;
+  for (auto& [peer, worker] : state.workers) worker.last_heard += gap;
+  for (const JobId id : state.held) state.jobs.at(id).deadline += gap;
+}
+
+}  // namespace
+
+bool CoreState::needed(const Job& job) const {
+  return std::any_of(job.trials.begin(), job.trials.end(), [this](TrialId id) {
+    const TrialRecord& trial = trials.at(id);
+    return trial.state <= TrialState::kRunning && campaigns.at(trial.campaign).active;
+  });
+}
+
+void CoreState::decide(CampaignId campaign, TrialId trial, std::string code,
+                       nlohmann::json numbers) {
+  write(DecisionRecord{campaign, trial, now.wall, std::move(code), std::move(numbers)});
+}
+
+void CoreState::decide(const Job& job, const std::string& code, const nlohmann::json& numbers) {
+  for (const TrialId id : job.trials) {
+    const TrialRecord& trial = trials.at(id);
+    if (campaigns.at(trial.campaign).active) decide(trial.campaign, id, code, numbers);
+  }
+}
+
+Core::Core(CoreOptions options, StoredState stored, Now now)
+    : state_(std::make_unique<CoreState>()) {
+  state_->options = std::move(options);
+  state_->now = now;
+  state_->last_scan = now.steady;
+  restore_campaigns(*state_, stored);  // what it decides goes out with the first step
+}
+
+Core::~Core() = default;
+Core::Core(Core&&) noexcept = default;
+Core& Core::operator=(Core&&) noexcept = default;
+
+Actions Core::step(const Event& event, Now now) {
+  CoreState& state = *state_;
+  now.steady = std::max(now.steady, state.now.steady);
+  forgive_stall(state, now.steady);
+  state.now = now;
+  std::visit(
+      Overloaded{
+          [&](const event::Submitted& submitted) { on_submitted(state, submitted.experiment); },
+          [&](const event::Received& message) { received(state, message); },
+          [&](const event::PeerLost& lost) { lose_worker(state, lost.peer, lost.reason, false); },
+          [](const event::Ticked&) {},
+          [&](const event::StopRequested& request) { stop(state, request.reason); },
+      },
+      event);
+  if (now.steady - state.last_scan >= state.options.heartbeat) scan_deadlines(state);
+  schedule(state);
+  return std::exchange(state.out, {});
+}
+
+std::optional<SteadyTime> Core::next_deadline() const {
+  return state_->last_scan + state_->options.heartbeat;
+}
+
+}  // namespace lrtune

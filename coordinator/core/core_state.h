@@ -1,0 +1,160 @@
+// The plain state that the core's handlers work on. Private to coordinator/core.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "coordinator/core/core.h"
+
+namespace lrtune {
+
+// What a worker is asked to find out before a campaign's trials can be made.
+struct SurveyNeed {
+  std::int64_t id = 0;
+  TrainSpec train;
+  PeerId asked;  // empty: nobody yet
+  SteadyTime asked_at;
+  std::set<std::string> failed_on;  // worker processes that could not
+  std::string error;                // the last of their reasons
+  std::optional<DataFacts> facts;
+};
+
+struct Campaign {
+  CampaignRecord record;
+  Experiment experiment;
+  bool active = false;                        // this coordinator works on it
+  std::map<std::string, SurveyNeed> surveys;  // by survey_key(); only while surveying
+  std::optional<Numerics>
+      numerics;                 // of the first worker that answered; the campaign's from then on
+  std::vector<TrialId> trials;  // by number
+  std::int64_t open = 0;        // trials that have not ended
+  std::int64_t done = 0, diverged = 0, failed = 0, reused = 0;
+  std::int64_t iterations_ended = 0;  // of ended trials
+  std::int64_t iterations_total = 0;
+  std::optional<double> best_top1;
+  TrialId best_trial;
+  SteadyTime active_since;
+};
+
+struct Job {
+  JobRecord record;
+  std::vector<TrialId> trials;  // that need it
+  PeerId holder;                // peer of the current attempt; empty: pending, ended or orphan
+  SteadyTime deadline;  // assigned: when to send again; orphan: when to give its unknown holder up
+  std::int64_t iteration = 0;
+  std::vector<MetricPoint>
+      points;  // of the current attempt; also the number of its recorded reports
+
+  bool held() const {
+    return record.state == JobState::kAssigned || record.state == JobState::kRunning;
+  }
+  bool ended() const { return record.state >= JobState::kDone; }
+};
+
+struct Worker {
+  PeerId peer;
+  std::string name;
+  std::string process;
+  int slots = 1;
+  Numerics numerics;
+  SteadyTime last_heard;
+  std::set<JobId> jobs;
+  std::set<Digest> refused;  // identities that it cannot train
+
+  bool free() const { return static_cast<int>(jobs.size()) < slots; }
+};
+
+struct CoreState {
+  CoreOptions options;
+  Now now;
+  SteadyTime last_scan;
+  bool stopping = false;
+  std::string stop_reason;
+
+  std::map<CampaignId, Campaign> campaigns;
+  std::unordered_map<Digest, CampaignId> campaign_by_hash;
+  std::unordered_map<Digest, TrainingIdentity> identities;
+  std::map<TrialId, TrialRecord> trials;
+  std::map<JobId, Job> jobs;
+  std::unordered_map<Digest, JobId> job_by_key;
+  std::map<PeerId, Worker> workers;
+  std::map<Digest, std::set<JobId>>
+      pending;           // by identity: any worker that gives its numerics takes any of them
+  std::set<JobId> held;  // assigned or running
+  std::set<JobId>
+      orphans;  // held, but by a worker that has not introduced itself since the restart
+  std::int64_t next_survey = 1;
+
+  Actions out;  // of the step under way
+
+  const TrialRecord& first_trial(const Job& job) const { return trials.at(job.trials.front()); }
+  // A trial of an active campaign that has not ended still needs the job.
+  bool needed(const Job& job) const;
+
+  void write(Record record) { out.records.push_back(std::move(record)); }
+  void send(const PeerId& peer, wire::ToWorker message) {
+    out.sends.push_back({peer, std::move(message)});
+  }
+  void decide(CampaignId campaign, TrialId trial, std::string code, nlohmann::json numbers);
+  // The same decision for each trial of `job` in an active campaign.
+  void decide(const Job& job, const std::string& code, const nlohmann::json& numbers);
+};
+
+// ---- campaigns.cc: from a submitted experiment to its trials, from its last trial to its end
+// --------------------
+std::string survey_key(const TrainSpec& train);
+void on_submitted(CoreState& state, const Experiment& experiment);
+void on_surveyed(CoreState& state, Worker& worker, const wire::Surveyed& answer);
+void restore_campaigns(CoreState& state, StoredState& stored);
+void trial_ended(CoreState& state, TrialRecord& trial);
+void end_phase(CoreState& state, Campaign& campaign);  // once no trial is open
+void fail_campaign(CoreState& state, Campaign& campaign,
+                   std::string reason);  // by value: it may be a survey's
+void note_busy_time(CoreState& state, Campaign& campaign);
+
+// ---- trials.cc: trials and the stage jobs that they share
+// ---------------------------------------------------------
+void make_search_trials(CoreState& state, Campaign& campaign);
+void make_verification_trials(CoreState& state, Campaign& campaign,
+                              const std::vector<TrialId>& ranked);
+// The trial's iterations and best accuracy are added to its campaign's counts.
+void count_trial(CoreState& state, const TrialRecord& trial, int sign);
+TrialState trial_state_of(JobState state);
+
+// ---- ranking_step.cc: the order of a campaign's trials
+// ------------------------------------------------------------
+std::vector<TrialId> rank_search(CoreState& state,
+                                 Campaign& campaign);  // those that ended well, best first
+void rank_verification(CoreState& state, Campaign& campaign);
+
+// ---- workers.cc: who is there, leases
+// --------------------------------------------------------------------------------
+void on_hello(CoreState& state, const PeerId& peer, const wire::Hello& hello);
+void lose_worker(CoreState& state, const PeerId& peer, const std::string& reason, bool in_order);
+void scan_deadlines(CoreState& state);
+void shut_down_workers(CoreState& state);
+
+// ---- scheduling.cc: which free slot trains what
+// --------------------------------------------------------------------
+bool offers(const Numerics& offered, const Numerics& wanted);
+bool can_survey(const Numerics& offered, const TrainSpec& train,
+                const std::optional<Numerics>& fixed);
+void enqueue(CoreState& state, Job& job);
+void schedule(CoreState& state);
+void send_assignment(CoreState& state, Job& job);
+void requeue(CoreState& state, Job& job, const std::string& reason, bool death);
+
+// ---- reports.cc: what workers say about attempts
+// --------------------------------------------------------------------
+void on_started(CoreState& state, Worker& worker, const wire::Started& report);
+void on_progress(CoreState& state, Worker& worker, const wire::Progress& report);
+void on_measured(CoreState& state, Worker& worker, const wire::Measured& report);
+void on_finished(CoreState& state, Worker& worker, const wire::Finished& report);
+void on_refused(CoreState& state, Worker& worker, const wire::Refused& report);
+void release(CoreState& state, Job& job);  // its holder has it no more
+void end_job(CoreState& state, Job& job, Outcome outcome);
+
+}  // namespace lrtune

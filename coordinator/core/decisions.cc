@@ -1,0 +1,170 @@
+#include "coordinator/core/decisions.h"
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <map>
+#include <string_view>
+
+namespace lrtune {
+namespace {
+
+using nlohmann::json;
+
+std::string number(const json& numbers, std::string_view key) {
+  const auto it = numbers.find(std::string(key));
+  if (it == numbers.end() || it->is_null()) return "?";
+  if (it->is_string()) return it->get<std::string>();
+  if (it->is_number_float()) return fmt::format("{:.6g}", it->get<double>());
+  return it->dump();
+}
+
+std::string accuracy(const json& n) {
+  if (!n.contains("top1") || n["top1"].is_null()) return "it was never measured";
+  return fmt::format("best top-1 {} at iteration {}, loss {} there, final top-1 {}",
+                     number(n, "top1"), number(n, "top1_iteration"), number(n, "loss"),
+                     number(n, "final_top1"));
+}
+
+std::string target(const json& n) {
+  if (!n.contains("target_iteration") || n["target_iteration"].is_null()) return "";
+  return fmt::format("; target met at iteration {}", number(n, "target_iteration"));
+}
+
+std::string score_words(const json& n) {
+  const std::string by = number(n, "by");
+  if (n.contains("repeats")) {
+    return fmt::format("top-1 {} +- {} over {} new seeds", number(n, "top1_mean"),
+                       number(n, "top1_deviation"), number(n, "repeats"));
+  }
+  return accuracy(n) + target(n);
+}
+
+using Sentence = std::function<std::string(const std::string&, const json&)>;
+
+const std::map<std::string_view, Sentence>& sentences() {
+  static const std::map<std::string_view, Sentence> kSentences = {
+      {"created",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} was made: {} search over {} candidates, seed {}.", who,
+                            number(n, "method"), number(n, "candidates"), number(n, "seed"));
+       }},
+      {"surveyed",
+       [](const std::string& who, const json& n) {
+         return fmt::format(
+             "{} trains on {}: {} training, {} validation and {} test samples, found by worker {} "
+             "({}, {}).",
+             who, number(n, "dataset"), number(n, "train_samples"), number(n, "validation_samples"),
+             number(n, "test_samples"), number(n, "worker"), number(n, "backend"),
+             number(n, "instruction_set"));
+       }},
+      {"resumed",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} was resumed with {} trials ended and {} to go.", who,
+                            number(n, "ended"), number(n, "open"));
+       }},
+      {"stopped",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} was stopped ({}) with {} trials ended and {} to go.", who,
+                            number(n, "reason"), number(n, "ended"), number(n, "open"));
+       }},
+      {"done",
+       [](const std::string& who, const json& n) {
+         return fmt::format(
+             "{} is done: {} trials, of which {} completed, {} diverged, {} failed and {} were "
+             "known "
+             "already.",
+             who, number(n, "trials"), number(n, "done"), number(n, "diverged"),
+             number(n, "failed"), number(n, "reused"));
+       }},
+      {"campaign_failed",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} failed: {}.", who, number(n, "reason"));
+       }},
+      {"assigned",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} was assigned to worker {} as attempt {}.", who, number(n, "worker"),
+                            number(n, "attempt"));
+       }},
+      {"adopted",
+       [](const std::string& who, const json& n) {
+         return fmt::format(
+             "{} goes on as attempt {}: worker {} kept training while the coordinator was away.",
+             who, number(n, "attempt"), number(n, "worker"));
+       }},
+      {"requeued",
+       [](const std::string& who, const json& n) {
+         return fmt::format(
+             "{} went back to the queue from attempt {} at iteration {}: {} ({} deaths so far).",
+             who, number(n, "attempt"), number(n, "iteration"), number(n, "reason"),
+             number(n, "deaths"));
+       }},
+      {"refused",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} was refused by worker {}: {}.", who, number(n, "worker"),
+                            number(n, "reason"));
+       }},
+      {"poisoned",
+       [](const std::string& who, const json& n) {
+         return fmt::format(
+             "{} was set aside after {} attempts that ended with their worker's death; the last: "
+             "{}.",
+             who, number(n, "deaths"), number(n, "reason"));
+       }},
+      {"reused",
+       [](const std::string& who, const json& n) {
+         return fmt::format(
+             "{} was known already: the same {} iterations were trained before as job {}.", who,
+             number(n, "iterations"), number(n, "job"));
+       }},
+      {"completed",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} completed {} iterations in {} s: {}{}.", who,
+                            number(n, "iteration"), number(n, "seconds"), accuracy(n), target(n));
+       }},
+      {"target_reached",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} stopped at iteration {} since it reached its target: {}.", who,
+                            number(n, "iteration"), accuracy(n));
+       }},
+      {"diverged",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} diverged: the loss of iteration {} was not finite; {}.", who,
+                            number(n, "iteration"), accuracy(n));
+       }},
+      {"failed",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} failed at iteration {}: {}.", who, number(n, "iteration"),
+                            number(n, "message"));
+       }},
+      {"ranked",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} was ranked {} of {} by {}: {}.", who, number(n, "rank"),
+                            number(n, "of"), number(n, "by"), score_words(n));
+       }},
+      {"verification",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} is repeated with a new seed ({} of {}) as trial {}.", who,
+                            number(n, "repeat"), number(n, "repeats"), number(n, "trial"));
+       }},
+      {"verified",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} was verified as {} of {} by {}: {}.", who, number(n, "rank"),
+                            number(n, "of"), number(n, "by"), score_words(n));
+       }},
+  };
+  return kSentences;
+}
+
+}  // namespace
+
+std::string sentence(const DecisionRecord& decision) {
+  const std::string who = decision.trial ? fmt::format("Trial {}", decision.trial.value)
+                                         : fmt::format("Campaign {}", decision.campaign.value);
+  const auto it = sentences().find(decision.code);
+  if (it == sentences().end())
+    return fmt::format("{}: {} {}", who, decision.code, decision.numbers.dump());
+  return it->second(who, decision.numbers);
+}
+
+}  // namespace lrtune

@@ -1,0 +1,66 @@
+#include "coordinator/core/core_state.h"
+#include "coordinator/ranking/ranking.h"
+
+namespace lrtune {
+namespace {
+
+Scores scores_of(const CoreState& state, TrialId id) {
+  const TrialRecord& trial = state.trials.at(id);
+  const Job& job = state.jobs.at(trial.job);
+  const OutcomeKind outcome = job.record.outcome ? job.record.outcome->kind : OutcomeKind::kFailed;
+  return score(job.points, outcome, trial.plan.target);
+}
+
+nlohmann::json with_rank(nlohmann::json scores, std::size_t rank, std::size_t of, RankBy by) {
+  scores["rank"] = rank;
+  scores["of"] = of;
+  scores["by"] = name_of(by);
+  return scores;
+}
+
+}  // namespace
+
+std::vector<TrialId> rank_search(CoreState& state, Campaign& campaign) {
+  const Experiment& experiment = campaign.experiment;
+  std::vector<Scores> scores;
+  for (const TrialId id : campaign.trials) scores.push_back(scores_of(state, id));
+  const std::vector<std::size_t> order = rank(scores, experiment.rank_by, experiment.rank_at);
+  std::vector<TrialId> well;
+  for (std::size_t place = 0; place < order.size(); ++place) {
+    const TrialId id = campaign.trials[order[place]];
+    const Scores& score = scores[order[place]];
+    const nlohmann::json numbers = to_json(score, experiment.rank_at);
+    state.write(RankingRecord{campaign.record.id, TrialPhase::kSearch, static_cast<int>(place) + 1,
+                              id, numbers});
+    state.decide(campaign.record.id, id, "ranked",
+                 with_rank(numbers, place + 1, order.size(), experiment.rank_by));
+    if (score.ended_well && score.measured) well.push_back(id);
+  }
+  return well;
+}
+
+void rank_verification(CoreState& state, Campaign& campaign) {
+  const Experiment& experiment = campaign.experiment;
+  std::vector<TrialId> verified;  // in the order of the search's ranking
+  std::map<TrialId, std::vector<Scores>> repeats;
+  for (const TrialId id : campaign.trials) {
+    const TrialRecord& trial = state.trials.at(id);
+    if (trial.phase != TrialPhase::kVerify) continue;
+    auto& scores = repeats[trial.verifies];
+    if (scores.empty()) verified.push_back(trial.verifies);
+    scores.push_back(scores_of(state, id));
+  }
+  std::vector<RepeatedScores> combined;
+  for (const TrialId id : verified) combined.push_back(combine(repeats.at(id), experiment.rank_at));
+  const std::vector<std::size_t> order = rank_repeated(combined, experiment.rank_by);
+  for (std::size_t place = 0; place < order.size(); ++place) {
+    const TrialId id = verified[order[place]];
+    const nlohmann::json numbers = to_json(combined[order[place]]);
+    state.write(RankingRecord{campaign.record.id, TrialPhase::kVerify, static_cast<int>(place) + 1,
+                              id, numbers});
+    state.decide(campaign.record.id, id, "verified",
+                 with_rank(numbers, place + 1, order.size(), experiment.rank_by));
+  }
+}
+
+}  // namespace lrtune

@@ -1,0 +1,184 @@
+#include <fmt/format.h>
+
+#include "common/state_name.h"
+#include "coordinator/core/core_state.h"
+#include "coordinator/ranking/ranking.h"
+
+namespace lrtune {
+namespace {
+
+// The job whose current attempt `worker` reports of. A report of any other attempt is stale and
+// changes nothing: the worker is told to stop and forget it.
+template <typename Report>
+Job* current(CoreState& state, const Worker& worker, const Report& report) {
+  const auto it = state.jobs.find(report.job);
+  if (it != state.jobs.end()) {
+    Job& job = it->second;
+    if (job.held() && job.record.attempt == report.attempt && job.holder == worker.peer)
+      return &job;
+  }
+  state.send(worker.peer, wire::Cancel{report.job, report.attempt, "this attempt was given up"});
+  return nullptr;
+}
+
+// Numbered reports. A repeated one is acknowledged again; one that follows a gap is left to be sent
+// again.
+template <typename Report>
+Job* next_report(CoreState& state, const Worker& worker, const Report& report) {
+  const auto it = state.jobs.find(report.job);
+  const bool recorded_and_ended =
+      it != state.jobs.end() && it->second.ended() && it->second.record.attempt == report.attempt;
+  if (recorded_and_ended) {
+    state.send(worker.peer, wire::Acknowledge{report.job, report.attempt, report.sequence});
+    return nullptr;
+  }
+  Job* job = current(state, worker, report);
+  if (job == nullptr) return nullptr;
+  const auto recorded = static_cast<std::int64_t>(job->points.size());
+  if (report.sequence <= recorded) {
+    state.send(worker.peer, wire::Acknowledge{report.job, report.attempt, recorded});
+  }
+  return report.sequence == recorded + 1 ? job : nullptr;
+}
+
+void set_running(CoreState& state, Job& job) {
+  if (job.record.state == JobState::kRunning) return;
+  job.record.state = JobState::kRunning;
+  state.write(job.record);
+}
+
+void note_best(CoreState& state, const Job& job, const MetricPoint& point) {
+  for (const TrialId id : job.trials) {
+    Campaign& campaign = state.campaigns.at(state.trials.at(id).campaign);
+    if (campaign.best_top1 && point.evaluated.top1 <= *campaign.best_top1) continue;
+    campaign.best_top1 = point.evaluated.top1;
+    campaign.best_trial = id;
+  }
+}
+
+JobState state_after_outcome(OutcomeKind kind) {
+  switch (kind) {
+    case OutcomeKind::kCompleted:
+    case OutcomeKind::kTargetReached:
+      return JobState::kDone;
+    case OutcomeKind::kDiverged:
+      return JobState::kDiverged;
+    case OutcomeKind::kFailed:
+    case OutcomeKind::kStopped:
+      return JobState::kFailed;
+  }
+  return JobState::kFailed;
+}
+
+// A finished run must have applied exactly the rates that its policy says, and as many as it says.
+std::string chain_error(const CoreState& state, const Job& job, const Outcome& outcome) {
+  const TrialRecord& trial = state.first_trial(job);
+  Digest expected = job.record.to_state;
+  if (outcome.kind == OutcomeKind::kTargetReached) {
+    if (outcome.iteration < 0 || outcome.iteration > trial.plan.iterations)
+      return "it ended past its length";
+    expected = state_after(job.record.from_state, trial.policy, 0, outcome.iteration);
+  } else if (outcome.iteration != trial.plan.iterations) {
+    return fmt::format("it completed at iteration {} of {}", outcome.iteration,
+                       trial.plan.iterations);
+  }
+  if (outcome.state == expected) return {};
+  return fmt::format(
+      "the learning rates that the worker applied lead to state {}, those of the policy to {}",
+      outcome.state.hex().substr(0, 12), expected.hex().substr(0, 12));
+}
+
+nlohmann::json outcome_numbers(const CoreState& state, const Job& job) {
+  const Outcome& outcome = *job.record.outcome;
+  const Scores scores = score(job.points, outcome.kind, state.first_trial(job).plan.target);
+  nlohmann::json numbers = to_json(scores, RankAt::kBest);
+  numbers["iteration"] = outcome.iteration;
+  numbers["attempt"] = job.record.attempt;
+  if (!outcome.message.empty()) numbers["message"] = outcome.message;
+  return numbers;
+}
+
+}  // namespace
+
+void release(CoreState& state, Job& job) {
+  if (const auto it = state.workers.find(job.holder); it != state.workers.end()) {
+    it->second.jobs.erase(job.record.id);
+  }
+  job.holder.clear();
+  state.held.erase(job.record.id);
+  state.orphans.erase(job.record.id);
+}
+
+void end_job(CoreState& state, Job& job, Outcome outcome) {
+  release(state, job);
+  job.record.state = state_after_outcome(outcome.kind);
+  job.record.outcome = std::move(outcome);
+  state.write(job.record);
+  state.decide(job, std::string(name_of(job.record.outcome->kind)), outcome_numbers(state, job));
+  for (const TrialId id : job.trials) {
+    TrialRecord& trial = state.trials.at(id);
+    if (trial.state > TrialState::kRunning) continue;
+    count_trial(state, trial, -1);
+    trial.state = trial_state_of(job.record.state);
+    count_trial(state, trial, +1);
+    state.write(trial);
+  }
+  const std::vector<TrialId> ended =
+      job.trials;  // ending a phase may make trials that share this job
+  for (const TrialId id : ended) trial_ended(state, state.trials.at(id));
+}
+
+void on_started(CoreState& state, Worker& worker, const wire::Started& report) {
+  if (Job* job = current(state, worker, report)) set_running(state, *job);
+}
+
+void on_progress(CoreState& state, Worker& worker, const wire::Progress& report) {
+  Job* job = current(state, worker, report);
+  if (job == nullptr) return;
+  set_running(state, *job);
+  job->iteration = report.iteration;
+}
+
+void on_measured(CoreState& state, Worker& worker, const wire::Measured& report) {
+  Job* job = next_report(state, worker, report);
+  if (job == nullptr) return;
+  set_running(state, *job);
+  const RunPlan& plan = state.first_trial(*job).plan;
+  job->iteration = report.point.iteration;
+  job->points.push_back(report.point);
+  note_best(state, *job, report.point);
+  state.write(
+      PointRecord{report.job, report.attempt, plan.evaluate_on, plan.train_subset, report.point});
+  state.send(worker.peer, wire::Acknowledge{report.job, report.attempt, report.sequence});
+}
+
+void on_finished(CoreState& state, Worker& worker, const wire::Finished& report) {
+  Job* job = next_report(state, worker, report);
+  if (job == nullptr) return;
+  const PeerId peer = worker.peer;
+  Outcome outcome = report.outcome;
+  job->iteration = outcome.iteration;
+  if (outcome.kind == OutcomeKind::kStopped) {
+    requeue(state, *job, fmt::format("worker {} stopped it: {}", worker.name, outcome.message),
+            false);
+  } else {
+    const bool ran =
+        outcome.kind == OutcomeKind::kCompleted || outcome.kind == OutcomeKind::kTargetReached;
+    if (std::string error = ran ? chain_error(state, *job, outcome) : ""; !error.empty()) {
+      outcome.kind = OutcomeKind::kFailed;
+      outcome.message = std::move(error);
+    }
+    end_job(state, *job, std::move(outcome));
+  }
+  state.send(peer, wire::Acknowledge{report.job, report.attempt, report.sequence});
+}
+
+void on_refused(CoreState& state, Worker& worker, const wire::Refused& report) {
+  Job* job = current(state, worker, report);
+  if (job == nullptr) return;
+  worker.refused.insert(state.first_trial(*job).identity);
+  state.decide(*job, "refused", {{"worker", worker.name}, {"reason", report.reason}});
+  requeue(state, *job, fmt::format("worker {} refused it: {}", worker.name, report.reason), false);
+}
+
+}  // namespace lrtune

@@ -1,0 +1,114 @@
+#include "coordinator/core/snapshot.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "coordinator/core/core_state.h"
+
+namespace lrtune {
+namespace {
+
+std::string words(const Numerics& numerics) {
+  return fmt::format("{} on {} ({}) with {} thread{} per slot", numerics.backend, numerics.device,
+                     numerics.instruction_set, numerics.threads, numerics.threads == 1 ? "" : "s");
+}
+
+std::string survey_waits_for(const CoreState& state, const Campaign& campaign) {
+  for (const auto& [key, need] : campaign.surveys) {
+    if (need.facts || !need.asked.empty()) continue;
+    const bool anybody =
+        std::any_of(state.workers.begin(), state.workers.end(), [&](const auto& entry) {
+          return can_survey(entry.second.numerics, need.train, campaign.numerics);
+        });
+    if (!anybody) {
+      return fmt::format("no worker offers device {} with {} thread{} per slot", need.train.device,
+                         need.train.threads, need.train.threads == 1 ? "" : "s");
+    }
+  }
+  return {};
+}
+
+// Why nothing runs although something is there to be run; empty if all is well.
+std::string waits_for(const CoreState& state, const Campaign& campaign) {
+  if (campaign.record.state >= CampaignState::kDone || state.stopping) return {};
+  if (state.workers.empty()) return "no worker is connected";
+  if (campaign.record.state == CampaignState::kSurveying) return survey_waits_for(state, campaign);
+  if (!state.held.empty()) return {};
+  for (const auto& [identity, jobs] : state.pending) {
+    const Numerics& wanted = state.identities.at(identity).numerics;
+    bool offered = false;
+    for (const auto& [peer, worker] : state.workers) {
+      if (!offers(worker.numerics, wanted)) continue;
+      if (!worker.refused.contains(identity)) return {};
+      offered = true;
+    }
+    if (offered) return "every worker that could train it has refused: see `lrtune why`";
+    return fmt::format("no worker offers {}, which the campaign was made with", words(wanted));
+  }
+  return {};
+}
+
+RunningTrial running_trial(const Job& job, const TrialRecord& trial) {
+  RunningTrial running;
+  running.trial = trial.id;
+  running.number = trial.number;
+  running.policy = describe(trial.policy);
+  running.worker = job.record.worker;
+  running.attempt = job.record.attempt;
+  running.iteration = job.iteration;
+  running.iterations = trial.plan.iterations;
+  if (!job.points.empty()) running.top1 = job.points.back().evaluated.top1;
+  return running;
+}
+
+CampaignView view(const CoreState& state, const Campaign& campaign) {
+  CampaignView view;
+  view.id = campaign.record.id;
+  view.name = campaign.record.name;
+  view.state = campaign.record.state;
+  view.failure = campaign.record.failure;
+  view.trials = static_cast<std::int64_t>(campaign.trials.size());
+  view.done = campaign.done + campaign.diverged + campaign.failed;
+  view.diverged = campaign.diverged;
+  view.failed = campaign.failed;
+  view.reused = campaign.reused;
+  view.iterations_done = campaign.iterations_ended;
+  view.iterations_total = campaign.iterations_total;
+  view.best_top1 = campaign.best_top1;
+  view.best_trial = campaign.best_trial;
+  view.waiting_for = waits_for(state, campaign);
+  return view;
+}
+
+}  // namespace
+
+Snapshot Core::snapshot() const {
+  const CoreState& state = *state_;
+  Snapshot snapshot;
+  std::map<CampaignId, CampaignView> views;
+  for (const auto& [id, campaign] : state.campaigns) {
+    if (campaign.active) views.emplace(id, view(state, campaign));
+  }
+  for (const JobId id : state.held) {
+    const Job& job = state.jobs.at(id);
+    for (const TrialId trial_id : job.trials) {
+      const TrialRecord& trial = state.trials.at(trial_id);
+      const auto it = views.find(trial.campaign);
+      if (it == views.end()) continue;
+      it->second.iterations_done += job.iteration;
+      if (!state.orphans.contains(id)) it->second.running.push_back(running_trial(job, trial));
+    }
+  }
+  for (auto& [id, one] : views) snapshot.campaigns.push_back(std::move(one));
+  snapshot.workers = static_cast<int>(state.workers.size());
+  for (const auto& [peer, worker] : state.workers) {
+    snapshot.slots += worker.slots;
+    snapshot.busy_slots += static_cast<int>(worker.jobs.size());
+  }
+  snapshot.stopping = state.stopping;
+  snapshot.stopped = state.stopping && state.workers.empty();
+  return snapshot;
+}
+
+}  // namespace lrtune

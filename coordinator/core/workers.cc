@@ -1,0 +1,124 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "coordinator/core/core_state.h"
+
+namespace lrtune {
+namespace {
+
+wire::Welcome welcome(const CoreOptions& options) {
+  return {options.incarnation, options.heartbeat.count(), options.lease.count(),
+          options.progress.count()};
+}
+
+// The worker holds an attempt that this coordinator knows as current but saw no worker of since its
+// restart.
+bool adopt(CoreState& state, Worker& worker, Job& job) {
+  if (!state.orphans.erase(job.record.id)) return false;
+  job.holder = worker.peer;
+  worker.jobs.insert(job.record.id);
+  job.record.worker = worker.name;
+  if (job.record.state == JobState::kAssigned) job.record.state = JobState::kRunning;
+  state.write(job.record);
+  state.decide(job, "adopted", {{"worker", worker.name}, {"attempt", job.record.attempt}});
+  return true;
+}
+
+void compare_held(CoreState& state, Worker& worker, const std::vector<wire::HeldAttempt>& held) {
+  for (const wire::HeldAttempt& attempt : held) {
+    const auto it = state.jobs.find(attempt.job);
+    const bool current = it != state.jobs.end() && it->second.record.attempt == attempt.attempt;
+    // Of an ended job it holds reports whose acknowledgement was lost: they come, and are
+    // acknowledged again.
+    if (current && it->second.ended()) continue;
+    if (current && it->second.held() && it->second.holder == worker.peer) continue;
+    if (current && it->second.held() && adopt(state, worker, it->second)) continue;
+    state.send(worker.peer,
+               wire::Cancel{attempt.job, attempt.attempt, "this attempt was given up"});
+  }
+}
+
+bool holds(const std::vector<wire::HeldAttempt>& held, const Job& job) {
+  return std::any_of(held.begin(), held.end(), [&](const wire::HeldAttempt& attempt) {
+    return attempt.job == job.record.id && attempt.attempt == job.record.attempt;
+  });
+}
+
+}  // namespace
+
+void on_hello(CoreState& state, const PeerId& peer, const wire::Hello& hello) {
+  if (hello.slots < 1) {
+    state.send(peer,
+               wire::Rejected{fmt::format("a worker has at least 1 slot, not {}", hello.slots)});
+    return;
+  }
+  const bool known = state.workers.contains(peer);
+  Worker& worker = state.workers[peer];
+  worker.peer = peer;
+  worker.name = hello.worker;
+  worker.process = hello.process;
+  worker.slots = hello.slots;
+  worker.numerics = hello.numerics;
+  worker.last_heard = state.now.steady;
+  state.send(peer, welcome(state.options));
+  if (state.stopping) state.send(peer, wire::Shutdown{state.stop_reason});
+  compare_held(state, worker, hello.held);
+  if (!known) return;
+  for (const JobId id : worker.jobs) {  // an assignment that was lost with a connection
+    Job& job = state.jobs.at(id);
+    if (!holds(hello.held, job)) send_assignment(state, job);
+  }
+}
+
+void lose_worker(CoreState& state, const PeerId& peer, const std::string& reason, bool in_order) {
+  const auto it = state.workers.find(peer);
+  if (it == state.workers.end()) return;
+  const std::string why = fmt::format("worker {}: {}", it->second.name, reason);
+  const std::set<JobId> jobs = it->second.jobs;
+  for (const JobId id : jobs) {
+    Job& job = state.jobs.at(id);
+    requeue(state, job, why, !in_order && job.record.state == JobState::kRunning);
+  }
+  state.workers.erase(peer);
+  for (auto& [id, campaign] : state.campaigns) {
+    for (auto& [key, need] : campaign.surveys) {
+      if (need.asked == peer) need.asked.clear();
+    }
+  }
+}
+
+void shut_down_workers(CoreState& state) {
+  for (const auto& [peer, worker] : state.workers)
+    state.send(peer, wire::Shutdown{state.stop_reason});
+}
+
+void scan_deadlines(CoreState& state) {
+  const SteadyTime now = state.now.steady;
+  state.last_scan = now;
+  std::vector<PeerId> lost;
+  for (const auto& [peer, worker] : state.workers) {
+    if (now - worker.last_heard >= state.options.lease) lost.push_back(peer);
+  }
+  const double lease_seconds = std::chrono::duration<double>(state.options.lease).count();
+  for (const PeerId& peer : lost) {
+    lose_worker(state, peer,
+                fmt::format("no sign of life for {} s, its lease is over", lease_seconds), false);
+  }
+  const std::set<JobId> held = state.held;
+  for (const JobId id : held) {
+    Job& job = state.jobs.at(id);
+    if (now < job.deadline) continue;
+    if (state.orphans.contains(id)) {
+      requeue(state, job,
+              fmt::format("worker {} did not come back within {} s of the coordinator's restart",
+                          job.record.worker, lease_seconds),
+              job.record.state == JobState::kRunning);
+    } else if (job.record.state == JobState::kAssigned) {
+      send_assignment(state, job);  // the first one may be lost; the worker ignores a second
+    }
+  }
+  if (state.stopping) shut_down_workers(state);
+}
+
+}  // namespace lrtune
