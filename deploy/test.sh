@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# The second command of the README: set up, build, and pass all tests.
+set -euo pipefail
+
+repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+usage() {
+  cat <<'END'
+usage: deploy/test.sh [--cpu | --cuda] [--preset PRESET] [CTEST OPTION ...]
+
+Installs what is missing, builds the preset (dev unless said) and runs its tests. The last line of standard output is
+"N passed, N failed"; the exit code is 0 only if tests ran and all of them passed. A test that was skipped,
+disabled or not built counts as failed.
+
+  --cpu, --cuda   as in deploy/setup.sh
+  CTEST OPTION    goes to ctest, for example -R policy
+END
+}
+
+setup_options=()
+preset=dev
+while (($# > 0)); do
+  case $1 in
+    --cpu | --cuda) setup_options+=("$1") ;;
+    --preset)
+      preset=${2:?--preset wants a name: dev, release, asan or tsan}
+      shift ;;
+    --help | -h) usage; exit 0 ;;
+    *) break ;;
+  esac
+  shift
+done
+
+# Counts the test cases of a JUnit file that ctest wrote: "passed failed".
+count_results() {
+  /usr/bin/python3 - "$1" <<'END'
+import sys
+import xml.etree.ElementTree
+
+cases = list(xml.etree.ElementTree.parse(sys.argv[1]).getroot().iter("testcase"))
+passed = sum(case.get("status") == "run" and case.find("failure") is None for case in cases)
+print(passed, len(cases) - passed)
+END
+}
+
+"$repo/deploy/setup.sh" "${setup_options[@]}"
+"$repo/deploy/build.sh" "$preset"
+
+build="$repo/build/$preset"
+results="$build/test-results.xml"
+rm -f "$results"
+status=0
+ctest --test-dir "$build" --parallel "$(nproc)" --output-on-failure --no-tests=error \
+  --output-junit "$results" "$@" || status=$?
+
+read -r passed failed < <(if [[ -s $results ]]; then count_results "$results"; else printf '0 0\n'; fi)
+if ((status != 0 && failed == 0)); then
+  printf 'test: error: ctest ended with %d although it counts no failed test\n' "$status" >&2
+  failed=1
+fi
+if ((passed + failed == 0)); then
+  printf 'test: error: no test ran\n' >&2
+  failed=1
+fi
+printf '%d passed, %d failed\n' "$passed" "$failed"
+((failed == 0))
