@@ -1,0 +1,23 @@
+// Training with LibTorch. The header includes none of it, so that programs compile without it; link
+// lrtune_training (CPU) or lrtune_training_cuda.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "common/result.h"
+#include "worker/training/trainer.h"
+
+namespace lrtune {
+
+struct LibtorchOptions {
+  std::string device = "cpu";  // "cpu" or "cuda"
+  int threads = 0;             // the most that a job may ask for; 0: as many as the machine has
+};
+
+// Sets LibTorch up for this process (allocator, determinism) and returns its trainer. Call it once,
+// before other threads run. Errors: the device is unknown, not in this build, or not in this
+// machine.
+Result<std::unique_ptr<Trainer>> make_libtorch_trainer(const LibtorchOptions& options);
+
+}  // namespace lrtune
