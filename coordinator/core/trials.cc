@@ -20,14 +20,17 @@ struct Resolved {
   RunPlan plan;
 };
 
+// `epochs: n` means ceil(n * samples / batch) iterations.
+std::int64_t iterations_of(const RunLength& length, const DataFacts& data, std::int64_t batch) {
+  if (length.iterations > 0) return length.iterations;
+  const double samples = length.epochs * static_cast<double>(data.train_samples);
+  return static_cast<std::int64_t>(std::ceil(samples / static_cast<double>(batch)));
+}
+
 RunPlan plan_of(const Experiment& experiment, const DataFacts& data, std::int64_t batch) {
   RunPlan plan;
-  plan.iterations = experiment.length.iterations;
-  if (plan.iterations == 0) {
-    const double samples = experiment.length.epochs * static_cast<double>(data.train_samples);
-    plan.iterations = static_cast<std::int64_t>(std::ceil(samples / static_cast<double>(batch)));
-  }
-  plan.evaluate_every = experiment.evaluate_every;
+  plan.iterations = iterations_of(experiment.length, data, batch);
+  plan.evaluate_every = iterations_of(experiment.evaluate_every, data, batch);
   plan.evaluate_on = experiment.evaluate_on;
   plan.train_subset = std::min(experiment.train_subset, data.train_samples);
   plan.target = experiment.target;
