@@ -1,0 +1,225 @@
+#include "coordinator/ranking/ranking.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+namespace lrtune {
+namespace {
+
+constexpr double kWorst = std::numeric_limits<double>::infinity();
+
+// What trials are sorted by: smaller is better, compared from the front. A number that is not
+// finite would break the order, so it counts as the worst.
+using Key = std::array<double, 4>;
+
+double ascending(double value) { return std::isfinite(value) ? value : kWorst; }
+double descending(double value) { return std::isfinite(value) ? -value : kWorst; }
+
+bool meets(const PartMetrics& metrics, const Target& target) {
+  return target.measure == Measure::kTop1 ? metrics.top1 >= target.value
+                                          : metrics.loss <= target.value;
+}
+
+double seconds_of(const MetricPoint& point) { return point.train_seconds + point.evaluate_seconds; }
+
+const PartMetrics& top1_metrics(const Scores& scores, RankAt at) {
+  return (at == RankAt::kBest ? scores.best : scores.final).evaluated;
+}
+
+const MetricPoint& loss_point(const Scores& scores, RankAt at) {
+  return at == RankAt::kBest ? scores.lowest_loss : scores.final;
+}
+
+Key measure_key(const Scores& scores, RankBy by, RankAt at) {
+  const double top1 = descending(top1_metrics(scores, at).top1);
+  switch (by) {
+    case RankBy::kTop1:
+      return {0, 0, 0, top1};
+    case RankBy::kLoss:
+      return {0, 0, 0, ascending(loss_point(scores, at).evaluated.loss)};
+    case RankBy::kCost:
+      if (scores.target_iteration) return {0, 0, static_cast<double>(*scores.target_iteration), 0};
+      return {0, 1, 0, top1};
+    case RankBy::kRobustness:
+      return {0, 0, 0, ascending(std::abs(scores.loss_difference(at)))};
+  }
+  return {};
+}
+
+Key key_of(const Scores& scores, RankBy by, RankAt at) {
+  const double group = (scores.ended_well ? 0 : 2) + (scores.measured ? 0 : 1);
+  if (!scores.measured) return {group, 0, 0, 0};
+  Key key = measure_key(scores, by, at);
+  key[0] = group;
+  return key;
+}
+
+Key measure_key(const RepeatedScores& scores, RankBy by) {
+  switch (by) {
+    case RankBy::kTop1:
+      return {0, 0, 0, descending(scores.top1.mean)};
+    case RankBy::kLoss:
+      return {0, 0, 0, ascending(scores.loss.mean)};
+    case RankBy::kCost: {
+      const double missed = -static_cast<double>(scores.met_target);
+      if (scores.met_target > 0) return {0, missed, ascending(scores.target_iteration.mean), 0};
+      return {0, missed, 0, descending(scores.top1.mean)};
+    }
+    case RankBy::kRobustness:
+      return {0, 0, 0, ascending(std::abs(scores.loss_difference.mean))};
+  }
+  return {};
+}
+
+Key key_of(const RepeatedScores& scores, RankBy by) {
+  // A policy with no repeat that ended well has no mean to be sorted by.
+  if (scores.ended_well == 0) return {2, 0, 0, 0};
+  Key key = measure_key(scores, by);
+  key[0] = scores.ended_well < scores.repeats ? 1 : 0;
+  return key;
+}
+
+std::vector<std::size_t> sorted_indices(const std::vector<Key>& keys) {
+  std::vector<std::size_t> order(keys.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return keys[a] < keys[b]; });
+  return order;
+}
+
+nlohmann::json number_or_null(double value, bool there = true) {
+  return there && std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
+}
+
+void put(nlohmann::json& json, const std::string& name, const MeanAndDeviation& value, bool there) {
+  json[name + "_mean"] = number_or_null(value.mean, there);
+  json[name + "_deviation"] = number_or_null(value.deviation, there);
+}
+
+}  // namespace
+
+double Scores::loss_difference(RankAt at) const {
+  const MetricPoint& point = at == RankAt::kBest ? best : final;
+  return point.train.loss - point.evaluated.loss;
+}
+
+Scores score(std::span<const MetricPoint> points, OutcomeKind outcome,
+             const std::optional<Target>& target) {
+  Scores scores;
+  scores.ended_well = outcome == OutcomeKind::kCompleted || outcome == OutcomeKind::kTargetReached;
+  scores.measured = !points.empty();
+  if (points.empty()) return scores;
+  scores.best = scores.lowest_loss = points.front();
+  for (const MetricPoint& point : points) {
+    const PartMetrics& metrics = point.evaluated;
+    if (descending(metrics.top1) < descending(scores.best.evaluated.top1)) scores.best = point;
+    if (ascending(metrics.loss) < ascending(scores.lowest_loss.evaluated.loss)) {
+      scores.lowest_loss = point;
+    }
+    if (target && !scores.target_iteration && meets(metrics, *target)) {
+      scores.target_iteration = point.iteration;
+      scores.target_seconds = seconds_of(point);
+    }
+  }
+  scores.final = points.back();
+  scores.seconds = seconds_of(scores.final);
+  return scores;
+}
+
+std::vector<std::size_t> rank(std::span<const Scores> scores, RankBy by, RankAt at) {
+  std::vector<Key> keys;
+  keys.reserve(scores.size());
+  for (const Scores& one : scores) keys.push_back(key_of(one, by, at));
+  return sorted_indices(keys);
+}
+
+MeanAndDeviation mean_and_deviation(std::span<const double> values) {
+  if (values.empty()) return {};
+  const auto count = static_cast<double>(values.size());
+  // Around the first value, so that equal values give their own value and a deviation of exactly 0.
+  const double origin = values.front();
+  double sum = 0;
+  for (double value : values) sum += value - origin;
+  const double mean = origin + sum / count;
+  if (values.size() == 1) return {mean, 0};
+  double squares = 0;
+  for (double value : values) squares += (value - mean) * (value - mean);
+  return {mean, std::sqrt(squares / (count - 1))};
+}
+
+RepeatedScores combine(std::span<const Scores> repeats, RankAt at) {
+  std::vector<double> top1, loss, target_iteration, seconds, loss_difference;
+  for (const Scores& one : repeats) {
+    if (!one.ended_well || !one.measured) continue;
+    top1.push_back(top1_metrics(one, at).top1);
+    loss.push_back(loss_point(one, at).evaluated.loss);
+    seconds.push_back(one.seconds);
+    loss_difference.push_back(one.loss_difference(at));
+    if (one.target_iteration)
+      target_iteration.push_back(static_cast<double>(*one.target_iteration));
+  }
+  RepeatedScores combined;
+  combined.repeats = static_cast<int>(repeats.size());
+  combined.ended_well = static_cast<int>(top1.size());
+  combined.met_target = static_cast<int>(target_iteration.size());
+  combined.top1 = mean_and_deviation(top1);
+  combined.loss = mean_and_deviation(loss);
+  combined.target_iteration = mean_and_deviation(target_iteration);
+  combined.seconds = mean_and_deviation(seconds);
+  combined.loss_difference = mean_and_deviation(loss_difference);
+  return combined;
+}
+
+std::vector<std::size_t> rank_repeated(std::span<const RepeatedScores> scores, RankBy by) {
+  std::vector<Key> keys;
+  keys.reserve(scores.size());
+  for (const RepeatedScores& one : scores) keys.push_back(key_of(one, by));
+  return sorted_indices(keys);
+}
+
+nlohmann::json to_json(const Scores& scores, RankAt at) {
+  const bool there = scores.measured;
+  const MetricPoint& top1_at = at == RankAt::kBest ? scores.best : scores.final;
+  const MetricPoint& loss_at = loss_point(scores, at);
+  const auto iteration = [&](const MetricPoint& point) {
+    return there ? nlohmann::json(point.iteration) : nlohmann::json(nullptr);
+  };
+  return {
+      {"ended_well", scores.ended_well},
+      {"top1", number_or_null(top1_at.evaluated.top1, there)},
+      {"top1_iteration", iteration(top1_at)},
+      {"top5", number_or_null(top1_at.evaluated.top5, there)},
+      {"loss", number_or_null(loss_at.evaluated.loss, there)},
+      {"loss_iteration", iteration(loss_at)},
+      {"loss_difference", number_or_null(scores.loss_difference(at), there)},
+      {"best_top1", number_or_null(scores.best.evaluated.top1, there)},
+      {"best_top1_iteration", iteration(scores.best)},
+      {"lowest_loss", number_or_null(scores.lowest_loss.evaluated.loss, there)},
+      {"final_top1", number_or_null(scores.final.evaluated.top1, there)},
+      {"final_loss", number_or_null(scores.final.evaluated.loss, there)},
+      {"final_iteration", iteration(scores.final)},
+      {"target_iteration", scores.target_iteration ? nlohmann::json(*scores.target_iteration)
+                                                   : nlohmann::json(nullptr)},
+      {"target_seconds",
+       number_or_null(scores.target_seconds, scores.target_iteration.has_value())},
+      {"seconds", number_or_null(scores.seconds, there)},
+  };
+}
+
+nlohmann::json to_json(const RepeatedScores& scores) {
+  nlohmann::json json = {{"repeats", scores.repeats},
+                         {"ended_well", scores.ended_well},
+                         {"met_target", scores.met_target}};
+  const bool there = scores.ended_well > 0;
+  put(json, "top1", scores.top1, there);
+  put(json, "loss", scores.loss, there);
+  put(json, "target_iteration", scores.target_iteration, scores.met_target > 0);
+  put(json, "seconds", scores.seconds, there);
+  put(json, "loss_difference", scores.loss_difference, there);
+  return json;
+}
+
+}  // namespace lrtune

@@ -1,0 +1,8 @@
+lrtune_test(ranking_test
+  SOURCES unit/ranking_test.cc
+  DEPENDS lrtune_ranking
+  LABELS unit)
+lrtune_test(verification_test
+  SOURCES unit/verification_test.cc
+  DEPENDS lrtune_tuning
+  LABELS unit)
