@@ -150,6 +150,8 @@ fetch_wheels() {
 explain_pip_failure() {
   if grep -q 'No space left on device' "$log"; then
     fail "LibTorch could not be downloaded: no space left on the disk of $libtorch or ${TMPDIR:-/tmp} (details: $log)"
+  elif grep -q 'CERTIFICATE_VERIFY_FAILED' "$log"; then
+    fail "LibTorch could not be downloaded: the package index, or a proxy before it, shows a certificate that this machine does not trust (details: $log)"
   elif grep -q 'DO NOT MATCH THE HASHES' "$log"; then
     fail "a downloaded wheel of LibTorch is not the one that deploy/packages names (its hash differs); nothing was installed (details: $log)"
   fi
