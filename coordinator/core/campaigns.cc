@@ -116,6 +116,13 @@ void restore_jobs(CoreState& state, StoredState& stored) {
   }
 }
 
+void reclaim_orphans(CoreState& state) {
+  const std::set<JobId> orphans = state.orphans;
+  for (const JobId id : orphans) {
+    requeue(state, state.jobs.at(id), "its worker ended with an earlier coordinator", false);
+  }
+}
+
 }  // namespace
 
 std::string survey_key(const TrainSpec& train) {
@@ -187,6 +194,7 @@ void restore_campaigns(CoreState& state, StoredState& stored) {
     campaign.experiment = std::move(*experiment);
     begin(state, campaign);
   }
+  if (!state.options.workers_survive) reclaim_orphans(state);
 }
 
 void trial_ended(CoreState& state, TrialRecord& trial) {

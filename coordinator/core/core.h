@@ -41,6 +41,10 @@ struct CoreOptions {
   // Work on this campaign alone (`lrtune run`); none: on every campaign of the store that has not
   // ended.
   std::optional<Digest> only_campaign;
+  // Workers of an earlier coordinator may come back with what they train. False (`lrtune run`,
+  // whose workers end with it): their jobs are given away at once, and no death is counted against
+  // these.
+  bool workers_survive = true;
 };
 
 // The routing id of a peer's connection (ZeroMQ ROUTER identity): new for each connection of a new

@@ -1,0 +1,84 @@
+#include "coordinator/cli/embedded_run.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace lrtune {
+namespace {
+
+constexpr std::chrono::seconds kPatience{
+    15};  // for workers to leave; one step of training is far shorter
+
+}  // namespace
+
+std::vector<int> EmbeddedRun::descriptors() {
+  std::vector<int> descriptors = workers_.descriptors();
+  descriptors.push_back(signals_.descriptor());
+  return descriptors;
+}
+
+void EmbeddedRun::readable(int descriptor, const Now& now) {
+  if (descriptor == signals_.descriptor()) return signalled(now);
+  const auto joined = [this](const std::string& worker) { return runtime_.has_joined(worker); };
+  const auto ended = workers_.ended(descriptor, now.steady, joined);
+  if (!ended) return;
+  runtime_.worker_ended(ended->worker, ended->reason);
+  if (end_) return;
+  if (ended->given_up) return stop(RunEnd::kFailed, *ended->given_up, now);
+  display_.say(fmt::format("lrtune: {}; it is started again", ended->reason));
+}
+
+void EmbeddedRun::signalled(const Now& now) {
+  while (const int number = signals_.take()) {
+    if (!end_) {
+      display_.say("lrtune: stopping; once more kills the workers");
+      stop(RunEnd::kStopped, fmt::format("signal {}", number), now);
+    } else {
+      display_.say("lrtune: killing the workers");
+      workers_.kill();
+      killed_ = true;
+    }
+  }
+}
+
+void EmbeddedRun::stop(RunEnd end, std::string reason, const Now& now) {
+  if (end_) return;
+  end_ = end;
+  reason_ = std::move(reason);
+  kill_at_ = now.steady + kPatience;
+  workers_.stop();
+  runtime_.post(event::StopRequested{reason_});
+}
+
+bool EmbeddedRun::watch(const Snapshot& snapshot, const Now& now) {
+  for (const CampaignView& view : snapshot.campaigns) look_at(view, now);
+  if (!end_) {
+    if (auto restarted = workers_.restart_due(now.steady); !restarted) {
+      stop(RunEnd::kFailed, restarted.error().message, now);
+    }
+  }
+  const bool over = end_ && all_gone(snapshot, now);
+  if (over) display_.clear();
+  return !over;
+}
+
+void EmbeddedRun::look_at(const CampaignView& view, const Now& now) {
+  if (!end_) display_.show(view, now.steady);
+  if (view.state == CampaignState::kDone) stop(RunEnd::kDone, "the campaign is done", now);
+  if (view.state == CampaignState::kFailed) stop(RunEnd::kCampaignFailed, view.failure, now);
+}
+
+bool EmbeddedRun::all_gone(const Snapshot& snapshot, const Now& now) {
+  for (const std::string& worker : workers_.running_names()) {
+    if (!runtime_.has_joined(worker)) workers_.terminate(worker);
+  }
+  if (now.steady >= kill_at_) {
+    workers_.kill();
+    killed_ = true;
+  }
+  // One that left in order has handed back its jobs; what the others held, the next run takes back.
+  return workers_.running() == 0 && (snapshot.stopped || killed_);
+}
+
+}  // namespace lrtune

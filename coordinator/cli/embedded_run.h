@@ -1,0 +1,48 @@
+// What holds `lrtune run` together while it runs: looks after the local workers, the progress
+// display and the stop signals, and knows when the campaign is over.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "coordinator/cli/local_workers.h"
+#include "coordinator/cli/progress_display.h"
+#include "coordinator/cli/stop_signals.h"
+#include "coordinator/runtime.h"
+
+namespace lrtune {
+
+enum class RunEnd { kDone, kCampaignFailed, kStopped, kFailed };
+
+// The thread of Runtime::run().
+class EmbeddedRun : public RuntimeWatcher {
+ public:
+  // All must outlive it. The runtime's core works on one campaign alone.
+  EmbeddedRun(Runtime& runtime, LocalWorkers& workers, StopSignals& signals)
+      : runtime_(runtime), workers_(workers), signals_(signals) {}
+
+  std::vector<int> descriptors() override;
+  void readable(int descriptor, const Now& now) override;
+  bool watch(const Snapshot& snapshot, const Now& now) override;
+
+  // After run(): how it ended, and why if it did not end well.
+  RunEnd end() const { return end_.value_or(RunEnd::kFailed); }
+  const std::string& reason() const { return reason_; }
+
+ private:
+  void stop(RunEnd end, std::string reason, const Now& now);
+  void signalled(const Now& now);
+  void look_at(const CampaignView& view, const Now& now);
+  bool all_gone(const Snapshot& snapshot, const Now& now);
+
+  Runtime& runtime_;
+  LocalWorkers& workers_;
+  StopSignals& signals_;
+  ProgressDisplay display_;
+  std::optional<RunEnd> end_;  // since the run is being ended
+  std::string reason_;
+  bool killed_ = false;
+  SteadyTime kill_at_{};  // workers that have not left by then are killed
+};
+
+}  // namespace lrtune

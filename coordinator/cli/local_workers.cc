@@ -1,0 +1,120 @@
+#include "coordinator/cli/local_workers.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <deque>
+#include <fstream>
+#include <utility>
+
+namespace lrtune {
+
+Result<void> LocalWorkers::start(int count) {
+  for (int number = 1; number <= count; ++number) {
+    Worker& worker = workers_.emplace_back();
+    worker.name = fmt::format("worker-{}", number);
+    std::error_code ignored;  // of a log that is not there
+    std::filesystem::remove(log_of(worker), ignored);
+    if (auto launched = launch(worker); !launched) return launched;
+  }
+  return {};
+}
+
+std::filesystem::path LocalWorkers::log_of(const Worker& worker) const {
+  return options_.logs / (worker.name + ".log");
+}
+
+Result<void> LocalWorkers::launch(Worker& worker) {
+  std::vector<std::string> arguments{
+      "--connect", options_.endpoint,        "--name",    worker.name,
+      "--device",  options_.device,          "--threads", std::to_string(options_.threads),
+      "--parent",  std::to_string(getpid()),
+  };
+  arguments.insert(arguments.end(), options_.arguments.begin(), options_.arguments.end());
+  auto process = ChildProcess::start(options_.program, arguments, log_of(worker));
+  if (!process) return tl::unexpected(process.error());
+  worker.process = std::move(*process);
+  worker.restart_at.reset();
+  return {};
+}
+
+std::vector<int> LocalWorkers::descriptors() const {
+  std::vector<int> descriptors;
+  for (const Worker& worker : workers_) {
+    if (worker.process) descriptors.push_back(worker.process->descriptor());
+  }
+  return descriptors;
+}
+
+std::optional<WorkerEnd> LocalWorkers::ended(
+    int descriptor, SteadyTime now, const std::function<bool(const std::string&)>& joined) {
+  const auto found = std::ranges::find_if(workers_, [&](const Worker& worker) {
+    return worker.process && worker.process->descriptor() == descriptor;
+  });
+  if (found == workers_.end()) return std::nullopt;
+  Worker& worker = *found;
+  const auto end = worker.process->ended();
+  if (!end) return std::nullopt;
+  worker.process.reset();
+  WorkerEnd result{worker.name, fmt::format("{} {}", worker.name, end->words()), std::nullopt};
+  if (stopping_) return result;
+
+  const bool had_joined = joined(worker.name);
+  worker.early_deaths = had_joined ? 0 : worker.early_deaths + 1;
+  worker.deaths = had_joined ? 1 : worker.deaths + 1;
+  if (worker.early_deaths >= options_.early_deaths) {
+    result.given_up =
+        fmt::format("{} before it could join, {} times in a row. The end of {}:\n{}", result.reason,
+                    worker.early_deaths, log_of(worker).string(), last_lines(log_of(worker), 10));
+  } else {
+    const auto delay = options_.first_delay * (1 << std::min(worker.deaths - 1, 16));
+    worker.restart_at = now + std::min(options_.last_delay, delay);
+  }
+  return result;
+}
+
+Result<void> LocalWorkers::restart_due(SteadyTime now) {
+  if (stopping_) return {};
+  for (Worker& worker : workers_) {
+    if (!worker.restart_at || now < *worker.restart_at) continue;
+    if (auto launched = launch(worker); !launched) return launched;
+  }
+  return {};
+}
+
+void LocalWorkers::kill() {
+  stopping_ = true;
+  for (Worker& worker : workers_) worker.process.reset();
+}
+
+void LocalWorkers::terminate(const std::string& name) {
+  for (Worker& worker : workers_) {
+    if (worker.name == name && worker.process) worker.process->signal(SIGTERM);
+  }
+}
+
+int LocalWorkers::running() const { return static_cast<int>(running_names().size()); }
+
+std::vector<std::string> LocalWorkers::running_names() const {
+  std::vector<std::string> names;
+  for (const Worker& worker : workers_) {
+    if (worker.process) names.push_back(worker.name);
+  }
+  return names;
+}
+
+std::string last_lines(const std::filesystem::path& file, int lines) {
+  std::ifstream stream(file);
+  std::deque<std::string> last;
+  for (std::string line; std::getline(stream, line);) {
+    last.push_back(line);
+    if (last.size() > static_cast<std::size_t>(lines)) last.pop_front();
+  }
+  std::string text;
+  for (const std::string& line : last) text += (text.empty() ? "  " : "\n  ") + line;
+  return text;
+}
+
+}  // namespace lrtune

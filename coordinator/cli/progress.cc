@@ -1,0 +1,141 @@
+#include "coordinator/cli/progress.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "coordinator/cli/text_table.h"
+
+namespace lrtune {
+namespace {
+
+constexpr double kTrialLineEvery = 1;  // seconds
+constexpr double kStatusLineEvery = 10;
+constexpr std::size_t kMaxRunningLines = 12;
+constexpr std::size_t kMaxBar = 40;  // columns
+constexpr std::size_t kMaxPolicyColumn = 48;
+
+double share_done(const CampaignView& view) {
+  if (view.iterations_total <= 0) return 0;
+  const double share =
+      static_cast<double>(view.iterations_done) / static_cast<double>(view.iterations_total);
+  return std::clamp(share, 0.0, 1.0);
+}
+
+std::string counts(const CampaignView& view) {
+  std::string text = fmt::format("{}/{} trials", view.done, view.trials);
+  if (view.reused > 0) text += fmt::format(", {} reused", view.reused);
+  if (view.diverged > 0) text += fmt::format(", {} diverged", view.diverged);
+  if (view.failed > 0) text += fmt::format(", {} failed", view.failed);
+  return text;
+}
+
+std::string best(const CampaignView& view) {
+  return view.best_top1
+             ? fmt::format("best top-1 {:.4f} (trial {})", *view.best_top1, view.best_trial.value)
+             : std::string("no accuracy yet");
+}
+
+std::string times_text(const ProgressTimes& times) {
+  std::string text = clock_text(times.elapsed) + " elapsed";
+  if (times.left) text += ", about " + clock_text(*times.left) + " left";
+  return text;
+}
+
+std::string bar(const CampaignView& view, const ProgressTimes& times, std::size_t width,
+                bool colour) {
+  const double share = share_done(view);
+  const std::string tail =
+      fmt::format(" {:3.0f} %  {}", std::floor(share * 100), times_text(times));
+  if (width < tail.size() + 7) return shortened(tail.substr(1), width);
+  const std::size_t room = std::min(width - tail.size() - 2, kMaxBar);
+  const auto full = static_cast<std::size_t>(share * static_cast<double>(room));
+  return '[' + paint(std::string(full, '#'), Ink::kGood, colour) + std::string(room - full, '.') +
+         ']' + tail;
+}
+
+std::string running_line(const RunningTrial& trial, std::size_t width) {
+  const std::string head = fmt::format("  {:<9} trial {:<4} ", trial.worker, trial.trial.value);
+  std::string tail = fmt::format(" {:>6}/{}", trial.iteration, trial.iterations);
+  tail += trial.top1 ? fmt::format("  top-1 {:.4f}", *trial.top1) : std::string(14, ' ');
+  if (width < head.size() + tail.size() + 8) return shortened(head + trial.policy, width);
+  const std::size_t column = std::min(width - head.size() - tail.size(), kMaxPolicyColumn);
+  const std::string policy = shortened(trial.policy, column);
+  return head + policy + std::string(column - display_width(policy), ' ') + tail;
+}
+
+}  // namespace
+
+std::string clock_text(double seconds) {
+  const auto total = static_cast<std::int64_t>(std::max(seconds, 0.0) + 0.5);
+  const std::int64_t minutes = total / 60;
+  if (minutes < 60) return fmt::format("{}:{:02}", minutes, total % 60);
+  return fmt::format("{}:{:02}:{:02}", minutes / 60, minutes % 60, total % 60);
+}
+
+std::optional<double> TimeLeft::estimate(const CampaignView& view, double seconds) {
+  if (view.iterations_total <= 0) return std::nullopt;
+  if (!started_) {
+    started_ = true;
+    start_seconds_ = seconds;
+    start_iterations_ = view.iterations_done;
+  }
+  const auto here = static_cast<double>(view.iterations_done - start_iterations_);
+  const double spent = seconds - start_seconds_;
+  if (here <= 0 || spent <= 0) return std::nullopt;
+  const auto left = static_cast<double>(view.iterations_total - view.iterations_done);
+  return std::max(left, 0.0) * spent / here;
+}
+
+std::vector<std::string> progress_block(const CampaignView& view, const ProgressTimes& times,
+                                        const Terminal& terminal) {
+  const std::size_t width = terminal.width > 0 ? static_cast<std::size_t>(terminal.width) : 80;
+  const auto line = [&](const std::string& text, Ink ink = Ink::kPlain) {
+    return paint(shortened(text, width), ink, terminal.colour);
+  };
+  std::vector<std::string> lines;
+  lines.push_back(
+      line(fmt::format("{}: {}, {}", view.name, name_of(view.state), counts(view)), Ink::kBold));
+  lines.push_back(bar(view, times, width, terminal.colour));
+  lines.push_back(line(best(view)));
+  if (!view.waiting_for.empty()) lines.push_back(line("waiting: " + view.waiting_for, Ink::kBad));
+  const std::size_t shown = std::min(view.running.size(), kMaxRunningLines);
+  for (std::size_t i = 0; i < shown; ++i) lines.push_back(running_line(view.running[i], width));
+  if (shown < view.running.size()) {
+    lines.push_back(line(fmt::format("  and {} more run", view.running.size() - shown)));
+  }
+  return lines;
+}
+
+std::vector<std::string> PlainProgress::lines(const CampaignView& view,
+                                              const ProgressTimes& times) {
+  std::vector<std::string> lines;
+  if (state_ != view.state) {
+    lines.push_back(fmt::format("{}: {}", view.name, name_of(view.state)));
+  }
+  if (view.waiting_for != waiting_for_ && !view.waiting_for.empty()) {
+    lines.push_back(fmt::format("{}: waiting: {}", view.name, view.waiting_for));
+  }
+  const double since = times.elapsed - last_;
+  const bool more = view.done != ended_ && (since >= kTrialLineEvery || state_ != view.state);
+  if (more || (since >= kStatusLineEvery && view.trials > 0)) {
+    lines.push_back(fmt::format("{}: {}, {:.0f} % of the iterations, {}, {}", view.name,
+                                counts(view), std::floor(share_done(view) * 100), best(view),
+                                times_text(times)));
+    ended_ = view.done;
+    last_ = times.elapsed;
+  }
+  state_ = view.state;
+  waiting_for_ = view.waiting_for;
+  return lines;
+}
+
+std::string redraw(std::size_t previous, const std::vector<std::string>& lines) {
+  std::string bytes = previous > 0 ? fmt::format("\r\x1b[{}A", previous) : std::string();
+  for (const std::string& line : lines) bytes += line + "\x1b[K\n";
+  if (previous > lines.size()) bytes += "\x1b[J";
+  return bytes;
+}
+
+}  // namespace lrtune

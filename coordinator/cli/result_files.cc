@@ -1,0 +1,118 @@
+#include "coordinator/cli/result_files.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <functional>
+
+#include "common/policy/policy_yaml.h"
+
+namespace lrtune {
+namespace {
+
+constexpr std::int64_t kRateSamples = 20000;  // of a curve; more than any plot has pixels
+
+std::string series_name(const PolicyResult& result) {
+  const TrialRecord& trial = result.search.trial;
+  return fmt::format("{}: {}", trial.id.value, describe(trial.policy));
+}
+
+Chart point_chart(const CampaignResults& results, std::string title, std::string y_label,
+                  const std::function<double(const MetricPoint&)>& value) {
+  Chart chart{std::move(title), "iteration", std::move(y_label)};
+  for (const PolicyResult* policy : results.top(kPlottedPolicies)) {
+    Series series{series_name(*policy)};
+    for (const MetricPoint& point : policy->search.points) {
+      series.x.push_back(static_cast<double>(point.iteration));
+      series.y.push_back(value(point));
+    }
+    chart.series.push_back(std::move(series));
+  }
+  return chart;
+}
+
+// Replaces `path` in one step: who reads it sees the old or the new file, never a part.
+Result<void> write_file(const std::filesystem::path& path, const std::string& text) {
+  const std::filesystem::path part = path.string() + ".part";
+  std::ofstream stream(part, std::ios::binary | std::ios::trunc);
+  stream << text;
+  stream.close();
+  std::error_code error;
+  if (stream) std::filesystem::rename(part, path, error);
+  if (!stream || error) {
+    return fail(fmt::format("cannot write {}: {}", path.string(),
+                            error ? error.message() : std::strerror(errno)));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string best_policy_yaml(const CampaignResults& results) {
+  const auto top = results.top(1);
+  if (top.empty()) return {};
+  const TrialResult& best = top.front()->search;
+  std::string yaml = fmt::format("# {} (trial {} of {})\n", describe(best.trial.policy),
+                                 best.trial.id.value, results.campaign.name);
+  yaml += policy_to_yaml(best.trial.policy);
+  if (yaml.back() != '\n') yaml += '\n';
+  return yaml;
+}
+
+Chart learning_rate_chart(const CampaignResults& results) {
+  Chart chart{results.campaign.name + ": learning rate of the best policies", "iteration",
+              "learning rate"};
+  for (const PolicyResult* policy : results.top(kPlottedPolicies)) {
+    const TrialRecord& trial = policy->search.trial;
+    Series series{series_name(*policy)};
+    const std::int64_t step = std::max<std::int64_t>(1, trial.plan.iterations / kRateSamples);
+    for (std::int64_t t = 0; t < trial.plan.iterations; t += step) {
+      series.x.push_back(static_cast<double>(t));
+      series.y.push_back(learning_rate(trial.policy, t));
+    }
+    chart.series.push_back(std::move(series));
+  }
+  return chart;
+}
+
+Chart accuracy_chart(const CampaignResults& results) {
+  const auto part = name_of(results.evaluated_on);
+  return point_chart(results, fmt::format("{}: {} accuracy", results.campaign.name, part), "top-1",
+                     [](const MetricPoint& point) { return point.evaluated.top1; });
+}
+
+Chart loss_chart(const CampaignResults& results) {
+  const auto part = name_of(results.evaluated_on);
+  Chart chart =
+      point_chart(results, fmt::format("{}: {} loss", results.campaign.name, part), "cross entropy",
+                  [](const MetricPoint& point) { return point.evaluated.loss; });
+  chart.log_y = true;
+  return chart;
+}
+
+Result<std::vector<std::filesystem::path>> write_result_files(const CampaignResults& results,
+                                                              const std::filesystem::path& folder) {
+  std::vector<std::pair<std::string, std::string>> files{
+      {"ranking.json", to_json(results).dump(2) + '\n'},
+      {"results.csv", to_csv(results)},
+  };
+  if (!results.top(1).empty()) {
+    files.emplace_back("best.yaml", best_policy_yaml(results));
+    files.emplace_back("learning-rate.svg", to_svg(learning_rate_chart(results)));
+    files.emplace_back("accuracy.svg", to_svg(accuracy_chart(results)));
+    files.emplace_back("loss.svg", to_svg(loss_chart(results)));
+  }
+  std::vector<std::filesystem::path> paths;
+  for (const auto& [name, text] : files) {
+    paths.push_back(folder / name);
+    if (auto written = write_file(paths.back(), text); !written) {
+      return tl::unexpected(written.error());
+    }
+  }
+  return paths;
+}
+
+}  // namespace lrtune

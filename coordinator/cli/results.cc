@@ -1,0 +1,157 @@
+#include "coordinator/cli/results.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+#include <utility>
+
+#include "common/policy/policy_json.h"
+
+namespace lrtune {
+namespace {
+
+using JobIndex = std::unordered_map<JobId, const JobRecord*>;
+
+std::vector<MetricPoint> points_of(const StoredState& stored, const JobRecord& job) {
+  const auto key = [](const PointRecord& point) { return std::pair(point.job, point.attempt); };
+  const auto range =
+      std::ranges::equal_range(stored.points, std::pair(job.id, job.attempt), {}, key);
+  std::vector<MetricPoint> points;
+  for (const PointRecord& record : range) points.push_back(record.point);
+  return points;
+}
+
+TrialResult result_of(const StoredState& stored, const TrialRecord& trial, const JobRecord& job) {
+  TrialResult result;
+  result.trial = trial;
+  result.outcome = job.outcome.value_or(Outcome{OutcomeKind::kFailed, 0, {}, "it has no outcome"});
+  result.points = points_of(stored, job);
+  result.scores = score(result.points, result.outcome.kind, trial.plan.target);
+  return result;
+}
+
+void rank_all(CampaignResults& results, std::vector<PolicyResult> unranked) {
+  std::vector<Scores> scores;
+  for (const PolicyResult& policy : unranked) scores.push_back(policy.search.scores);
+  for (const std::size_t index : rank(scores, results.by, results.at)) {
+    results.policies.push_back(std::move(unranked[index]));
+  }
+  std::vector<std::size_t> repeated;
+  std::vector<RepeatedScores> means;
+  for (std::size_t i = 0; i < results.policies.size(); ++i) {
+    PolicyResult& policy = results.policies[i];
+    if (policy.repeats.empty()) continue;
+    std::vector<Scores> repeats;
+    for (const TrialResult& repeat : policy.repeats) repeats.push_back(repeat.scores);
+    policy.verified = combine(repeats, results.at);
+    repeated.push_back(i);
+    means.push_back(*policy.verified);
+  }
+  for (const std::size_t index : rank_repeated(means, results.by)) {
+    results.verified.push_back(repeated[index]);
+  }
+}
+
+nlohmann::json trial_json(const TrialResult& result, RankAt at) {
+  nlohmann::json json = to_json(result.scores, at);
+  json["trial"] = result.trial.id.value;
+  json["repeat"] = result.trial.repeat;
+  json["seed"] = result.trial.seed;
+  json["outcome"] = name_of(result.outcome.kind);
+  json["ended_at_iteration"] = result.outcome.iteration;
+  return json;
+}
+
+nlohmann::json policy_json(const PolicyResult& result, RankAt at) {
+  nlohmann::json json = trial_json(result.search, at);
+  json["policy"] = to_json(result.search.trial.policy);
+  json["description"] = describe(result.search.trial.policy);
+  if (!result.verified) return json;
+  json["verified"] = to_json(*result.verified);
+  for (const TrialResult& repeat : result.repeats) {
+    json["repeats"].push_back(trial_json(repeat, at));
+  }
+  return json;
+}
+
+}  // namespace
+
+std::vector<const PolicyResult*> CampaignResults::top(std::size_t count) const {
+  std::vector<const PolicyResult*> best;
+  for (const std::size_t index : verified) best.push_back(&policies[index]);
+  for (const PolicyResult& policy : policies) {
+    if (!policy.verified) best.push_back(&policy);
+  }
+  std::erase_if(best, [](const PolicyResult* policy) {
+    return !policy->search.scores.ended_well || !policy->search.scores.measured;
+  });
+  best.resize(std::min(best.size(), count));
+  return best;
+}
+
+Result<CampaignResults> collect_results(const StoredState& stored, const Digest& hash) {
+  const auto campaign = std::ranges::find(stored.campaigns, hash, &CampaignRecord::hash);
+  if (campaign == stored.campaigns.end()) {
+    return fail(fmt::format("the store has no campaign {}", hash.hex().substr(0, 8)));
+  }
+  auto experiment = experiment_from_json(campaign->experiment);
+  if (!experiment) return tl::unexpected(experiment.error());
+  CampaignResults results{*campaign, experiment->rank_by, experiment->rank_at,
+                          experiment->evaluate_on, experiment->target};
+
+  JobIndex jobs;
+  for (const JobRecord& job : stored.jobs) jobs[job.id] = &job;
+  std::vector<PolicyResult> policies;
+  std::map<TrialId, std::vector<TrialResult>> repeats;
+  for (const TrialRecord& trial : stored.trials) {
+    if (trial.campaign != campaign->id) continue;
+    const auto job = jobs.find(trial.job);
+    if (trial.state <= TrialState::kRunning || job == jobs.end()) {
+      ++results.open;
+    } else if (trial.phase == TrialPhase::kSearch) {
+      policies.push_back(PolicyResult{result_of(stored, trial, *job->second), {}, {}});
+    } else {
+      repeats[trial.verifies].push_back(result_of(stored, trial, *job->second));
+    }
+  }
+  for (PolicyResult& policy : policies) policy.repeats = std::move(repeats[policy.search.trial.id]);
+  rank_all(results, std::move(policies));
+  return results;
+}
+
+nlohmann::json to_json(const CampaignResults& results) {
+  nlohmann::json json{
+      {"campaign",
+       {{"id", results.campaign.id.value},
+        {"name", results.campaign.name},
+        {"hash", results.campaign.hash.hex()},
+        {"state", name_of(results.campaign.state)},
+        {"busy_seconds", results.campaign.busy_seconds}}},
+      {"ranked_by", name_of(results.by)},
+      {"ranked_at", name_of(results.at)},
+      {"evaluated_on", name_of(results.evaluated_on)},
+      {"open", results.open},
+      {"best", nullptr},
+      {"policies", nlohmann::json::array()},
+      {"verified", nlohmann::json::array()},
+  };
+  if (const auto best = results.top(1); !best.empty()) {
+    json["best"] = policy_json(*best.front(), results.at);
+  }
+  for (std::size_t i = 0; i < results.policies.size(); ++i) {
+    json["policies"].push_back(policy_json(results.policies[i], results.at));
+    json["policies"].back()["rank"] = i + 1;
+  }
+  for (std::size_t i = 0; i < results.verified.size(); ++i) {
+    const PolicyResult& policy = results.policies[results.verified[i]];
+    nlohmann::json row = to_json(*policy.verified);
+    row["rank"] = i + 1;
+    row["trial"] = policy.search.trial.id.value;
+    json["verified"].push_back(std::move(row));
+  }
+  return json;
+}
+
+}  // namespace lrtune

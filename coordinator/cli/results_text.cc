@@ -1,0 +1,188 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "common/policy/policy_json.h"
+#include "coordinator/cli/results.h"
+#include "coordinator/cli/text_table.h"
+
+namespace lrtune {
+namespace {
+
+constexpr std::size_t kMaxRows = 30;
+
+std::string fixed(double value, int digits) {
+  return std::isfinite(value) ? fmt::format("{:.{}f}", value, digits) : std::string("-");
+}
+
+std::string with_deviation(const MeanAndDeviation& value, int digits) {
+  return fixed(value.mean, digits) + " ± " + fixed(value.deviation, digits);
+}
+
+std::string note(const Outcome& outcome) {
+  switch (outcome.kind) {
+    case OutcomeKind::kDiverged:
+      return fmt::format("diverged at {}", outcome.iteration);
+    case OutcomeKind::kFailed:
+    case OutcomeKind::kStopped:
+      return std::string(name_of(outcome.kind));
+    case OutcomeKind::kTargetReached:
+      return fmt::format("stopped at {}", outcome.iteration);
+    case OutcomeKind::kCompleted:
+      break;
+  }
+  return {};
+}
+
+const MetricPoint& loss_point(const Scores& scores, RankAt at) {
+  return at == RankAt::kBest ? scores.lowest_loss : scores.final;
+}
+
+std::vector<std::string> search_row(std::size_t number, const TrialResult& result, RankAt at) {
+  const Scores& scores = result.scores;
+  std::vector<std::string> row{fmt::to_string(number), fmt::to_string(result.trial.id.value),
+                               describe(result.trial.policy)};
+  if (scores.measured) {
+    row.insert(
+        row.end(),
+        {fixed(scores.best.evaluated.top1, 4), fmt::to_string(scores.best.iteration),
+         fixed(scores.final.evaluated.top1, 4), fixed(loss_point(scores, at).evaluated.loss, 4),
+         scores.target_iteration ? fmt::to_string(*scores.target_iteration) : "-",
+         fixed(scores.seconds, 1), fixed(scores.loss_difference(at), 4)});
+  }
+  row.resize(10, "-");
+  row.push_back(note(result.outcome));
+  return row;
+}
+
+std::string search_table(const CampaignResults& results, const Terminal& terminal) {
+  TextTable table({{"rank", Align::kRight},
+                   {"trial", Align::kRight},
+                   {"policy", Align::kLeft, true},
+                   {"top-1", Align::kRight},
+                   {"at", Align::kRight},
+                   {"final", Align::kRight},
+                   {"loss", Align::kRight},
+                   {"to target", Align::kRight},
+                   {"seconds", Align::kRight},
+                   {"loss diff", Align::kRight},
+                   {"", Align::kLeft}});
+  const std::size_t rows = std::min(results.policies.size(), kMaxRows);
+  for (std::size_t i = 0; i < rows; ++i) {
+    const TrialResult& result = results.policies[i].search;
+    const Ink ink = !result.scores.ended_well ? Ink::kBad : i == 0 ? Ink::kGood : Ink::kPlain;
+    table.add_row(search_row(i + 1, result, results.at), ink);
+  }
+  std::string text = table.text(terminal);
+  if (rows < results.policies.size()) {
+    text += fmt::format("... and {} more\n", results.policies.size() - rows);
+  }
+  return text;
+}
+
+std::vector<std::string> verified_row(std::size_t number, const PolicyResult& result) {
+  const RepeatedScores& scores = *result.verified;
+  std::vector<std::string> row{fmt::to_string(number), fmt::to_string(result.search.trial.id.value),
+                               describe(result.search.trial.policy),
+                               fmt::to_string(scores.repeats)};
+  if (scores.ended_well > 0) {
+    row.push_back(with_deviation(scores.top1, 4));
+    row.push_back(with_deviation(scores.loss, 4));
+    row.push_back(scores.met_target == 0 ? "-" : with_deviation(scores.target_iteration, 0));
+    row.push_back(with_deviation(scores.seconds, 1));
+    row.push_back(with_deviation(scores.loss_difference, 4));
+  }
+  row.resize(9, "-");
+  row.push_back(scores.ended_well < scores.repeats
+                    ? fmt::format("{} did not end well", scores.repeats - scores.ended_well)
+                    : std::string());
+  return row;
+}
+
+std::string verified_table(const CampaignResults& results, const Terminal& terminal) {
+  TextTable table({{"rank", Align::kRight},
+                   {"trial", Align::kRight},
+                   {"policy", Align::kLeft, true},
+                   {"repeats", Align::kRight},
+                   {"top-1", Align::kRight},
+                   {"loss", Align::kRight},
+                   {"to target", Align::kRight},
+                   {"seconds", Align::kRight},
+                   {"loss diff", Align::kRight},
+                   {"", Align::kLeft}});
+  for (std::size_t i = 0; i < results.verified.size(); ++i) {
+    table.add_row(verified_row(i + 1, results.policies[results.verified[i]]),
+                  i == 0 ? Ink::kGood : Ink::kPlain);
+  }
+  return table.text(terminal);
+}
+
+std::string quoted(const std::string& text) {
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + '"';
+}
+
+std::string csv_line(std::size_t rank, const TrialResult& result, RankAt at) {
+  const Scores& s = result.scores;
+  const auto measured = [&](double value) {
+    return s.measured && std::isfinite(value) ? fmt::format("{}", value) : std::string();
+  };
+  const auto iteration = [&](std::int64_t value) {
+    return s.measured ? fmt::to_string(value) : std::string();
+  };
+  const std::vector<std::string> fields{
+      fmt::to_string(rank),
+      fmt::to_string(result.trial.id.value),
+      std::string(name_of(result.trial.phase)),
+      fmt::to_string(result.trial.repeat),
+      quoted(to_json(result.trial.policy).dump()),
+      std::string(name_of(result.outcome.kind)),
+      fmt::to_string(result.outcome.iteration),
+      measured(s.best.evaluated.top1),
+      iteration(s.best.iteration),
+      measured(s.final.evaluated.top1),
+      measured(loss_point(s, at).evaluated.loss),
+      s.target_iteration ? fmt::to_string(*s.target_iteration) : std::string(),
+      measured(s.seconds),
+      measured(s.loss_difference(at)),
+  };
+  return fmt::format("{}\r\n", fmt::join(fields, ","));
+}
+
+}  // namespace
+
+std::string results_text(const CampaignResults& results, const Terminal& terminal) {
+  const std::string order = fmt::format("by {} ({})", name_of(results.by), name_of(results.at));
+  std::string text = paint(
+      fmt::format("{}: {} {} ranked {}, evaluated on the {} part", results.campaign.name,
+                  results.policies.size(), results.policies.size() == 1 ? "policy" : "policies",
+                  order, name_of(results.evaluated_on)),
+      Ink::kBold, terminal.colour);
+  text += '\n' + search_table(results, terminal);
+  if (!results.verified.empty()) {
+    text += '\n' + paint(fmt::format("Verified with new seeds (mean ± sample deviation), ranked {}",
+                                     order),
+                         Ink::kBold, terminal.colour);
+    text += '\n' + verified_table(results, terminal);
+  }
+  return text;
+}
+
+std::string to_csv(const CampaignResults& results) {
+  std::string text =
+      "rank,trial,phase,repeat,policy,outcome,ended_at_iteration,best_top1,best_top1_iteration,"
+      "final_top1,loss,target_iteration,seconds,loss_difference\r\n";
+  for (std::size_t i = 0; i < results.policies.size(); ++i) {
+    text += csv_line(i + 1, results.policies[i].search, results.at);
+  }
+  for (std::size_t i = 0; i < results.verified.size(); ++i) {
+    for (const TrialResult& repeat : results.policies[results.verified[i]].repeats) {
+      text += csv_line(i + 1, repeat, results.at);
+    }
+  }
+  return text;
+}
+
+}  // namespace lrtune

@@ -1,0 +1,96 @@
+#include "coordinator/cli/run_settings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "coordinator/search/search.h"
+
+namespace lrtune {
+namespace {
+
+// All values that /KEY of `train` takes.
+std::vector<nlohmann::json> values_of(const Template& train, const std::string& key) {
+  const nlohmann::json::json_pointer place("/" + key);
+  for (const Template::Hole& hole : train.holes) {
+    if (hole.place != place) continue;
+    if (hole.domain.kind == Domain::Kind::kChoice) return hole.domain.choices;
+    return {nlohmann::json(hole.domain.low), nlohmann::json(hole.domain.high)};
+  }
+  if (!train.tree.contains(place)) return {};
+  return {train.tree.at(place)};
+}
+
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  std::ostringstream text;
+  text << stream.rdbuf();
+  if (!stream) return fail(fmt::format("cannot read {}: {}", path, std::strerror(errno)));
+  return text.str();
+}
+
+}  // namespace
+
+Result<Experiment> read_experiment(const RunOptions& options) {
+  const auto text = read_file(options.file);
+  if (!text) return tl::unexpected(text.error());
+  auto experiment = experiment_from_yaml(*text, options.file);
+  if (!experiment || options.device.empty()) return experiment;
+  nlohmann::json normalised = experiment->normalised;
+  normalised["train"]["device"] = options.device;
+  return experiment_from_json(normalised);
+}
+
+Result<WorkerNeeds> worker_needs(const Experiment& experiment) {
+  WorkerNeeds needs;
+  const auto devices = values_of(experiment.train, "device");
+  if (!devices.empty()) needs.device = devices.front().get<std::string>();
+  if (std::ranges::any_of(devices, [&](const auto& device) { return device != needs.device; })) {
+    return fail(
+        "train.device names several devices; `lrtune run` uses one: choose it with --device");
+  }
+  if (needs.device.empty()) needs.device = TrainSpec{}.device;
+  for (const nlohmann::json& threads : values_of(experiment.train, "threads")) {
+    needs.threads = std::max(needs.threads, static_cast<int>(threads.get<double>()));
+  }
+  return needs;
+}
+
+int default_workers(const Experiment& experiment, const WorkerNeeds& needs, int cores) {
+  if (needs.device != "cpu") return 1;
+  const std::int64_t by_cores = std::max(1, cores / needs.threads);
+  const std::int64_t searched = candidate_count(experiment).value_or(by_cores);
+  const std::int64_t verified =
+      std::int64_t{experiment.verify_top} * std::int64_t{experiment.verify_repeats};
+  const std::int64_t useful = std::max<std::int64_t>(1, std::max(searched, verified));
+  return static_cast<int>(std::min(by_cores, useful));
+}
+
+std::filesystem::path default_output(const Experiment& experiment) {
+  std::string name = experiment.name;
+  for (char& c : name) {
+    const bool fine = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_';
+    if (!fine) c = '-';
+  }
+  return std::filesystem::path("lrtune-results") /
+         fmt::format("{}-{}", name, experiment.hash.hex().substr(0, 8));
+}
+
+Result<std::filesystem::path> worker_program(const RunOptions& options, const WorkerNeeds& needs,
+                                             const std::filesystem::path& folder) {
+  if (!options.worker_program.empty()) return std::filesystem::path(options.worker_program);
+  const std::filesystem::path program =
+      folder / (needs.device == "cuda" ? "lrtune-worker-cuda" : "lrtune-worker");
+  if (!std::filesystem::exists(program)) {
+    return fail(fmt::format("there is no {} in {}; --worker-program says where it is",
+                            program.filename().string(), folder.string()));
+  }
+  return program;
+}
+
+}  // namespace lrtune

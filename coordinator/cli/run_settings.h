@@ -1,0 +1,47 @@
+// What `lrtune run` derives from its options and its experiment before anything is started.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/config/experiment.h"
+#include "common/result.h"
+
+namespace lrtune {
+
+struct RunOptions {
+  std::string file;
+  int workers = 0;  // 0: as many as the cores allow
+  std::string store = "lrtune.db";
+  std::string device;  // empty: as the file says
+  std::string output;  // empty: lrtune-results/NAME-HASH
+  bool json = false;
+  std::string worker_program;                 // empty: beside this program
+  std::vector<std::string> worker_arguments;  // passed on as they are
+};
+
+// The experiment of options.file with --device put in: that makes it another experiment, with
+// another hash. Errors: FILE:LINE, or that the file cannot be read.
+Result<Experiment> read_experiment(const RunOptions& options);
+
+// What the local workers must offer, of the experiment's `train`. Errors: it names several devices.
+struct WorkerNeeds {
+  std::string device;
+  int threads = 1;  // per slot, the most that a candidate asks for
+};
+Result<WorkerNeeds> worker_needs(const Experiment& experiment);
+
+// Cores divided by threads, at least 1, and no more than can ever train side by side; on a GPU 1.
+// Nothing but time depends on it.
+int default_workers(const Experiment& experiment, const WorkerNeeds& needs, int cores);
+
+// "lrtune-results/NAME-HASH": characters of the name that make trouble in paths become '-'.
+std::filesystem::path default_output(const Experiment& experiment);
+
+// lrtune-worker, or lrtune-worker-cuda for a GPU, in `folder`. Errors: it is not there.
+Result<std::filesystem::path> worker_program(const RunOptions& options, const WorkerNeeds& needs,
+                                             const std::filesystem::path& folder);
+
+}  // namespace lrtune

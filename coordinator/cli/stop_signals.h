@@ -1,0 +1,26 @@
+// SIGINT, SIGTERM and SIGHUP as a descriptor to poll, instead of handlers.
+#pragma once
+
+#include "common/result.h"
+
+namespace lrtune {
+
+// Blocks the signals for the calling thread and those that it starts; make it before any thread.
+// The mask stays when it is destroyed: a signal that is still pending then must not kill the
+// process on its last lines.
+class StopSignals {
+ public:
+  static Result<StopSignals> open();
+  StopSignals(StopSignals&& other) noexcept;
+  StopSignals& operator=(StopSignals&&) = delete;
+  ~StopSignals();
+
+  int descriptor() const { return descriptor_; }
+  int take();  // the next signal's number, 0 if there is none; does not wait
+
+ private:
+  explicit StopSignals(int descriptor) : descriptor_(descriptor) {}
+  int descriptor_;
+};
+
+}  // namespace lrtune

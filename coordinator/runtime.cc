@@ -1,0 +1,259 @@
+#include "coordinator/runtime.h"
+
+#include <fmt/format.h>
+#include <sodium.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "common/wire/codec.h"
+#include "coordinator/record_log.h"
+
+namespace lrtune {
+namespace {
+
+using std::chrono::ceil;
+using std::chrono::milliseconds;
+
+constexpr int kMaxFailedCommits = 3;      // in a row, each with a rebuilt core
+constexpr milliseconds kLastWords{100};   // from the end of a process to the last frame of it
+constexpr milliseconds kOutboxRetry{10};  // ZeroMQ does not tell when a peer reads again
+
+// The only place of the coordinator that reads the clocks.
+Now read_clocks() {
+  const auto wall = std::chrono::system_clock::now().time_since_epoch();
+  return Now{std::chrono::steady_clock::now(),
+             std::chrono::duration_cast<milliseconds>(wall).count()};
+}
+
+std::string random_name() {
+  std::array<unsigned char, 8> bytes{};
+  randombytes_buf(bytes.data(), bytes.size());
+  std::string name;
+  for (const unsigned char byte : bytes) name += fmt::format("{:02x}", byte);
+  return name;
+}
+
+template <typename T>
+bool holds(const Event& event) {
+  return std::holds_alternative<T>(event);
+}
+
+}  // namespace
+
+Runtime::Runtime(wire::RouterSocket socket, Store& store, RuntimeOptions options,
+                 std::shared_ptr<spdlog::logger> log)
+    : socket_(std::move(socket)),
+      store_(store),
+      options_(std::move(options)),
+      log_(std::move(log)),
+      outbox_([this](const PeerId& peer,
+                     std::span<const std::uint8_t> frame) { return socket_.send(peer, frame); },
+              options_.outbox_bytes) {}
+
+void Runtime::post(Event event) {
+  if (holds<event::Submitted>(event) || holds<event::StopRequested>(event))
+    orders_.push_back(event);
+  posted_.push_back(std::move(event));
+}
+
+void Runtime::worker_ended(const std::string& worker, const std::string& reason) {
+  const auto found = peers_.find(worker);
+  if (found == peers_.end()) return;
+  outbox_.drop(found->second);
+  ended_.push_back({event::PeerLost{found->second, reason}, now_.steady});
+  peers_.erase(found);
+}
+
+Result<void> Runtime::run(RuntimeWatcher& watcher) {
+  now_ = read_clocks();
+  if (auto built = rebuild(); !built) return built;
+  do {
+    if (auto turned = turn(watcher); !turned) return turned;
+  } while (watch(watcher));
+  return {};
+}
+
+Result<void> Runtime::turn(RuntimeWatcher& watcher) {
+  const std::vector<int> ready = socket_.wait(watcher.descriptors(), longest_wait());
+  now_ = read_clocks();
+  for (const int descriptor : ready) watcher.readable(descriptor, now_);
+
+  post_ended();
+  Actions actions;
+  take_posted(actions);
+  take_frames(actions);
+  const auto deadline = core_->next_deadline();
+  if (deadline && *deadline <= now_.steady) step(event::Ticked{}, actions);
+
+  outbox_.flush();
+  auto done = carry_out(std::move(actions));
+  post_lost();
+  return done;
+}
+
+// Throws the core away and makes it again from what is on disk.
+Result<void> Runtime::rebuild() {
+  auto stored = store_.load();
+  if (!stored) return fail("cannot read the store: " + stored.error().message);
+  CoreOptions options = options_.core;
+  if (options.incarnation.empty()) options.incarnation = random_name();
+  // A core that is rebuilt within one run finds its workers alive.
+  options.workers_survive = options.workers_survive || core_.has_value();
+  log_->info("core incarnation={} campaigns={} trials={}", options.incarnation,
+             stored->campaigns.size(), stored->trials.size());
+  outbox_.clear();
+  core_.emplace(std::move(options), std::move(*stored), now_);
+  posted_.assign(orders_.begin(), orders_.end());
+  watch_due_ = true;
+  return {};
+}
+
+void Runtime::step(const Event& event, Actions& actions) {
+  Actions made = core_->step(event, now_);
+  std::move(made.records.begin(), made.records.end(), std::back_inserter(actions.records));
+  std::move(made.sends.begin(), made.sends.end(), std::back_inserter(actions.sends));
+}
+
+void Runtime::take_posted(Actions& actions) {
+  for (const Event& event : std::exchange(posted_, {})) {
+    if (const auto* lost = std::get_if<event::PeerLost>(&event)) {
+      log_->warn("event=peer_lost reason=\"{}\"", lost->reason);
+    } else if (const auto* stop = std::get_if<event::StopRequested>(&event)) {
+      log_->info("event=stop reason=\"{}\"", stop->reason);
+    }
+    watch_due_ = true;
+    step(event, actions);
+  }
+}
+
+void Runtime::take_frames(Actions& actions) {
+  more_frames_ = false;
+  for (std::size_t taken = 0; auto incoming = socket_.receive(); ++taken) {
+    if (auto messages = wire::decode_to_coordinator(incoming->frame)) {
+      for (wire::ToCoordinator& message : *messages) {
+        note_peer(incoming->peer, message);
+        step(event::Received{incoming->peer, std::move(message)}, actions);
+      }
+    } else {
+      refuse_frame(*incoming, messages.error());
+    }
+    if (taken + 1 >= options_.frames_per_turn) {
+      more_frames_ = true;
+      return;
+    }
+  }
+}
+
+void Runtime::note_peer(const PeerId& peer, const wire::ToCoordinator& message) {
+  if (const auto* hello = std::get_if<wire::Hello>(&message)) {
+    log_->info("event=hello worker={} process={} slots={} device={} held={}", hello->worker,
+               hello->process, hello->slots, hello->numerics.device, hello->held.size());
+    peers_[hello->worker] = peer;
+  } else if (std::holds_alternative<wire::Goodbye>(message)) {
+    std::erase_if(ended_, [&](const EndedProcess& ended) { return ended.lost.peer == peer; });
+  }
+}
+
+void Runtime::refuse_frame(const wire::Incoming& incoming, const Error& error) {
+  log_->warn("event=bad_frame bytes={} reason=\"{}\"", incoming.frame.size(), error.message);
+  const auto version = wire::frame_version(incoming.frame);
+  if (version && *version != wire::kProtocolVersion) {
+    send_to(incoming.peer, {wire::Rejected{error.message}});
+  }
+}
+
+Result<void> Runtime::carry_out(Actions actions) {
+  if (!actions.records.empty()) {
+    if (auto committed = store_.commit(actions.records); !committed) {
+      log_->error("event=commit_failed records={} reason=\"{}\"", actions.records.size(),
+                  committed.error().message);
+      if (++failed_commits_ >= kMaxFailedCommits) {
+        return fail(fmt::format("the store cannot be written ({} times in a row): {}",
+                                failed_commits_, committed.error().message));
+      }
+      return rebuild();
+    }
+    failed_commits_ = 0;
+  }
+  for (const Record& record : actions.records) {
+    watch_due_ = watch_due_ || std::holds_alternative<CampaignRecord>(record);
+    const bool decision = std::holds_alternative<DecisionRecord>(record);
+    const auto level = decision ? spdlog::level::info : spdlog::level::debug;
+    if (!log_->should_log(level)) continue;
+    if (const std::string line = log_line(record); !line.empty()) log_->log(level, line);
+  }
+  send_all(actions.sends);
+  return {};
+}
+
+void Runtime::send_all(const std::vector<Send>& sends) {
+  std::vector<std::pair<PeerId, std::vector<wire::ToWorker>>>
+      letters;  // peers in order of appearance
+  std::map<PeerId, std::size_t> index;
+  for (const Send& send : sends) {
+    const auto [place, added] = index.try_emplace(send.peer, letters.size());
+    if (added) letters.emplace_back(send.peer, std::vector<wire::ToWorker>{});
+    letters[place->second].second.push_back(send.message);
+  }
+  for (const auto& [peer, messages] : letters) send_to(peer, messages);
+}
+
+void Runtime::send_to(const PeerId& peer, const std::vector<wire::ToWorker>& messages) {
+  auto frames = wire::encode(messages);
+  if (!frames && messages.size() == 1) return undeliverable(peer, messages[0], frames.error());
+  if (!frames) {
+    for (const wire::ToWorker& message : messages) send_to(peer, {message});
+    return;
+  }
+  for (wire::Frame& frame : *frames) outbox_.send(peer, std::move(frame));
+}
+
+// A policy can be too long for a frame. Nobody will ever train it, and the core hears so as if the
+// worker had refused it.
+void Runtime::undeliverable(const PeerId& peer, const wire::ToWorker& message, const Error& error) {
+  log_->error("event=undeliverable reason=\"{}\"", error.message);
+  if (const auto* assign = std::get_if<wire::Assign>(&message)) {
+    const wire::Refused refused{assign->job, assign->attempt, error.message};
+    post(event::Received{peer, refused});
+  }
+}
+
+void Runtime::post_ended() {
+  std::erase_if(ended_, [this](EndedProcess& ended) {
+    const bool due = now_.steady - ended.at >= kLastWords;
+    if (due) post(std::move(ended.lost));
+    return due;
+  });
+}
+
+void Runtime::post_lost() {
+  for (event::PeerLost& lost : outbox_.take_lost()) {
+    std::erase_if(peers_, [&](const auto& entry) { return entry.second == lost.peer; });
+    post(std::move(lost));
+  }
+}
+
+bool Runtime::watch(RuntimeWatcher& watcher) {
+  if (!watch_due_ && now_.steady - last_watch_ < options_.watch_every) return true;
+  const Snapshot snapshot = core_->snapshot();
+  watch_due_ = snapshot.stopping;
+  last_watch_ = now_.steady;
+  return watcher.watch(snapshot, now_);
+}
+
+milliseconds Runtime::longest_wait() const {
+  if (!posted_.empty() || more_frames_) return milliseconds{0};
+  milliseconds wait = ceil<milliseconds>(last_watch_ + options_.watch_every - now_.steady);
+  if (const auto deadline = core_->next_deadline()) {
+    wait = std::min(wait, ceil<milliseconds>(*deadline - now_.steady));
+  }
+  if (outbox_.waiting()) wait = std::min(wait, kOutboxRetry);
+  for (const EndedProcess& ended : ended_) {
+    wait = std::min(wait, ceil<milliseconds>(ended.at + kLastWords - now_.steady));
+  }
+  return std::max(wait, milliseconds{0});
+}
+
+}  // namespace lrtune
