@@ -37,6 +37,7 @@ struct CampaignRecord {
   WallMillis created_at = 0;
   WallMillis ended_at = 0;  // 0: not ended
   double busy_seconds = 0;  // wall time of all `lrtune run`s of it, for the report
+  bool operator==(const CampaignRecord&) const = default;
 };
 
 // A training identity that a campaign uses, as its survey found it. Fixed when the campaign is
@@ -44,6 +45,7 @@ struct CampaignRecord {
 struct IdentityRecord {
   Digest hash;
   TrainingIdentity identity;
+  bool operator==(const IdentityRecord&) const = default;
 };
 
 struct TrialRecord {
@@ -59,6 +61,7 @@ struct TrialRecord {
   RunPlan plan;
   JobId job;  // today one stage job from the initial state to the end
   TrialState state = TrialState::kWaiting;
+  bool operator==(const TrialRecord&) const = default;
 };
 
 // A stage job. `key` is what makes two jobs the same work: SHA-256 over from_state, to_state and
@@ -73,6 +76,7 @@ struct JobRecord {
   int deaths = 0;                  // attempts that ended with their worker's death
   std::string worker;              // name of the worker of the current attempt; empty if none
   std::optional<Outcome> outcome;  // when done, diverged or failed
+  bool operator==(const JobRecord&) const = default;
 };
 
 // One evaluation of one state reached by a job. Points of attempts that did not finish are kept:
@@ -83,6 +87,7 @@ struct PointRecord {
   Part evaluated_on = Part::kValidation;
   std::int64_t train_subset = 0;
   MetricPoint point;
+  bool operator==(const PointRecord&) const = default;
 };
 
 // A decision as a code with its numbers. coordinator/core/decisions.h makes the sentence.
@@ -92,6 +97,7 @@ struct DecisionRecord {
   WallMillis at = 0;
   std::string code;  // "assigned", "requeued", "refused", "finished", "diverged", "poisoned" ...
   nlohmann::json numbers;  // flat object
+  bool operator==(const DecisionRecord&) const = default;
 };
 
 // A row of a campaign's final (or so far) ranking.
@@ -101,6 +107,7 @@ struct RankingRecord {
   int rank = 0;                            // 1 is best
   TrialId trial;                           // the search trial of the policy
   nlohmann::json scores;                   // coordinator/ranking: the numbers it was ranked by
+  bool operator==(const RankingRecord&) const = default;
 };
 
 // What one turn writes, in order. Campaign, identity, trial and job records insert or replace the
@@ -116,6 +123,7 @@ struct StoredState {
   std::vector<TrialRecord> trials;
   std::vector<JobRecord> jobs;
   std::vector<PointRecord> points;  // of all jobs, ascending by (job, attempt, iteration)
+  bool operator==(const StoredState&) const = default;
 };
 
 std::string_view name_of(CampaignState state);  // "surveying", "searching" ...

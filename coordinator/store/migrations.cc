@@ -1,0 +1,222 @@
+#include "coordinator/store/migrations.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+
+namespace lrtune {
+namespace {
+
+// A step is never edited once it was released: it must turn the fixtures in tests/fixtures/store
+// into what a new store looks like. SCHEMA.md says what each table and column means.
+constexpr std::array<Migration, 1> kMigrations = {{{1, R"sql(
+CREATE TABLE store (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  created_at INTEGER NOT NULL,
+  recoveries INTEGER NOT NULL
+) STRICT;
+INSERT INTO store VALUES (1, CAST(1000 * (julianday('now') - 2440587.5) * 86400 AS INTEGER), 0);
+
+CREATE TABLE campaign (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+  experiment TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('surveying', 'searching', 'verifying', 'done', 'failed')),
+  failure TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  ended_at INTEGER NOT NULL,
+  busy_seconds REAL NOT NULL
+) STRICT;
+
+CREATE TABLE identity (
+  id INTEGER PRIMARY KEY,
+  hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+  dataset TEXT NOT NULL,
+  model TEXT NOT NULL,
+  optimizer TEXT NOT NULL,
+  document TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE policy (
+  id INTEGER PRIMARY KEY,
+  hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+  document TEXT NOT NULL,
+  description TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE job (
+  id INTEGER PRIMARY KEY,
+  key BLOB NOT NULL CHECK (length(key) = 32),
+  from_state BLOB NOT NULL CHECK (length(from_state) = 32),
+  to_state BLOB NOT NULL CHECK (length(to_state) = 32),
+  state TEXT NOT NULL
+    CHECK (state IN ('pending', 'assigned', 'running', 'done', 'diverged', 'failed')),
+  attempt INTEGER NOT NULL CHECK (attempt >= 0),
+  deaths INTEGER NOT NULL CHECK (deaths >= 0),
+  worker TEXT NOT NULL,
+  outcome TEXT CHECK (outcome IN ('completed', 'target_reached', 'diverged', 'failed', 'stopped')),
+  outcome_iteration INTEGER,
+  outcome_state BLOB CHECK (length(outcome_state) = 32),
+  outcome_message TEXT,
+  CHECK ((outcome IS NULL) = (outcome_iteration IS NULL)
+     AND (outcome IS NULL) = (outcome_state IS NULL)
+     AND (outcome IS NULL) = (outcome_message IS NULL))
+) STRICT;
+
+CREATE TABLE trial (
+  id INTEGER PRIMARY KEY,
+  campaign INTEGER NOT NULL REFERENCES campaign (id) DEFERRABLE INITIALLY DEFERRED,
+  number INTEGER NOT NULL CHECK (number >= 0),
+  phase TEXT NOT NULL CHECK (phase IN ('search', 'verify')),
+  verifies INTEGER REFERENCES trial (id) DEFERRABLE INITIALLY DEFERRED,
+  repeat INTEGER NOT NULL CHECK (repeat >= 0),
+  seed INTEGER NOT NULL CHECK (seed >= 0),
+  identity INTEGER NOT NULL REFERENCES identity (id) DEFERRABLE INITIALLY DEFERRED,
+  policy INTEGER NOT NULL REFERENCES policy (id) DEFERRABLE INITIALLY DEFERRED,
+  iterations INTEGER NOT NULL,
+  evaluate_every INTEGER NOT NULL,
+  evaluate_on TEXT NOT NULL CHECK (evaluate_on IN ('train', 'validation', 'test')),
+  train_subset INTEGER NOT NULL,
+  target_measure TEXT CHECK (target_measure IN ('top1', 'loss')),
+  target_value REAL,
+  stop_at_target INTEGER NOT NULL CHECK (stop_at_target IN (0, 1)),
+  job INTEGER REFERENCES job (id) DEFERRABLE INITIALLY DEFERRED,
+  state TEXT NOT NULL CHECK (state IN ('waiting', 'running', 'done', 'diverged', 'failed')),
+  UNIQUE (campaign, number),
+  CHECK ((target_measure IS NULL) = (target_value IS NULL))
+) STRICT;
+CREATE INDEX trial_by_policy ON trial (policy);
+
+CREATE TABLE state (
+  id INTEGER PRIMARY KEY,
+  name BLOB NOT NULL UNIQUE CHECK (length(name) = 32)
+) STRICT;
+
+CREATE TABLE metric (
+  state INTEGER NOT NULL REFERENCES state (id) DEFERRABLE INITIALLY DEFERRED,
+  part TEXT NOT NULL CHECK (part IN ('train', 'validation', 'test')),
+  subset INTEGER NOT NULL CHECK (subset >= 0),
+  version INTEGER NOT NULL,
+  loss REAL NOT NULL,
+  top1 REAL NOT NULL,
+  top5 REAL NOT NULL,
+  PRIMARY KEY (state, part, subset, version)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE point (
+  job INTEGER NOT NULL REFERENCES job (id) DEFERRABLE INITIALLY DEFERRED,
+  attempt INTEGER NOT NULL,
+  iteration INTEGER NOT NULL CHECK (iteration >= 0),
+  state INTEGER NOT NULL REFERENCES state (id) DEFERRABLE INITIALLY DEFERRED,
+  evaluated_on TEXT NOT NULL CHECK (evaluated_on IN ('train', 'validation', 'test')),
+  train_subset INTEGER NOT NULL,
+  learning_rate REAL NOT NULL,
+  train_seconds REAL NOT NULL,
+  evaluate_seconds REAL NOT NULL,
+  PRIMARY KEY (job, attempt, iteration)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE decision (
+  id INTEGER PRIMARY KEY,
+  campaign INTEGER NOT NULL REFERENCES campaign (id) DEFERRABLE INITIALLY DEFERRED,
+  trial INTEGER REFERENCES trial (id) DEFERRABLE INITIALLY DEFERRED,
+  at INTEGER NOT NULL,
+  code TEXT NOT NULL,
+  numbers TEXT NOT NULL
+) STRICT;
+CREATE INDEX decision_by_trial ON decision (trial) WHERE trial IS NOT NULL;
+CREATE INDEX decision_of_campaign ON decision (campaign) WHERE trial IS NULL;
+
+CREATE TABLE ranking (
+  campaign INTEGER NOT NULL REFERENCES campaign (id) DEFERRABLE INITIALLY DEFERRED,
+  phase TEXT NOT NULL CHECK (phase IN ('search', 'verify')),
+  rank INTEGER NOT NULL CHECK (rank >= 1),
+  trial INTEGER NOT NULL REFERENCES trial (id) DEFERRABLE INITIALLY DEFERRED,
+  scores TEXT NOT NULL,
+  PRIMARY KEY (campaign, phase, rank)
+) STRICT, WITHOUT ROWID;
+)sql"}}};
+
+// Makes the bytes of `path` survive a crash of the machine; for a folder, its entries.
+void sync_to_disk(const std::string& path) {
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0 || fsync(file) != 0) {
+    const int error = errno;
+    if (file >= 0) close(file);
+    throw std::system_error(error, std::generic_category(), path);
+  }
+  close(file);
+}
+
+// A complete copy, under its final name only when it is whole and on disk.
+void back_up(SQLite::Database& database, const std::string& path) {
+  const std::string unfinished = path + ".unfinished";
+  std::filesystem::remove(unfinished);
+  SQLite::Statement copy(database, "VACUUM INTO ?");
+  copy.bind(1, unfinished);
+  copy.exec();
+  sync_to_disk(unfinished);
+  std::filesystem::rename(unfinished, path);
+  sync_to_disk(std::filesystem::path(path).parent_path().string());
+}
+
+void carry_out(SQLite::Database& database, const Migration& migration) {
+  SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+  database.exec(migration.sql);
+  SQLite::Statement broken(database, "PRAGMA foreign_key_check");
+  if (broken.executeStep()) {
+    throw std::runtime_error(
+        fmt::format("table {} refers to rows that are not there", broken.getColumn(0).getString()));
+  }
+  broken.reset();
+  database.exec(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId,
+                            migration.version));
+  transaction.commit();
+}
+
+}  // namespace
+
+std::span<const Migration> all_migrations() { return kMigrations; }
+
+int schema_version() { return kMigrations.back().version; }
+
+int version_of(SQLite::Database& database) {
+  return database.execAndGet("PRAGMA user_version").getInt();
+}
+
+StoreKind store_kind(SQLite::Database& database) {
+  const int application = database.execAndGet("PRAGMA application_id").getInt();
+  if (application == kApplicationId) return StoreKind::kStore;
+  const int objects = database.execAndGet("SELECT count(*) FROM sqlite_master").getInt();
+  return application == 0 && objects == 0 && version_of(database) == 0 ? StoreKind::kEmpty
+                                                                       : StoreKind::kForeign;
+}
+
+Result<void> migrate(SQLite::Database& database, const std::string& path,
+                     std::span<const Migration> migrations) {
+  for (const Migration& migration : migrations) {
+    const int version = version_of(database);
+    if (version >= migration.version) continue;
+    try {
+      if (version > 0) back_up(database, fmt::format("{}.schema{}.backup", path, version));
+      // A step may rebuild a table that others refer to, so references are checked at its end.
+      database.exec("PRAGMA foreign_keys = OFF");
+      carry_out(database, migration);
+      database.exec("PRAGMA foreign_keys = ON");
+    } catch (const std::exception& error) {
+      return fail(
+          fmt::format("cannot bring the store {} from schema {} to {}: {}; it is left at schema {}",
+                      path, version, migration.version, error.what(), version));
+    }
+  }
+  return {};
+}
+
+}  // namespace lrtune

@@ -1,0 +1,38 @@
+// The store's schema as numbered steps. Private to coordinator/store.
+#pragma once
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include <span>
+#include <string>
+
+#include "common/result.h"
+
+namespace lrtune {
+
+// "lrTu": tells an lrtune store from any other SQLite database (PRAGMA application_id).
+inline constexpr int kApplicationId = 0x6c725475;
+
+struct Migration {
+  int version;      // of the schema after it; 1, 2, 3 ... without a gap
+  const char* sql;  // statements, carried out in one transaction
+};
+
+std::span<const Migration> all_migrations();
+
+// The version that this program reads and writes: PRAGMA user_version of a store that is up to
+// date.
+int schema_version();
+
+// What a file is, before anything is changed in it.
+enum class StoreKind { kEmpty, kStore, kForeign };
+StoreKind store_kind(SQLite::Database& database);
+int version_of(SQLite::Database& database);
+
+// Brings the database at `path` to the last of `migrations`, each in its own transaction. Before
+// each step from a version above 0 the whole database is copied to PATH.schemaVERSION.backup.
+// Errors leave the last version reached.
+Result<void> migrate(SQLite::Database& database, const std::string& path,
+                     std::span<const Migration> migrations);
+
+}  // namespace lrtune

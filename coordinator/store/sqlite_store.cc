@@ -1,0 +1,121 @@
+#include "coordinator/store/sqlite_store.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <utility>
+#include <variant>
+
+#include "coordinator/store/record_reader.h"
+#include "coordinator/store/record_writer.h"
+#include "coordinator/store/store_file.h"
+
+namespace lrtune {
+
+struct SqliteStore::Connection {
+  explicit Connection(std::unique_ptr<SQLite::Database> opened)
+      : database(std::move(opened)),
+        begin(*database, "BEGIN IMMEDIATE"),
+        commit(*database, "COMMIT"),
+        rollback(*database, "ROLLBACK"),
+        writer(*database) {}
+
+  void write_all(std::span<const Record> records);
+  void roll_back() noexcept;
+
+  std::unique_ptr<SQLite::Database> database;
+  SQLite::Statement begin, commit, rollback;
+  RecordWriter writer;
+};
+
+struct SqliteStore::Parts {
+  std::string path;
+  WriteLock lock;
+  std::unique_ptr<Connection> connection;  // none after a failed commit
+};
+
+namespace {
+
+void run(SQLite::Statement& statement) {
+  statement.exec();
+  statement.reset();
+}
+
+}  // namespace
+
+void SqliteStore::Connection::write_all(std::span<const Record> records) {
+  run(begin);
+  // A trial is tied to the row of its identity, which may come later in the same turn.
+  for (const Record& record : records) {
+    if (const auto* identity = std::get_if<IdentityRecord>(&record)) writer.write(*identity);
+  }
+  for (const Record& record : records) {
+    if (std::holds_alternative<IdentityRecord>(record)) continue;
+    std::visit([this](const auto& value) { writer.write(value); }, record);
+  }
+  run(commit);
+}
+
+void SqliteStore::Connection::roll_back() noexcept {
+  begin.tryReset();
+  commit.tryReset();
+  rollback.tryExecuteStep();  // fails if SQLite has rolled back by itself
+  rollback.tryReset();
+}
+
+SqliteStore::SqliteStore(Parts parts) : parts_(std::make_unique<Parts>(std::move(parts))) {}
+SqliteStore::~SqliteStore() = default;
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) {
+  // Two names of one file must meet the same lock.
+  std::error_code error;
+  const std::filesystem::path real =
+      std::filesystem::weakly_canonical(std::filesystem::absolute(path), error);
+  if (error) return fail(fmt::format("cannot open the store {}: {}", path, error.message()));
+  if (auto folder = check_folder(real.parent_path().string()); !folder)
+    return tl::unexpected(folder.error());
+  auto lock = WriteLock::take(real.string());
+  if (!lock) return tl::unexpected(lock.error());
+  auto database = open_for_writing(real.string());
+  if (!database) return tl::unexpected(database.error());
+  return std::unique_ptr<SqliteStore>(new SqliteStore(
+      {real.string(), *std::move(lock), std::make_unique<Connection>(*std::move(database))}));
+}
+
+Result<void> SqliteStore::commit(std::span<const Record> records) {
+  if (records.empty()) return {};
+  if (!parts_->connection)
+    return fail("the store refuses to write after a failed commit until it is loaded again");
+  try {
+    parts_->connection->write_all(records);
+    return {};
+  } catch (const std::exception& error) {
+    parts_->connection->roll_back();
+    parts_->connection.reset();
+    return fail(fmt::format("cannot write to the store {}: {}", parts_->path, error.what()));
+  }
+}
+
+// A commit whose fsync failed is rolled back, but its frames still stand in the write-ahead log,
+// where a crash would find them whole. A small commit of our own overwrites their beginning; from
+// then on they are gone.
+Result<void> SqliteStore::reopen() {
+  auto database = open_for_writing(parts_->path);
+  if (!database) return tl::unexpected(database.error());
+  (*database)->exec("BEGIN IMMEDIATE; UPDATE store SET recoveries = recoveries + 1; COMMIT");
+  parts_->connection = std::make_unique<Connection>(*std::move(database));
+  return {};
+}
+
+Result<StoredState> SqliteStore::load() {
+  try {
+    if (!parts_->connection) {
+      if (auto opened = reopen(); !opened) return tl::unexpected(opened.error());
+    }
+    return read_all(*parts_->connection->database);
+  } catch (const std::exception& error) {
+    return fail(fmt::format("cannot read the store {}: {}", parts_->path, error.what()));
+  }
+}
+
+}  // namespace lrtune

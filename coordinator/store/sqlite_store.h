@@ -1,0 +1,37 @@
+// The store in one SQLite file. SCHEMA.md describes its tables and what it promises.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "coordinator/store/store.h"
+
+namespace lrtune {
+
+class SqliteStore : public Store {
+ public:
+  // Opens the store at `path` for writing, and makes it if it is not there. Holds PATH.lock until
+  // the object goes. Errors, one sentence each: another process writes it; it is no lrtune store; a
+  // newer lrtune made it; it lies on a network file system; a migration failed; no such folder; no
+  // permission.
+  static Result<std::unique_ptr<SqliteStore>> open(const std::string& path);
+
+  ~SqliteStore() override;
+
+  // One transaction. After an error every further commit is refused until load() has opened the
+  // file again.
+  Result<void> commit(std::span<const Record> records) override;
+
+  Result<StoredState> load() override;
+
+ private:
+  struct Connection;
+  struct Parts;
+  explicit SqliteStore(Parts parts);
+  Result<void> reopen();
+
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace lrtune

@@ -1,0 +1,229 @@
+#include "coordinator/store/store_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#include "coordinator/store/migrations.h"
+
+namespace lrtune {
+namespace {
+
+constexpr int kBusyMillis = 5000;  // how long a commit waits for somebody's sqlite3 shell
+constexpr std::int64_t kFuse = 0x65735546;
+
+struct FileSystem {
+  std::int64_t magic;
+  std::string_view name;
+};
+
+// From linux/magic.h and the file systems' own sources.
+constexpr std::array<FileSystem, 13> kNetworkFileSystems = {{
+    {0x6969, "NFS"},
+    {0x517B, "SMB"},
+    {0xFE534D42, "SMB"},
+    {0xFF534D42, "CIFS"},
+    {0x0BD00BD0, "Lustre"},
+    {0x47504653, "GPFS"},
+    {0x00C36400, "CephFS"},
+    {0x19830326, "BeeGFS"},
+    {0x20030528, "OrangeFS"},
+    {0x5346414F, "AFS"},
+    {0x73757245, "Coda"},
+    {0x7461636F, "OCFS2"},
+    {0x01161970, "GFS2"},
+}};
+
+constexpr std::array<FileSystem, 7> kNetworkFuse = {{
+    {kFuse, "fuse.sshfs"},
+    {kFuse, "fuse.glusterfs"},
+    {kFuse, "fuse.ceph-fuse"},
+    {kFuse, "fuse.s3fs"},
+    {kFuse, "fuse.gcsfuse"},
+    {kFuse, "fuse.rclone"},
+    {kFuse, "fuse.juicefs"},
+}};
+
+// The type of the mount that a device number belongs to, "" if it is not listed. proc(5): field 3
+// is MAJOR:MINOR, the type stands after a lone "-".
+std::string mount_type(dev_t device) {
+  const std::string wanted = fmt::format("{}:{}", major(device), minor(device));
+  std::ifstream mounts("/proc/self/mountinfo");
+  for (std::string line; std::getline(mounts, line);) {
+    std::istringstream fields(line);
+    std::string skipped, number, field;
+    fields >> skipped >> skipped >> number;
+    if (number != wanted) continue;
+    while (fields >> field && field != "-") {
+    }
+    fields >> field;
+    return field;
+  }
+  return {};
+}
+
+std::string folder_of(const std::string& path) {
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  return folder.empty() ? std::string(".") : folder.string();
+}
+
+// The process that holds the lock wrote its id into the file.
+std::string holder_of(int file) {
+  std::array<char, 32> text{};
+  const ssize_t size = pread(file, text.data(), text.size() - 1, 0);
+  const std::string holder(text.data(), size > 0 ? static_cast<std::size_t>(size) : 0U);
+  return holder.empty() ? std::string("another lrtune process")
+                        : fmt::format("lrtune process {}", holder);
+}
+
+Result<void> check_kind(SQLite::Database& database, const std::string& path) {
+  if (store_kind(database) == StoreKind::kForeign) {
+    return fail(fmt::format(
+        "{} is a database of another program, no lrtune store; nothing was changed in it", path));
+  }
+  const int version = version_of(database);
+  if (version > schema_version()) {
+    return fail(fmt::format(
+        "the store {} has schema {}, made by a newer lrtune; this one knows schemas up to {}", path,
+        version, schema_version()));
+  }
+  return {};
+}
+
+void set_up(SQLite::Database& database, const std::string& path) {
+  const std::string mode = database.execAndGet("PRAGMA journal_mode = WAL").getString();
+  if (mode != "wal") {
+    throw std::runtime_error(
+        fmt::format("the file system under {} cannot keep a write-ahead log", path));
+  }
+  database.exec(
+      "PRAGMA synchronous = FULL;"
+      "PRAGMA foreign_keys = ON;"
+      "PRAGMA trusted_schema = OFF;"
+      "PRAGMA cache_size = -65536;"           // KiB
+      "PRAGMA wal_autocheckpoint = 4000;"     // pages; fewer, longer checkpoints than SQLite's 1000
+      "PRAGMA journal_size_limit = 67108864"  // bytes that an idle write-ahead log keeps
+  );
+}
+
+std::string words_of(const SQLite::Exception& error) {
+  return error.getErrorCode() == SQLITE_NOTADB ? "it is no lrtune store (not an SQLite database)"
+                                               : error.what();
+}
+
+}  // namespace
+
+std::optional<std::string_view> network_file_system(std::int64_t magic,
+                                                    std::string_view fuse_type) {
+  for (const FileSystem& system : kNetworkFileSystems) {
+    if (system.magic == magic) return system.name;
+  }
+  for (const FileSystem& system : kNetworkFuse) {
+    if (system.magic == magic && system.name == fuse_type) return system.name;
+  }
+  return std::nullopt;
+}
+
+Result<void> check_folder(const std::string& folder) {
+  struct statfs system {};
+  struct stat entry {};
+  if (statfs(folder.c_str(), &system) != 0 || stat(folder.c_str(), &entry) != 0) {
+    return fail(
+        fmt::format("cannot use the folder {} for a store: {}", folder, std::strerror(errno)));
+  }
+  const auto magic = static_cast<std::int64_t>(static_cast<std::uint32_t>(system.f_type));
+  const std::string type = magic == kFuse ? mount_type(entry.st_dev) : std::string();
+  if (const auto name = network_file_system(magic, type)) {
+    return fail(fmt::format(
+        "the store cannot lie in {}, which is on {}: SQLite's write-ahead log needs memory shared "
+        "between "
+        "processes, which a network file system does not give; choose a local disk with --store",
+        folder, *name));
+  }
+  return {};
+}
+
+Result<WriteLock> WriteLock::take(const std::string& store_path) {
+  const std::string path = store_path + ".lock";
+  WriteLock lock(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (lock.file_ < 0)
+    return fail(fmt::format("cannot make the lock file {}: {}", path, std::strerror(errno)));
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  if (fcntl(lock.file_, F_OFD_SETLK, &whole) != 0) {
+    if (errno != EAGAIN && errno != EACCES) {
+      return fail(fmt::format("cannot lock {}: {}", path, std::strerror(errno)));
+    }
+    return fail(
+        fmt::format("the store {} is in use by {}; one coordinator at a time writes a store",
+                    store_path, holder_of(lock.file_)));
+  }
+  const std::string holder = std::to_string(getpid());
+  if (ftruncate(lock.file_, 0) != 0 || pwrite(lock.file_, holder.data(), holder.size(), 0) < 0) {
+    // The number only makes the sentence above better.
+  }
+  return lock;
+}
+
+WriteLock::WriteLock(WriteLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
+
+WriteLock& WriteLock::operator=(WriteLock&& other) noexcept {
+  std::swap(file_, other.file_);
+  return *this;
+}
+
+WriteLock::~WriteLock() {
+  if (file_ >= 0) close(file_);
+}
+
+Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& path) {
+  try {
+    auto database = std::make_unique<SQLite::Database>(
+        path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMillis);
+    if (auto kind = check_kind(*database, path); !kind) return tl::unexpected(kind.error());
+    set_up(*database, path);
+    if (auto done = migrate(*database, path, all_migrations()); !done)
+      return tl::unexpected(done.error());
+    return database;
+  } catch (const SQLite::Exception& error) {
+    return fail(fmt::format("cannot open the store {}: {}", path, words_of(error)));
+  } catch (const std::exception& error) {
+    return fail(fmt::format("cannot open the store {}: {}", path, error.what()));
+  }
+}
+
+Result<std::unique_ptr<SQLite::Database>> open_for_reading(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) {
+    return fail(
+        fmt::format("there is no store {}; `lrtune run` makes one, --store names another", path));
+  }
+  if (auto folder = check_folder(folder_of(path)); !folder) return tl::unexpected(folder.error());
+  try {
+    auto database = std::make_unique<SQLite::Database>(path, SQLite::OPEN_READONLY, kBusyMillis);
+    if (auto kind = check_kind(*database, path); !kind) return tl::unexpected(kind.error());
+    if (const int version = version_of(*database); version < schema_version()) {
+      return fail(
+          fmt::format("the store {} has schema {}; `lrtune run` with it brings it to schema {}",
+                      path, version, schema_version()));
+    }
+    return database;
+  } catch (const SQLite::Exception& error) {
+    return fail(fmt::format("cannot read the store {}: {}", path, words_of(error)));
+  }
+}
+
+}  // namespace lrtune

@@ -1,0 +1,47 @@
+// The store as a file: where it may lie, who may write it, how it is opened. Private to
+// coordinator/store.
+#pragma once
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/result.h"
+
+namespace lrtune {
+
+// The name of a network file system by the number that statfs(2) gives (f_type), and for FUSE by
+// its type in /proc/self/mountinfo ("fuse.sshfs"); none for a local one.
+std::optional<std::string_view> network_file_system(std::int64_t magic, std::string_view fuse_type);
+
+// An error that says why, if the folder lies on a network file system or is not there.
+Result<void> check_folder(const std::string& folder);
+
+// The right to write a store: an open-file-description lock on PATH.lock. It ends with this object
+// or the process, whatever way it dies. The file stays.
+class WriteLock {
+ public:
+  // Errors: another process has it (one sentence that names it), the file cannot be made.
+  static Result<WriteLock> take(const std::string& store_path);
+  WriteLock(WriteLock&& other) noexcept;
+  WriteLock& operator=(WriteLock&& other) noexcept;
+  ~WriteLock();
+
+ private:
+  explicit WriteLock(int file) : file_(file) {}
+  int file_ = -1;
+};
+
+// Opens for writing with the settings that SCHEMA.md promises, making and migrating it. The caller
+// holds the lock.
+Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& path);
+
+// Opens for reading only; beside a writer, and without one. The file must be a store of the present
+// schema.
+Result<std::unique_ptr<SQLite::Database>> open_for_reading(const std::string& path);
+
+}  // namespace lrtune

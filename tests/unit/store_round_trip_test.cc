@@ -1,0 +1,157 @@
+// The store gives back exactly what was committed.
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "coordinator/store/sqlite_store.h"
+#include "tests/support/record_model.h"
+#include "tests/support/temporary_folder.h"
+
+namespace lrtune {
+namespace {
+
+std::unique_ptr<SqliteStore> open_store(const std::string& path) {
+  auto store = SqliteStore::open(path);
+  if (!store) throw std::runtime_error(store.error().message);
+  return *std::move(store);
+}
+
+void expect_same(const StoredState& found, const StoredState& wanted) {
+  EXPECT_TRUE(found.campaigns == wanted.campaigns);
+  EXPECT_TRUE(found.identities == wanted.identities);
+  EXPECT_TRUE(found.trials == wanted.trials);
+  EXPECT_TRUE(found.jobs == wanted.jobs);
+  EXPECT_TRUE(found.points == wanted.points);
+}
+
+TEST(StoreRoundTrip, NewStoreIsEmpty) {
+  const TemporaryFolder folder;
+  const auto state = open_store(folder.file("new.db"))->load();
+  ASSERT_TRUE(state) << state.error().message;
+  EXPECT_TRUE(*state == StoredState());
+}
+
+TEST(StoreRoundTrip, SampleCampaignComesBack) {
+  const TemporaryFolder folder;
+  const std::vector<Record> records = sample_records();
+  StoredState wanted;
+  apply_records(wanted, records);
+  {
+    const auto store = open_store(folder.file("a.db"));
+    const auto done = store->commit(records);
+    ASSERT_TRUE(done) << done.error().message;
+  }
+  const auto found = open_store(folder.file("a.db"))->load();
+  ASSERT_TRUE(found) << found.error().message;
+  expect_same(*found, wanted);
+  EXPECT_EQ(found->trials.size(), 12U);
+  EXPECT_EQ(found->points.size(), 51U);
+}
+
+// Any sequence of turns, with the store opened anew at any place, reads back as the model says, bit
+// by bit.
+TEST(StoreRoundTrip, RandomTurnsReadBackAsTheModelSays) {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    const TemporaryFolder folder;
+    RecordSource source(seed);
+    StoredState wanted;
+    auto store = open_store(folder.file("a.db"));
+    for (std::uint64_t turn = 0; turn < 40; ++turn) {
+      const std::vector<Record> records = source.turn();
+      const auto done = store->commit(records);
+      ASSERT_TRUE(done) << done.error().message;
+      apply_records(wanted, records);
+      if ((turn + seed) % 17 == 0) {
+        store.reset();
+        store = open_store(folder.file("a.db"));
+      }
+    }
+    const auto found = store->load();
+    ASSERT_TRUE(found) << found.error().message;
+    expect_same(*found, wanted);
+    if (HasFailure()) return;
+  }
+}
+
+// Metrics belong to states: what two jobs share is kept once.
+TEST(StoreRoundTrip, EqualStatesShareTheirMetrics) {
+  const TemporaryFolder folder;
+  const auto store = open_store(folder.file("a.db"));
+  ASSERT_TRUE(store->commit(sample_records()));
+  SQLite::Database database(folder.file("a.db"));
+  // 8 search trials start from one state, 2 x 2 verification trials from two others.
+  EXPECT_EQ(database.execAndGet("SELECT count(*) FROM point WHERE iteration = 0").getInt(), 11);
+  EXPECT_EQ(
+      database.execAndGet("SELECT count(DISTINCT state) FROM point WHERE iteration = 0").getInt(),
+      3);
+  EXPECT_EQ(
+      database
+          .execAndGet(
+              "SELECT count(*) FROM metric JOIN point USING (state) WHERE iteration = 0 AND part = "
+              "'test' AND job = 1")
+          .getInt(),
+      1);
+  EXPECT_EQ(database.execAndGet("SELECT count(*) FROM policy").getInt(), 8);
+}
+
+// A point that a worker sent twice is one point.
+TEST(StoreRoundTrip, RepeatedPointIsKeptOnce) {
+  const TemporaryFolder folder;
+  const auto store = open_store(folder.file("a.db"));
+  const std::vector<Record> records = sample_records();
+  ASSERT_TRUE(store->commit(records));
+  for (const Record& record : records) {
+    if (!std::holds_alternative<PointRecord>(record)) continue;
+    ASSERT_TRUE(store->commit({&record, 1}));
+  }
+  EXPECT_EQ(store->load()->points.size(), 51U);
+}
+
+// Of doubles only -0 and NaN have no form of their own in SQLite: -0 reads back as 0.
+TEST(StoreRoundTrip, LargestIntegersAndOddDoublesAreExact) {
+  const TemporaryFolder folder;
+  const auto store = open_store(folder.file("a.db"));
+  std::vector<Record> records = sample_records();
+  auto& campaign = std::get<CampaignRecord>(records.front());
+  for (const double value :
+       {5e-324, 1.7976931348623157e308, 0.1, std::numeric_limits<double>::infinity()}) {
+    campaign.created_at = std::numeric_limits<std::int64_t>::max();
+    campaign.busy_seconds = value;
+    ASSERT_TRUE(store->commit({records.data(), 1}));
+    const StoredState state = store->load().value();
+    EXPECT_EQ(state.campaigns[0].created_at, campaign.created_at);
+    EXPECT_EQ(state.campaigns[0].busy_seconds, value);
+  }
+}
+
+TEST(StoreRefuses, NumbersThatItCannotKeep) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const std::vector<Record> sample = sample_records();
+  auto campaign = std::get<CampaignRecord>(sample[0]);
+  campaign.busy_seconds = nan;
+  DecisionRecord decision{
+      CampaignId{1}, {}, 0, "x", {{"rate", std::numeric_limits<double>::infinity()}}};
+  std::vector<Record> bad = {campaign, decision};
+  for (const Record& record : bad) {
+    const TemporaryFolder folder;
+    const auto store = open_store(folder.file("a.db"));
+    const auto done = store->commit({&record, 1});
+    ASSERT_FALSE(done);
+    EXPECT_NE(done.error().message.find("what diverged has a state"), std::string::npos)
+        << done.error().message;
+  }
+}
+
+TEST(StoreRefuses, ReferencesToNothing) {
+  const TemporaryFolder folder;
+  const auto store = open_store(folder.file("a.db"));
+  const Record record =
+      DecisionRecord{CampaignId{1}, TrialId{5}, 0, "assigned", nlohmann::json::object()};
+  ASSERT_FALSE(store->commit({&record, 1}));
+  EXPECT_TRUE(store->load().value() == StoredState());
+}
+
+}  // namespace
+}  // namespace lrtune
