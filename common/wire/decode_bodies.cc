@@ -1,0 +1,163 @@
+#include "common/policy/policy_json.h"
+#include "common/wire/bodies.h"
+
+namespace lrtune::wire {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::int64_t kDayMs = 24LL * 3600 * 1000;
+constexpr double kLongestSeconds = 1e12;
+constexpr int kMaxSlots = 4096;
+
+template <typename Message>
+void read_attempt(BodyReader& reader, Message& message) {
+  message.job.value = reader.integer("job", 1);
+  message.attempt = reader.integer("attempt", 1);
+}
+
+// Carries a nested reader's first error to the body that it stands in.
+void pass_on(BodyReader& outer, const char* key, BodyReader& inner) {
+  if (auto error = inner.finish()) outer.error(key, error->message);
+}
+
+void read_metrics(BodyReader& outer, const char* key, PartMetrics& metrics) {
+  const json* value = outer.value(key);
+  if (value == nullptr) return;
+  BodyReader reader(*value, key);
+  metrics.loss = reader.real("loss");
+  metrics.top1 = reader.real("top1", 0, 1);
+  metrics.top5 = reader.real("top5", 0, 1);
+  pass_on(outer, key, reader);
+}
+
+void read_point(BodyReader& outer, MetricPoint& point) {
+  const json* value = outer.value("point");
+  if (value == nullptr) return;
+  BodyReader reader(*value, "point");
+  point.iteration = reader.integer("iteration", 0);
+  point.state = reader.digest("state");
+  point.learning_rate = reader.real("learning_rate");
+  read_metrics(reader, "train", point.train);
+  read_metrics(reader, "evaluated", point.evaluated);
+  point.train_seconds = reader.real("train_seconds", 0, kLongestSeconds);
+  point.evaluate_seconds = reader.real("evaluate_seconds", 0, kLongestSeconds);
+  pass_on(outer, "point", reader);
+}
+
+void read_outcome(BodyReader& outer, Outcome& outcome) {
+  const json* value = outer.value("outcome");
+  if (value == nullptr) return;
+  BodyReader reader(*value, "outcome");
+  if (const auto kind = outcome_kind_from_name(reader.text("kind"))) {
+    outcome.kind = *kind;
+  } else {
+    reader.error("kind", kind.error().message);
+  }
+  outcome.iteration = reader.integer("iteration", 0);
+  outcome.state = reader.digest("state");
+  outcome.message = reader.text("message");
+  pass_on(outer, "outcome", reader);
+}
+
+void read_held(BodyReader& reader, std::vector<HeldAttempt>& held) {
+  const json* list = reader.value("held");
+  if (list == nullptr) return;
+  if (!list->is_array()) return reader.error("held", "must be a list");
+  for (const json& pair : *list) {
+    if (!pair.is_array() || pair.size() != 2)
+      return reader.error("held", "must hold [job, attempt]");
+    const json named = {{"job", pair[0]}, {"attempt", pair[1]}};
+    BodyReader inner(named, "held");
+    read_attempt(inner, held.emplace_back());
+    pass_on(reader, "held", inner);
+  }
+}
+
+}  // namespace
+
+void read_body(BodyReader& reader, Hello& message) {
+  message.worker = reader.text("worker");
+  message.process = reader.text("process");
+  message.slots = static_cast<int>(reader.integer("slots", 1, kMaxSlots));
+  reader.document("numerics", message.numerics,
+                  [](const json& j) { return numerics_from_json(j); });
+  read_held(reader, message.held);
+}
+
+void read_body(BodyReader&, Heartbeat&) {}
+void read_body(BodyReader&, Goodbye&) {}
+void read_body(BodyReader&, Introduce&) {}
+
+void read_body(BodyReader& reader, Surveyed& message) {
+  message.survey = reader.integer("survey", 0);
+  if (const json* facts = reader.optional_value("facts")) {
+    auto read = data_facts_from_json(*facts);
+    if (!read) return reader.error("facts", read.error().path + ": " + read.error().message);
+    message.facts = *read;
+  } else {
+    message.error = reader.text("error");
+  }
+}
+
+void read_body(BodyReader& reader, Started& message) { read_attempt(reader, message); }
+
+void read_body(BodyReader& reader, Progress& message) {
+  read_attempt(reader, message);
+  message.iteration = reader.integer("iteration", 0);
+}
+
+void read_body(BodyReader& reader, Measured& message) {
+  read_attempt(reader, message);
+  message.sequence = reader.integer("sequence", 1);
+  read_point(reader, message.point);
+}
+
+void read_body(BodyReader& reader, Finished& message) {
+  read_attempt(reader, message);
+  message.sequence = reader.integer("sequence", 1);
+  read_outcome(reader, message.outcome);
+}
+
+void read_body(BodyReader& reader, Refused& message) {
+  read_attempt(reader, message);
+  message.reason = reader.text("reason");
+}
+
+void read_body(BodyReader& reader, Welcome& message) {
+  message.incarnation = reader.text("incarnation");
+  message.heartbeat_ms = reader.integer("heartbeat_ms", 1, kDayMs);
+  message.lease_ms = reader.integer("lease_ms", 1, kDayMs);
+  message.progress_ms = reader.integer("progress_ms", 1, kDayMs);
+}
+
+void read_body(BodyReader& reader, Rejected& message) { message.reason = reader.text("reason"); }
+
+void read_body(BodyReader& reader, Survey& message) {
+  message.survey = reader.integer("survey", 0);
+  reader.document("train", message.train, [](const json& j) { return train_spec_from_json(j); });
+}
+
+void read_body(BodyReader& reader, Assign& message) {
+  read_attempt(reader, message);
+  reader.document("identity", message.identity,
+                  [](const json& j) { return training_identity_from_json(j); });
+  reader.document("policy", message.policy,
+                  [](const json& j) { return policy_from_json(j, PolicyContext{}); });
+  message.seed = reader.unsigned_integer("seed");
+  reader.document("plan", message.plan, [](const json& j) { return run_plan_from_json(j); });
+}
+
+void read_body(BodyReader& reader, Acknowledge& message) {
+  read_attempt(reader, message);
+  message.sequence = reader.integer("sequence", 1);
+}
+
+void read_body(BodyReader& reader, Cancel& message) {
+  read_attempt(reader, message);
+  message.reason = reader.text("reason");
+}
+
+void read_body(BodyReader& reader, Shutdown& message) { message.reason = reader.text("reason"); }
+
+}  // namespace lrtune::wire

@@ -1,0 +1,185 @@
+#include "common/wire/transport.h"
+
+#include <fmt/format.h>
+#include <sodium.h>
+
+#include <algorithm>
+#include <zmq.hpp>
+
+namespace lrtune::wire {
+namespace {
+
+constexpr int kQueueFrames = 256;  // each way and peer: at most 16 MiB of frames that nobody reads
+constexpr int kBacklog =
+    4096;  // 10,000 workers that come at once; the default of 100 makes them wait
+constexpr int kLingerMs = 1000;  // how long a closed socket still tries to send its last messages
+constexpr int kHandshakeMs = 3000;
+constexpr int kReconnectMs = 100;  // first pause; doubled up to the next, with jitter
+constexpr int kReconnectMaxMs = 2000;
+constexpr int kKeepAliveIdleSeconds = 30;  // TCP finds peers whose machine vanished
+
+void set_common_options(zmq::socket_t& socket, const std::string& endpoint) {
+  socket.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(kMaxFrameBytes));
+  socket.set(zmq::sockopt::sndhwm, kQueueFrames);
+  socket.set(zmq::sockopt::rcvhwm, kQueueFrames);
+  socket.set(zmq::sockopt::linger, kLingerMs);
+  socket.set(zmq::sockopt::handshake_ivl, kHandshakeMs);
+  socket.set(zmq::sockopt::tcp_keepalive, 1);
+  socket.set(zmq::sockopt::tcp_keepalive_idle, kKeepAliveIdleSeconds);
+  // With it on, a name that has both kinds of address is tried as IPv6 only.
+  socket.set(zmq::sockopt::ipv6, endpoint.find('[') != std::string::npos);
+}
+
+// Waits for `sockets` and `descriptors`; the readable ones of the latter.
+std::vector<int> poll_all(std::span<const zmq::socket_ref> sockets,
+                          std::span<const int> descriptors, std::chrono::milliseconds timeout) {
+  std::vector<zmq::pollitem_t> items;
+  for (zmq::socket_ref socket : sockets) items.push_back({socket.handle(), 0, ZMQ_POLLIN, 0});
+  for (const int descriptor : descriptors) items.push_back({nullptr, descriptor, ZMQ_POLLIN, 0});
+  try {
+    zmq::poll(items, std::max(timeout, std::chrono::milliseconds{0}));
+  } catch (const zmq::error_t& error) {
+    if (error.num() == EINTR) return {};
+    throw;
+  }
+  std::vector<int> readable;
+  for (std::size_t i = sockets.size(); i < items.size(); ++i) {
+    if (items[i].revents != 0) readable.push_back(items[i].fd);
+  }
+  return readable;
+}
+
+// The next message's parts, or none. Parts arrive together, so the later ones are always there.
+std::vector<zmq::message_t> receive_parts(zmq::socket_t& socket) {
+  std::vector<zmq::message_t> parts;
+  do {
+    zmq::message_t& part = parts.emplace_back();
+    if (!socket.recv(part, zmq::recv_flags::dontwait)) return {};
+  } while (parts.back().more());
+  return parts;
+}
+
+Frame frame_of(const zmq::message_t& part) {
+  const auto* data = part.data<std::uint8_t>();
+  return {data, data + part.size()};
+}
+
+zmq::const_buffer buffer_of(std::span<const std::uint8_t> frame) {
+  return zmq::buffer(frame.data(), frame.size());
+}
+
+std::string random_identity() {
+  std::string identity(16, 'w');  // ZeroMQ keeps identities that start with a zero byte for itself
+  if (sodium_init() < 0) throw std::runtime_error("no source of random numbers");
+  randombytes_buf(identity.data() + 1, identity.size() - 1);
+  return identity;
+}
+
+}  // namespace
+
+struct RouterSocket::Impl {
+  zmq::context_t context;
+  zmq::socket_t socket{context, zmq::socket_type::router};
+  std::string endpoint;
+};
+
+RouterSocket::RouterSocket(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+RouterSocket::RouterSocket(RouterSocket&&) noexcept = default;
+RouterSocket& RouterSocket::operator=(RouterSocket&&) noexcept = default;
+RouterSocket::~RouterSocket() = default;
+
+Result<RouterSocket> RouterSocket::bind(const std::string& endpoint) try {
+  auto impl = std::make_unique<Impl>();
+  set_common_options(impl->socket, endpoint);
+  impl->socket.set(zmq::sockopt::router_mandatory, true);
+  // A worker that comes back before its broken connection was noticed takes its own place.
+  impl->socket.set(zmq::sockopt::router_handover, true);
+  impl->socket.set(zmq::sockopt::backlog, kBacklog);
+  impl->socket.bind(endpoint);
+  impl->endpoint = impl->socket.get(zmq::sockopt::last_endpoint);
+  return RouterSocket(std::move(impl));
+} catch (const zmq::error_t& error) {
+  return fail(fmt::format("cannot listen on '{}': {}", endpoint, error.what()));
+}
+
+const std::string& RouterSocket::endpoint() const { return impl_->endpoint; }
+
+std::optional<Incoming> RouterSocket::receive() {
+  const auto parts = receive_parts(impl_->socket);
+  if (parts.empty()) return std::nullopt;
+  Incoming incoming{parts[0].to_string(), {}};
+  if (parts.size() == 2) incoming.frame = frame_of(parts[1]);
+  return incoming;
+}
+
+SendStatus RouterSocket::send(const std::string& peer, std::span<const std::uint8_t> frame) try {
+  const auto flags = zmq::send_flags::dontwait;
+  if (!impl_->socket.send(zmq::buffer(peer), flags | zmq::send_flags::sndmore))
+    return SendStatus::kFull;
+  return impl_->socket.send(buffer_of(frame), flags) ? SendStatus::kSent : SendStatus::kFull;
+} catch (const zmq::error_t& error) {
+  if (error.num() == EHOSTUNREACH) return SendStatus::kNobody;
+  throw;
+}
+
+std::vector<int> RouterSocket::wait(std::span<const int> descriptors,
+                                    std::chrono::milliseconds timeout) {
+  const zmq::socket_ref sockets[] = {impl_->socket};
+  return poll_all(sockets, descriptors, timeout);
+}
+
+struct DealerSocket::Impl {
+  zmq::context_t context;
+  zmq::socket_t socket{context, zmq::socket_type::dealer};
+  zmq::socket_t monitor{context, zmq::socket_type::pair};
+  std::uint64_t connections = 0;
+};
+
+DealerSocket::DealerSocket(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+DealerSocket::DealerSocket(DealerSocket&&) noexcept = default;
+DealerSocket& DealerSocket::operator=(DealerSocket&&) noexcept = default;
+DealerSocket::~DealerSocket() = default;
+
+Result<DealerSocket> DealerSocket::connect(const std::string& endpoint) try {
+  auto impl = std::make_unique<Impl>();
+  set_common_options(impl->socket, endpoint);
+  impl->socket.set(zmq::sockopt::routing_id, random_identity());
+  impl->socket.set(zmq::sockopt::reconnect_ivl, kReconnectMs);
+  impl->socket.set(zmq::sockopt::reconnect_ivl_max, kReconnectMaxMs);
+  // Nothing is queued for a coordinator that is away: on its return it would read minutes of old
+  // greetings.
+  impl->socket.set(zmq::sockopt::immediate, true);
+  constexpr const char* kMonitor = "inproc://connections";
+  if (zmq_socket_monitor(impl->socket.handle(), kMonitor, ZMQ_EVENT_HANDSHAKE_SUCCEEDED) != 0) {
+    throw zmq::error_t();
+  }
+  impl->monitor.set(zmq::sockopt::linger, 0);
+  impl->monitor.connect(kMonitor);
+  impl->socket.connect(endpoint);
+  return DealerSocket(std::move(impl));
+} catch (const zmq::error_t& error) {
+  return fail(fmt::format("cannot connect to '{}': {}", endpoint, error.what()));
+}
+
+std::optional<Frame> DealerSocket::receive() {
+  const auto parts = receive_parts(impl_->socket);
+  if (parts.empty()) return std::nullopt;
+  return parts.size() == 1 ? frame_of(parts[0]) : Frame{};
+}
+
+bool DealerSocket::send(std::span<const std::uint8_t> frame) {
+  return impl_->socket.send(buffer_of(frame), zmq::send_flags::dontwait).has_value();
+}
+
+std::uint64_t DealerSocket::connections() {
+  while (!receive_parts(impl_->monitor).empty()) ++impl_->connections;
+  return impl_->connections;
+}
+
+std::vector<int> DealerSocket::wait(std::span<const int> descriptors,
+                                    std::chrono::milliseconds timeout) {
+  const zmq::socket_ref sockets[] = {impl_->socket, impl_->monitor};
+  return poll_all(sockets, descriptors, timeout);
+}
+
+}  // namespace lrtune::wire

@@ -1,0 +1,69 @@
+#include "common/wire/utf8.h"
+
+namespace lrtune::wire {
+namespace {
+
+struct Lead {
+  std::size_t length;       // of the sequence; 0: no sequence starts so
+  unsigned char low, high;  // allowed second byte (RFC 3629, section 4)
+};
+
+Lead lead_of(unsigned char byte) {
+  if (byte < 0x80) return {1, 0, 0};
+  if (byte < 0xC2) return {0, 0, 0};
+  if (byte < 0xE0) return {2, 0x80, 0xBF};
+  if (byte == 0xE0) return {3, 0xA0, 0xBF};
+  if (byte == 0xED) return {3, 0x80, 0x9F};
+  if (byte < 0xF0) return {3, 0x80, 0xBF};
+  if (byte == 0xF0) return {4, 0x90, 0xBF};
+  if (byte < 0xF4) return {4, 0x80, 0xBF};
+  if (byte == 0xF4) return {4, 0x80, 0x8F};
+  return {0, 0, 0};
+}
+
+// Length of the sequence at `at`, or 0 if it is not well-formed.
+std::size_t sequence_at(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const Lead lead = lead_of(byte(at));
+  if (lead.length <= 1) return lead.length;
+  if (text.size() - at < lead.length) return 0;
+  if (byte(at + 1) < lead.low || byte(at + 1) > lead.high) return 0;
+  for (std::size_t i = at + 2; i < at + lead.length; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  }
+  return lead.length;
+}
+
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
+constexpr std::string_view kCut = "...";
+
+}  // namespace
+
+std::size_t well_formed_prefix(std::string_view text) {
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const std::size_t length = sequence_at(text, at);
+    if (length == 0) break;
+    at += length;
+  }
+  return at;
+}
+
+std::string repaired_text(std::string_view text, std::size_t max_bytes) {
+  std::string repaired;
+  std::size_t cut_at = 0;  // the longest start of `repaired` that leaves room for kCut
+  for (std::size_t at = 0; at < text.size();) {
+    if (repaired.size() + kCut.size() <= max_bytes) cut_at = repaired.size();
+    const std::size_t length = sequence_at(text, at);
+    const std::string_view next = length == 0 ? kReplacement : text.substr(at, length);
+    if (repaired.size() + next.size() > max_bytes) {
+      repaired.resize(cut_at);
+      return repaired.append(kCut);
+    }
+    repaired.append(next);
+    at += length == 0 ? 1 : length;
+  }
+  return repaired;
+}
+
+}  // namespace lrtune::wire

@@ -1,0 +1,209 @@
+// The codec: every message there and back, the golden frames of protocol version 1, limits and
+// order.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "common/wire/bodies.h"
+#include "common/wire/codec.h"
+#include "common/wire/utf8.h"
+#include "tests/support/wire_samples.h"
+
+namespace lrtune::wire {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::samples_to_coordinator;
+using testing::samples_to_worker;
+
+template <typename Message>
+Frame only_frame(const std::vector<Message>& messages) {
+  const auto frames = encode(std::span<const Message>(messages));
+  if (!frames || frames->size() != 1) {
+    ADD_FAILURE() << (frames ? "not one frame" : frames.error().message);
+    return {};
+  }
+  return frames->front();
+}
+
+std::string hex(const Frame& frame) {
+  std::ostringstream text;
+  for (const std::uint8_t byte : frame) {
+    text << "0123456789abcdef"[byte >> 4U] << "0123456789abcdef"[byte & 15U];
+  }
+  return text.str();
+}
+
+std::string golden(const std::string& name) {
+  std::ifstream file(LRTUNE_FIXTURES "/wire/v1/" + name + ".hex");
+  std::string text;
+  std::string line;
+  while (std::getline(file, line)) text += line;
+  return text;
+}
+
+Frame frame_of_json(const nlohmann::json& json) { return nlohmann::json::to_msgpack(json); }
+
+TEST(WireCodec, EveryMessageToTheCoordinatorComesBackEqual) {
+  for (const auto& [name, message] : samples_to_coordinator()) {
+    const auto decoded = decode_to_coordinator(only_frame<ToCoordinator>({message}));
+    ASSERT_TRUE(decoded) << name << ": " << decoded.error().message;
+    ASSERT_EQ(decoded->size(), 1U) << name;
+    EXPECT_EQ(decoded->front(), message) << name;
+  }
+}
+
+TEST(WireCodec, EveryMessageToAWorkerComesBackEqual) {
+  for (const auto& [name, message] : samples_to_worker()) {
+    const auto decoded = decode_to_worker(only_frame<ToWorker>({message}));
+    ASSERT_TRUE(decoded) << name << ": " << decoded.error().message;
+    ASSERT_EQ(decoded->size(), 1U) << name;
+    EXPECT_EQ(decoded->front(), message) << name;
+  }
+}
+
+// A change of these bytes is a change of the protocol: it needs a new version and new golden frames
+// beside these.
+TEST(WireCodec, GoldenFramesOfVersionOneAreWrittenAndRead) {
+  ASSERT_EQ(kProtocolVersion, 1);
+  for (const auto& [name, message] : samples_to_coordinator()) {
+    EXPECT_EQ(hex(only_frame<ToCoordinator>({message})), golden("to_coordinator_" + name)) << name;
+  }
+  for (const auto& [name, message] : samples_to_worker()) {
+    EXPECT_EQ(hex(only_frame<ToWorker>({message})), golden("to_worker_" + name)) << name;
+  }
+}
+
+TEST(WireCodec, MessagesOfOneTurnShareAFrameInOrder) {
+  std::vector<ToCoordinator> messages;
+  for (const auto& sample : samples_to_coordinator()) messages.push_back(sample.message);
+  const auto decoded = decode_to_coordinator(only_frame(messages));
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  EXPECT_EQ(*decoded, messages);
+}
+
+TEST(WireCodec, ManyMessagesAreSplitIntoFramesThatAreFullAndInOrder) {
+  std::vector<ToCoordinator> messages;
+  for (std::int64_t i = 1; i <= 20'000; ++i) messages.push_back(Progress{JobId{i}, 1, i});
+  const auto frames = encode(std::span<const ToCoordinator>(messages));
+  ASSERT_TRUE(frames);
+  EXPECT_GT(frames->size(), 1U);
+  std::vector<ToCoordinator> received;
+  for (const Frame& frame : *frames) {
+    EXPECT_LE(frame.size(), kMaxFrameBytes);
+    if (&frame != &frames->back()) {
+      EXPECT_GT(frame.size(), kMaxFrameBytes - 100);
+    }
+    const auto decoded = decode_to_coordinator(frame);
+    ASSERT_TRUE(decoded) << decoded.error().message;
+    received.insert(received.end(), decoded->begin(), decoded->end());
+  }
+  EXPECT_EQ(received, messages);
+}
+
+TEST(WireCodec, NothingToSendIsNoFrame) {
+  const auto frames = encode(std::span<const ToWorker>());
+  ASSERT_TRUE(frames);
+  EXPECT_TRUE(frames->empty());
+}
+
+TEST(WireCodec, AMessageLargerThanAFrameIsAnErrorThatNamesIt) {
+  Hello hello{"w", "p", 1, {"libtorch 2.15.0", "cpu", "AVX2", 1, "channels_last"}, {}};
+  for (std::int64_t i = 1; i < 30'000; ++i) hello.held.push_back({JobId{i}, 1});
+  const std::vector<ToCoordinator> messages{hello};
+  const auto frames = encode(std::span<const ToCoordinator>(messages));
+  ASSERT_FALSE(frames);
+  EXPECT_THAT(frames.error().message, HasSubstr("a hello message of"));
+}
+
+TEST(WireCodec, DoublesKeepTheirBits) {
+  using Limits = std::numeric_limits<double>;
+  const double nan_with_payload = std::bit_cast<double>(0x7FF8'0000'DEAD'BEEFULL);
+  for (const double value : {0.0, -0.0, 0.1, 1.0 / 3, 1e-320, Limits::max(), Limits::infinity(),
+                             -Limits::infinity(), nan_with_payload, 16'777'217.0, 0.5}) {
+    MetricPoint point;
+    point.train.loss = value;
+    point.learning_rate = value;
+    const auto decoded =
+        decode_to_coordinator(only_frame<ToCoordinator>({Measured{JobId{1}, 1, 1, point}}));
+    ASSERT_TRUE(decoded) << decoded.error().message;
+    const MetricPoint& read = std::get<Measured>(decoded->front()).point;
+    EXPECT_EQ(std::bit_cast<std::uint64_t>(read.train.loss), std::bit_cast<std::uint64_t>(value));
+    EXPECT_EQ(std::bit_cast<std::uint64_t>(read.learning_rate),
+              std::bit_cast<std::uint64_t>(value));
+  }
+}
+
+TEST(WireCodec, TextsForPeopleAreRepairedAndCutBeforeTheyAreSent) {
+  const auto decoded = decode_to_coordinator(
+      only_frame<ToCoordinator>({Refused{JobId{1}, 1, "file \xFF" + std::string(100'000, 'x')}}));
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  const std::string reason = std::get<Refused>(decoded->front()).reason;
+  EXPECT_EQ(reason.size(), kMaxTextBytes);
+  EXPECT_THAT(reason, ::testing::StartsWith("file \xEF\xBF\xBDxxx"));
+  EXPECT_THAT(reason, ::testing::EndsWith("x..."));
+}
+
+TEST(WireCodec, APathThatIsNotUtf8IsAnErrorAtTheSender) {
+  Survey survey{1, testing::sample_assign().identity.train};
+  survey.train.dataset.path = "/data/\xFF";
+  const std::vector<ToWorker> messages{survey};
+  const auto frames = encode(std::span<const ToWorker>(messages));
+  ASSERT_FALSE(frames);
+  EXPECT_THAT(frames.error().message, HasSubstr("a survey message cannot be sent"));
+}
+
+TEST(WireCodec, AnotherVersionIsNamedAndNothingOfItIsDelivered) {
+  const Frame frame = frame_of_json({2, {"hello", {{"anything", 1}}}});
+  const auto decoded = decode_to_coordinator(frame);
+  ASSERT_FALSE(decoded);
+  EXPECT_THAT(decoded.error().message, HasSubstr("protocol version 2, this program version 1"));
+  EXPECT_EQ(frame_version(frame).value(), 2);
+}
+
+TEST(WireCodec, TheVersionOfAFutureFrameIsReadWhateverFollows) {
+  const Frame extension_behind_it{0x92, 0xCD, 0x01, 0x2C, 0xC7, 0x01};
+  EXPECT_EQ(frame_version(extension_behind_it).value(), 300);
+  for (const Frame& bad : {Frame{}, Frame{0x92}, Frame{0x80}, Frame{0x92, 0xFF}, Frame{0xDC, 0x00},
+                           Frame{0x92, 0xCD, 0x01}, Frame{0x91, 0xA1, 'x'}}) {
+    EXPECT_FALSE(frame_version(bad)) << hex(bad);
+  }
+}
+
+TEST(WireCodec, RejectedOfAnotherVersionIsUnderstood) {
+  const auto decoded = decode_to_worker(frame_of_json({9, {"rejected", {{"reason", "too old"}}}}));
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  EXPECT_EQ(std::get<Rejected>(decoded->front()).reason, "too old");
+  EXPECT_FALSE(decode_to_worker(frame_of_json({9, {"shutdown", {{"reason", "x"}}}})));
+}
+
+TEST(Utf8, WellFormedAndNot) {
+  EXPECT_TRUE(is_utf8("plain, \xC3\xA9, \xE2\x82\xAC, \xF0\x9F\x98\x80"));
+  for (const char* bad :
+       {"\x80", "\xC0\xAF", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF",
+        "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xE2\x82", "\xC3(", "\xFE"}) {
+    EXPECT_FALSE(is_utf8(bad)) << bad;
+    EXPECT_TRUE(is_utf8(repaired_text(bad, 100))) << bad;
+  }
+}
+
+TEST(Utf8, ARepairedTextIsCutBetweenCharacters) {
+  EXPECT_EQ(repaired_text("abc", 3), "abc");
+  EXPECT_EQ(repaired_text("abcd", 3), "...");
+  EXPECT_EQ(repaired_text("\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC", 8), "\xE2\x82\xAC...");
+  for (std::size_t most = 3; most < 20; ++most) {
+    const std::string cut =
+        repaired_text("\xF0\x9F\x98\x80 \xC3\xA9\xFF long enough to be cut", most);
+    EXPECT_LE(cut.size(), most);
+    EXPECT_TRUE(is_utf8(cut));
+  }
+}
+
+}  // namespace
+}  // namespace lrtune::wire

@@ -1,0 +1,268 @@
+// The decoder against bytes that no encoder of ours would send: cut, changed, lying about lengths,
+// too deep.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "common/wire/codec.h"
+#include "common/wire/structure.h"
+#include "tests/support/wire_samples.h"
+
+namespace lrtune::wire {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+struct Direction {
+  std::string name;
+  Frame frame;
+  // True if the frame decodes; then what it decoded to was encoded and decoded again to the same.
+  std::function<bool(std::span<const std::uint8_t>)> accepts;
+};
+
+template <typename Message>
+bool accepted_and_stable(const Result<std::vector<Message>>& decoded,
+                         Result<std::vector<Message>> (*decode)(std::span<const std::uint8_t>)) {
+  if (!decoded) {
+    EXPECT_FALSE(decoded.error().message.empty());
+    return false;
+  }
+  const auto first = encode(std::span<const Message>(*decoded));
+  EXPECT_TRUE(first);
+  if (!first || first->size() != 1) return true;
+  const auto again = decode(first->front());
+  EXPECT_TRUE(again);
+  // Bytes, not values: a NaN is not equal to itself.
+  if (!again) return true;
+  EXPECT_EQ(*encode(std::span<const Message>(*again)), *first);
+  return true;
+}
+
+std::vector<Direction> all_samples() {
+  std::vector<Direction> all;
+  for (const auto& [name, message] : testing::samples_to_coordinator()) {
+    const std::vector<ToCoordinator> one{message};
+    all.push_back({name, encode(std::span<const ToCoordinator>(one))->front(), [](auto bytes) {
+                     return accepted_and_stable(decode_to_coordinator(bytes),
+                                                &decode_to_coordinator);
+                   }});
+  }
+  for (const auto& [name, message] : testing::samples_to_worker()) {
+    const std::vector<ToWorker> one{message};
+    all.push_back({name, encode(std::span<const ToWorker>(one))->front(), [](auto bytes) {
+                     return accepted_and_stable(decode_to_worker(bytes), &decode_to_worker);
+                   }});
+  }
+  return all;
+}
+
+TEST(WireHostile, AFrameCutAtAnyByteIsRefused) {
+  for (const Direction& sample : all_samples()) {
+    ASSERT_TRUE(sample.accepts(sample.frame)) << sample.name;
+    for (std::size_t length = 0; length < sample.frame.size(); ++length) {
+      EXPECT_FALSE(sample.accepts(std::span(sample.frame).first(length)))
+          << sample.name << " cut at " << length;
+    }
+  }
+}
+
+TEST(WireHostile, AFrameWithBytesBehindItIsRefused) {
+  for (Direction& sample : all_samples()) {
+    sample.frame.push_back(0xC0);
+    EXPECT_FALSE(sample.accepts(sample.frame)) << sample.name;
+  }
+}
+
+// A changed byte may give another valid message (a digit of a number); it must never crash, and
+// what is accepted must be a message that can be sent on.
+TEST(WireHostile, AnyByteChangedToAnyValueNeverCrashes) {
+  for (Direction& sample : all_samples()) {
+    int refused = 0;
+    for (std::uint8_t& byte : sample.frame) {
+      const std::uint8_t original = byte;
+      for (const int flip : {0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0xFF}) {
+        byte = static_cast<std::uint8_t>(original ^ flip);
+        if (!sample.accepts(sample.frame)) ++refused;
+      }
+      byte = original;
+    }
+    EXPECT_GT(refused, 0) << sample.name;
+  }
+}
+
+TEST(WireHostile, AnyHeaderByteInPlaceOfAnyByteNeverCrashes) {
+  for (Direction& sample : all_samples()) {
+    int refused = 0;
+    for (std::uint8_t& byte : sample.frame) {
+      const std::uint8_t original = byte;
+      for (int header = 0xC0; header <= 0xDF; ++header) {
+        byte = static_cast<std::uint8_t>(header);
+        if (!sample.accepts(sample.frame)) ++refused;
+      }
+      byte = original;
+    }
+    EXPECT_GT(refused, 0) << sample.name;
+  }
+}
+
+TEST(WireHostile, RandomDamageNeverCrashes) {
+  const auto samples = all_samples();
+  int refused = 0;
+  for (std::uint32_t seed = 0; seed < 20'000; ++seed) {
+    SCOPED_TRACE(::testing::Message() << "seed " << seed);
+    std::mt19937 random(seed);
+    const Direction& sample = samples[random() % samples.size()];
+    Frame frame = sample.frame;
+    for (std::uint32_t changes = 1 + random() % 4; changes > 0 && !frame.empty(); --changes) {
+      const auto at = frame.begin() + static_cast<std::ptrdiff_t>(random() % frame.size());
+      switch (random() % 4) {
+        case 0:
+          *at = static_cast<std::uint8_t>(random());
+          break;
+        case 1:
+          frame.erase(at);
+          break;
+        case 2:
+          frame.insert(at, static_cast<std::uint8_t>(random()));
+          break;
+        default:
+          std::rotate(frame.begin(), at, frame.end());
+          break;
+      }
+    }
+    if (!sample.accepts(frame)) ++refused;
+  }
+  EXPECT_GT(refused, 10'000);
+}
+
+TEST(WireHostile, RandomBytesAreRefused) {
+  for (std::uint32_t seed = 0; seed < 5'000; ++seed) {
+    std::mt19937 random(seed);
+    Frame frame(random() % 200);
+    for (std::uint8_t& byte : frame) byte = static_cast<std::uint8_t>(random());
+    EXPECT_FALSE(decode_to_coordinator(frame)) << "seed " << seed;
+    EXPECT_FALSE(decode_to_worker(frame)) << "seed " << seed;
+  }
+}
+
+// The bug: nested arrays overflowed the stack of the MessagePack reader.
+TEST(WireHostile, AFrameFullOfNestedArraysIsRefusedWithoutRecursion) {
+  for (const std::uint8_t nest : Frame{0x91, 0x81, 0x92}) {
+    Frame frame{0x92, 0x01};
+    while (frame.size() + 2 <= kMaxFrameBytes) {
+      frame.push_back(nest);
+      if (nest == 0x81) frame.push_back(0xA0);  // the empty key
+    }
+    const auto decoded = decode_to_coordinator(frame);
+    ASSERT_FALSE(decoded);
+    EXPECT_THAT(decoded.error().message, HasSubstr("inside each other"));
+  }
+}
+
+TEST(WireHostile, DepthIsCountedExactly) {
+  const auto nested = [](int depth) {
+    Frame frame(static_cast<std::size_t>(depth), 0x91);
+    frame.push_back(0xC0);
+    return frame;
+  };
+  EXPECT_TRUE(check_structure(nested(kMaxDepth)));
+  EXPECT_FALSE(check_structure(nested(kMaxDepth + 1)));
+}
+
+TEST(WireHostile, AFrameLargerThanAllowedIsRefusedBeforeItIsLookedAt) {
+  const auto decoded = decode_to_coordinator(Frame(kMaxFrameBytes + 1, 0xC1));
+  ASSERT_FALSE(decoded);
+  EXPECT_THAT(decoded.error().message, HasSubstr("at most 65536 bytes, not 65537"));
+}
+
+TEST(WireHostile, LengthsThatLieCostNoMemory) {
+  const Frame headers{0xDB, 0xC6, 0xDD, 0xDF};  // text, binary, array, map of 2^32-1
+  for (const std::uint8_t header : headers) {
+    const Frame frame{0x92, 0x01, 0x92,   0xA5, 'h',  'e',  'l',
+                      'l',  'o',  header, 0xFF, 0xFF, 0xFF, 0xFF};
+    EXPECT_FALSE(decode_to_coordinator(frame)) << int{header};
+  }
+}
+
+struct BadBody {
+  const char* what;
+  json message;
+  const char* error;
+};
+
+TEST(WireHostile, BadBodiesAreNamed) {
+  const json huge = std::uint64_t{1} << 63U;
+  const std::vector<BadBody> cases = {
+      {"unknown kind", {"dance", json::object()}, "no message 'dance'"},
+      {"other direction", {"welcome", json::object()}, "no message 'welcome' in this direction"},
+      {"kind is a number", {7, json::object()}, "[kind, body]"},
+      {"three elements", {"heartbeat", json::object(), 1}, "[kind, body]"},
+      {"body is a list", {"heartbeat", json::array()}, "must be a map"},
+      {"unknown key", {"heartbeat", {{"x", 1}}}, "'x' is not a key of it"},
+      {"missing key", {"started", {{"job", 1}}}, "'attempt' is missing"},
+      {"job 0", {"started", {{"job", 0}, {"attempt", 1}}}, "'job' must be an integer from 1"},
+      {"negative",
+       {"started", {{"job", 1}, {"attempt", -1}}},
+       "'attempt' must be an integer from 1"},
+      {"fraction", {"started", {{"job", 1.5}, {"attempt", 1}}}, "'job' must be an integer"},
+      {"text", {"started", {{"job", "1"}, {"attempt", 1}}}, "'job' must be an integer"},
+      {"2^63", {"started", {{"job", huge}, {"attempt", 1}}}, "'job' must be an integer"},
+      {"reason is a number",
+       {"refused", {{"job", 1}, {"attempt", 1}, {"reason", 1}}},
+       "'reason' must be a text"},
+      {"neither facts nor error", {"surveyed", {{"survey", 1}}}, "'error' is missing"},
+  };
+  for (const BadBody& bad : cases) {
+    const auto decoded = decode_to_coordinator(json::to_msgpack(json::array({1, bad.message})));
+    ASSERT_FALSE(decoded) << bad.what;
+    EXPECT_THAT(decoded.error().message, HasSubstr(bad.error)) << bad.what;
+  }
+}
+
+TEST(WireHostile, AFrameWithoutAMessageIsRefused) {
+  EXPECT_FALSE(decode_to_coordinator(Frame{0x91, 0x01}));
+}
+
+TEST(WireHostile, OneBadMessageRefusesTheWholeFrame) {
+  const json frame = {1, {"heartbeat", json::object()}, {"started", {{"job", 0}, {"attempt", 1}}}};
+  EXPECT_FALSE(decode_to_coordinator(json::to_msgpack(frame)));
+}
+
+TEST(WireHostile, BadDigestsAreNamed) {
+  json outcome = {
+      {"kind", "completed"}, {"iteration", 1}, {"state", json::binary({1, 2, 3})}, {"message", ""}};
+  const auto decode = [&] {
+    return decode_to_coordinator(json::to_msgpack(
+        {1, {"finished", {{"job", 1}, {"attempt", 1}, {"sequence", 1}, {"outcome", outcome}}}}));
+  };
+  EXPECT_THAT(decode().error().message, HasSubstr("'state' must be 32 bytes of binary"));
+  outcome["state"] = json::binary(std::vector<std::uint8_t>(32, 7));
+  EXPECT_TRUE(decode());
+  outcome["state"] = json::binary(std::vector<std::uint8_t>(32, 7), 5);  // an extension type
+  EXPECT_THAT(decode().error().message, HasSubstr("extension types"));
+  outcome["state"] = std::string(32, 'x');
+  EXPECT_FALSE(decode());
+}
+
+TEST(WireHostile, RawBytesThatTheStructureForbids) {
+  const auto error_of = [](const Frame& frame) {
+    const auto checked = check_structure(frame);
+    return checked ? std::string("none") : checked.error().message;
+  };
+  EXPECT_THAT(error_of({0x82, 0xA1, 'a', 0x01, 0xA1, 'a', 0x02}), HasSubstr("'a' is there twice"));
+  EXPECT_THAT(error_of({0x81, 0x01, 0x02}), HasSubstr("a key must be a text"));
+  EXPECT_THAT(error_of({0xA2, 0xC3, 0x28}), HasSubstr("not UTF-8"));
+  EXPECT_THAT(error_of({0x81, 0xA1, 0xFF, 0x02}), HasSubstr("not UTF-8"));
+  EXPECT_THAT(error_of({0xC1}), HasSubstr("extension types"));
+  EXPECT_THAT(error_of({0xC0, 0xC0}), HasSubstr("goes on behind"));
+  EXPECT_THAT(error_of({0xDE, 0x00, 0x41}), HasSubstr("at most 64 keys, not 65"));
+  EXPECT_THAT(error_of({}), HasSubstr("ends within a value"));
+  EXPECT_EQ(error_of({0x92, 0xA1, 'a', 0x80}), "none");
+}
+
+}  // namespace
+}  // namespace lrtune::wire
