@@ -117,10 +117,7 @@ const nlohmann::json* ObjectReader::raw(std::string_view key) {
 
 const nlohmann::json* ObjectReader::required_raw(std::string_view key) {
   const nlohmann::json* value = raw(key);
-  if (value == nullptr && !error_) {
-    missing_key_ = key;
-    error("", fmt::format("{} needs the key '{}'", what_, key));
-  }
+  if (value == nullptr) error_missing({std::string(key)});
   return value;
 }
 
@@ -228,6 +225,12 @@ void ObjectReader::error(Error error) {
   if (!error_) error_ = std::move(error);
 }
 
+void ObjectReader::error_missing(std::vector<std::string> keys) {
+  if (error_) return;
+  error("", fmt::format("{} needs the key '{}'", what_, fmt::join(keys, "' or '")));
+  missing_keys_ = std::move(keys);
+}
+
 bool ObjectReader::is_known(const std::string& key) const {
   return std::find(known_.begin(), known_.end(), key) != known_.end();
 }
@@ -243,10 +246,10 @@ Error ObjectReader::unknown_key(const std::string& key) {
 }
 
 std::optional<Error> ObjectReader::finish() {
-  if (!json_.is_object() || (error_ && missing_key_.empty())) return error_;
+  if (!json_.is_object() || (error_ && missing_keys_.empty())) return error_;
   for (const auto& [key, value] : json_.items()) {
     if (is_known(key)) continue;
-    const bool explains = error_ && nearest_name(key, std::span(&missing_key_, 1));
+    const bool explains = error_ && nearest_name(key, missing_keys_);
     if (!error_ || explains) return error_ = unknown_key(key);
   }
   return error_;

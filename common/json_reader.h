@@ -72,6 +72,9 @@ class ObjectReader {
   bool failed() const { return error_.has_value(); }
   const std::string& path() const { return path_; }
 
+  // Records that the object needs one of `keys` and has none.
+  void error_missing(std::vector<std::string> keys);
+
   // The first error, or an unknown key's; a missing key that stands there misspelt is told as the
   // latter. Call it once, after all reads.
   std::optional<Error> finish();
@@ -85,7 +88,7 @@ class ObjectReader {
   std::string what_;
   std::vector<std::string> known_;
   std::optional<Error> error_;
-  std::string missing_key_;  // if that is what error_ says
+  std::vector<std::string> missing_keys_;  // if that is what error_ says
 };
 
 }  // namespace lrtune

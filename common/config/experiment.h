@@ -1,5 +1,5 @@
-// An experiment: the typed form of an experiment file (docs/EXPERIMENTS.md). Its policies and its `train` may
-// hold domains; coordinator/search draws them.
+// An experiment: the typed form of an experiment file (docs/EXPERIMENTS.md). Its policies and its
+// `train` may hold domains; coordinator/search draws them.
 #pragma once
 
 #include <cstdint>
@@ -34,13 +34,16 @@ struct Template {
     nlohmann::json::json_pointer place;
     Domain domain;
   };
-  std::vector<Hole> holes;  // in the order of the file: a grid counts the last one fastest
+  // In the order of the normal form (keys sorted), so that the order of keys in a file changes no
+  // candidate: a grid counts the last one fastest.
+  std::vector<Hole> holes;
 };
 
 // A length in iterations or epochs, exactly one of them.
 struct RunLength {
   std::int64_t iterations = 0;
   double epochs = 0;
+  bool operator==(const RunLength&) const = default;
 };
 
 enum class SearchMethod : std::uint8_t { kList, kGrid, kRandom };
@@ -51,7 +54,7 @@ struct Experiment {
   std::string name;
   Template train;
   RunLength length;
-  std::int64_t evaluate_every = 0;
+  RunLength evaluate_every;
   Part evaluate_on = Part::kValidation;
   std::int64_t train_subset = 0;
   std::optional<Target> target;
@@ -65,13 +68,15 @@ struct Experiment {
   RankBy rank_by = RankBy::kTop1;
   RankAt rank_at = RankAt::kBest;
 
-  // The file in normal form: defaults filled in, keys sorted, comments gone. Two files with the same normal
-  // form are the same experiment.
+  // The file in normal form: defaults filled in, keys sorted, comments gone. Two files with the
+  // same normal form are the same experiment.
   nlohmann::json normalised;
   Digest hash;  // SHA-256 of normalised.dump()
 };
 
-// From YAML text; `file` names it in errors, which read "FILE:LINE: MESSAGE (KEY)".
+// From YAML text; `file` names it in errors, which read "FILE:LINE: MESSAGE (KEY)". Every value
+// that a domain can take is checked here, so that no trial meets a bad one: lists one by one,
+// intervals by their ends.
 Result<Experiment> experiment_from_yaml(const std::string& text, const std::string& file);
 
 // From the normal form (as the store keeps it).

@@ -1,0 +1,68 @@
+#include "common/config/experiment.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <array>
+
+#include "common/config/experiment_reader.h"
+#include "common/config/located_json.h"
+#include "common/json_reader.h"
+
+namespace lrtune {
+namespace {
+
+constexpr std::array<std::string_view, 3> kMethodNames = {"list", "grid", "random"};
+constexpr std::array<std::string_view, 4> kRankByNames = {"top1", "loss", "cost", "robustness"};
+constexpr std::array<std::string_view, 2> kRankAtNames = {"best", "final"};
+
+Result<Experiment> checked_experiment(const nlohmann::json& json) {
+  auto experiment = read_experiment(json);
+  if (!experiment) return experiment;
+  if (auto checked = check_templates(*experiment); !checked) return tl::unexpected(checked.error());
+  // The templates again, from their normal form: defaults are theirs, too, and candidates of the
+  // file and of the store are the same to the last byte.
+  const nlohmann::json normal = normal_form(*experiment);
+  experiment = read_experiment(normal);
+  if (!experiment) return experiment;
+  experiment->normalised = normal;
+  experiment->hash = sha256(normal.dump());
+  return experiment;
+}
+
+}  // namespace
+
+Result<Experiment> experiment_from_yaml(const std::string& text, const std::string& file) {
+  const auto located = located_json_from_yaml(text, file);
+  if (!located) return tl::unexpected(located.error());
+  auto experiment = checked_experiment(located->json);
+  if (!experiment) return tl::unexpected(located->located(experiment.error()));
+  return experiment;
+}
+
+Result<Experiment> experiment_from_json(const nlohmann::json& json) {
+  auto experiment = checked_experiment(json);
+  if (!experiment) {
+    const Error& error = experiment.error();
+    return fail(fmt::format("{} ({})", error.message, key_words(error.path)), error.path);
+  }
+  return experiment;
+}
+
+std::string_view name_of(SearchMethod method) {
+  return kMethodNames[static_cast<std::size_t>(method)];
+}
+std::string_view name_of(RankBy by) { return kRankByNames[static_cast<std::size_t>(by)]; }
+std::string_view name_of(RankAt at) { return kRankAtNames[static_cast<std::size_t>(at)]; }
+
+Result<RankBy> rank_by_from_name(std::string_view name) {
+  for (std::size_t i = 0; i < kRankByNames.size(); ++i) {
+    if (kRankByNames[i] == name) return static_cast<RankBy>(i);
+  }
+  const std::vector<std::string> known(kRankByNames.begin(), kRankByNames.end());
+  const auto near = nearest_name(name, known);
+  return fail(fmt::format("a ranking is by one of {}, not '{}'{}", fmt::join(known, ", "), name,
+                          near ? fmt::format("; did you mean '{}'?", *near) : ""));
+}
+
+}  // namespace lrtune

@@ -1,0 +1,230 @@
+#include "common/config/experiment_reader.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "common/config/template.h"
+#include "common/json_reader.h"
+
+namespace lrtune {
+namespace {
+
+constexpr std::int64_t kMostIterations = 1'000'000'000'000;
+constexpr double kMostEpochs = 1e6;
+constexpr std::int64_t kMostCandidates = 1'000'000;
+constexpr std::int64_t kMostPolicies = 10'000;
+constexpr std::int64_t kMostRepeats = 1000;
+constexpr std::int64_t kMostSamples = 1'000'000'000;
+
+// As many samples as MNIST's test part: train and test metrics are then equally exact.
+constexpr std::int64_t kDefaultTrainSamples = 10'000;
+// Evaluations in a run, the one at iteration 0 aside, if the file does not say.
+constexpr std::int64_t kDefaultEvaluations = 20;
+
+const std::array<std::string, 2> kEvaluatedParts = {"validation", "test"};
+
+std::vector<std::string> texts(std::initializer_list<std::string_view> names) {
+  return {names.begin(), names.end()};
+}
+
+std::string read_name(ObjectReader& reader) {
+  const std::string name = reader.required_string("name");
+  const auto is_plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
+  };
+  const bool fits = !name.empty() && name.size() <= 100 && name.front() != '.' &&
+                    name.front() != '-' && std::all_of(name.begin(), name.end(), is_plain);
+  if (!fits) {
+    reader.error("name",
+                 fmt::format("name must have 1 to 100 letters, digits, '-', '_' and '.', and start "
+                             "with a letter, a digit or '_', not '{}'",
+                             name));
+  }
+  return name;
+}
+
+void read_length(ObjectReader& reader, Experiment& experiment) {
+  const bool in_iterations = reader.has("iterations");
+  const bool in_epochs = reader.has("epochs");
+  if (in_iterations) {
+    experiment.length.iterations = reader.integer("iterations", 1, kMostIterations, 1);
+    if (in_epochs) reader.error("epochs", "run takes iterations or epochs, not both");
+  } else if (in_epochs) {
+    Range range = Range::closed(0, kMostEpochs);
+    range.low_open = true;
+    experiment.length.epochs = reader.number("epochs", range, 1);
+  } else {
+    reader.error_missing({"iterations", "epochs"});
+  }
+}
+
+RunLength default_interval(const RunLength& length) {
+  if (length.epochs > 0) return {0, length.epochs / kDefaultEvaluations};
+  return {(length.iterations + kDefaultEvaluations - 1) / kDefaultEvaluations, 0};
+}
+
+RunLength read_interval(ObjectReader& reader, const RunLength& run) {
+  const nlohmann::json* every = reader.raw("every");
+  if (every == nullptr) return default_interval(run);
+  if (!every->is_string()) return {reader.integer("every", 1, kMostIterations, 1), 0};
+  const auto epochs = epochs_in(every->get_ref<const std::string&>());
+  if (!epochs || !(*epochs > 0 && *epochs <= kMostEpochs)) {
+    reader.error(
+        "every",
+        fmt::format("every of evaluate must be a whole number of iterations of at least 1, "
+                    "or a text such as \"2 epochs\", not {}",
+                    every->dump()));
+  }
+  return {0, epochs.value_or(1)};
+}
+
+std::optional<Error> read_evaluate(const nlohmann::json& json, const std::string& path,
+                                   Experiment& experiment) {
+  ObjectReader reader(json, path, "evaluate");
+  experiment.evaluate_every = read_interval(reader, experiment.length);
+  const std::string on = reader.one_of("on", kEvaluatedParts, kEvaluatedParts[0]);
+  experiment.evaluate_on = on == "test" ? Part::kTest : Part::kValidation;
+  experiment.train_subset = reader.integer("train_samples", 1, kMostSamples, kDefaultTrainSamples);
+  return reader.finish();
+}
+
+std::optional<Error> read_run(const nlohmann::json& json, const std::string& path,
+                              Experiment& experiment) {
+  ObjectReader reader(json, path, "run");
+  read_length(reader, experiment);
+  static const nlohmann::json kNone = nlohmann::json::object();
+  const nlohmann::json* evaluate = reader.raw("evaluate");
+  if (auto error = read_evaluate(evaluate != nullptr ? *evaluate : kNone,
+                                 child_path(path, "evaluate"), experiment)) {
+    reader.error(*error);
+  }
+  if (const nlohmann::json* json_target = reader.raw("target"); json_target != nullptr) {
+    auto target = target_from_json(*json_target, child_path(path, "target"));
+    if (target) {
+      experiment.target = *target;
+    } else {
+      reader.error(target.error());
+    }
+  }
+  experiment.stop_at_target = reader.boolean("stop_at_target", false);
+  if (experiment.stop_at_target && !experiment.target) {
+    reader.error("stop_at_target", "stop_at_target: true needs a target");
+  }
+  return reader.finish();
+}
+
+void read_policies(ObjectReader& reader, Experiment& experiment) {
+  const nlohmann::json* list = reader.required_raw("policies");
+  if (list == nullptr || reader.failed()) return;
+  if (!list->is_array() || list->empty() || list->size() > kMostPolicies) {
+    return reader.error(
+        "policies",
+        fmt::format("policies of search must be a list of 1 to {} policies", kMostPolicies));
+  }
+  const std::string path = child_path(reader.path(), "policies");
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    auto policy = policy_template_from_json((*list)[i], experiment.method, child_path(path, i));
+    if (!policy) return reader.error(policy.error());
+    experiment.policies.push_back(*std::move(policy));
+  }
+}
+
+std::optional<Error> read_search(const nlohmann::json& json, const std::string& path,
+                                 Experiment& experiment) {
+  ObjectReader reader(json, path, "search");
+  static const std::vector<std::string> kMethods = texts({"list", "grid", "random"});
+  const std::string method = reader.one_of("method", kMethods);
+  experiment.method = static_cast<SearchMethod>(
+      std::find(kMethods.begin(), kMethods.end(), method) - kMethods.begin());
+  if (experiment.method == SearchMethod::kRandom) {
+    experiment.count = reader.required_integer("count", 1, kMostCandidates);
+  } else if (reader.has("count")) {
+    reader.error("count",
+                 fmt::format("method {} takes no count: it runs every policy of the file; count "
+                             "belongs to method random",
+                             method));
+  }
+  read_policies(reader, experiment);
+  return reader.finish();
+}
+
+std::optional<Error> read_verify(const nlohmann::json& json, const std::string& path,
+                                 Experiment& experiment) {
+  ObjectReader reader(json, path, "verify");
+  experiment.verify_top = static_cast<int>(reader.required_integer("top", 1, kMostRepeats));
+  experiment.verify_repeats = static_cast<int>(reader.required_integer("repeats", 1, kMostRepeats));
+  return reader.finish();
+}
+
+std::optional<Error> read_rank(const nlohmann::json& json, const std::string& path,
+                               Experiment& experiment) {
+  ObjectReader reader(json, path, "rank");
+  static const std::vector<std::string> kBy = texts({"top1", "loss", "cost", "robustness"});
+  static const std::vector<std::string> kAt = texts({"best", "final"});
+  experiment.rank_by = rank_by_from_name(reader.one_of("by", kBy, "top1")).value_or(RankBy::kTop1);
+  experiment.rank_at = reader.one_of("at", kAt, "best") == "best" ? RankAt::kBest : RankAt::kFinal;
+  if (experiment.rank_by == RankBy::kCost && !experiment.target) {
+    reader.error("by", "by: cost of rank counts the iterations to the target: run needs a target");
+  }
+  return reader.finish();
+}
+
+using Read = std::optional<Error> (*)(const nlohmann::json&, const std::string&, Experiment&);
+
+void read_section(ObjectReader& reader, std::string_view key, Read read, Experiment& experiment) {
+  const nlohmann::json* json = reader.raw(key);
+  if (json == nullptr) return;
+  if (auto error = read(*json, child_path("", key), experiment)) reader.error(*error);
+}
+
+std::optional<Error> read_train(const nlohmann::json& json, const std::string& path,
+                                Experiment& experiment) {
+  auto train = train_template_from_json(json, experiment.method, path);
+  if (!train) return train.error();
+  experiment.train = *std::move(train);
+  return std::nullopt;
+}
+
+// Without a held out part there is nothing to evaluate but the test data, and that must be said.
+std::optional<Error> check_evaluated_part(const Experiment& experiment) {
+  if (experiment.evaluate_on != Part::kValidation) return std::nullopt;
+  const nlohmann::json& tree = experiment.train.tree;
+  std::vector<nlohmann::json> values;
+  if (tree.is_object() && tree.contains("validation")) values.push_back(tree["validation"]);
+  for (const Template::Hole& hole : experiment.train.holes) {
+    if (hole.place.to_string() != "/validation") continue;
+    values = hole.domain.choices;
+    values.emplace_back(hole.domain.kind == Domain::Kind::kChoice ? 1 : hole.domain.low);
+  }
+  const auto is_zero = [](const nlohmann::json& value) { return value.is_number() && value == 0; };
+  if (std::none_of(values.begin(), values.end(), is_zero)) return std::nullopt;
+  return Error{
+      "validation 0 holds nothing out to evaluate; allowed only with run: {evaluate: {on: test}}",
+      "/train/validation"};
+}
+
+}  // namespace
+
+Result<Experiment> read_experiment(const nlohmann::json& json) {
+  Experiment experiment;
+  ObjectReader reader(json, "", "the experiment");
+  experiment.name = read_name(reader);
+  for (const char* key : {"train", "run", "search"}) reader.required_raw(key);
+  read_section(reader, "search", read_search, experiment);  // its method says what train may hold
+  read_section(reader, "train", read_train, experiment);
+  read_section(reader, "run", read_run, experiment);
+  experiment.seed = static_cast<std::uint64_t>(
+      reader.integer("seed", 0, std::numeric_limits<std::int64_t>::max(), 0));
+  read_section(reader, "verify", read_verify, experiment);
+  read_section(reader, "rank", read_rank, experiment);
+  if (auto error = check_evaluated_part(experiment)) reader.error(*error);
+  if (auto error = reader.finish()) return tl::unexpected(*error);
+  return experiment;
+}
+
+}  // namespace lrtune

@@ -1,0 +1,93 @@
+// The normal form of experiments: what two files must share to be the same experiment.
+#include <fmt/format.h>
+
+#include "common/config/experiment_reader.h"
+#include "common/config/template.h"
+
+namespace lrtune {
+namespace {
+
+nlohmann::json number(double value) { return canonical(value); }
+
+void fill_in(nlohmann::json& map, const char* key, nlohmann::json value) {
+  if (!map.contains(key)) map[key] = std::move(value);
+}
+
+nlohmann::json normal_train(const Template& train) {
+  nlohmann::json json = to_json(train);
+  const nlohmann::json defaults = to_json(TrainSpec{});
+  for (const char* key : {"device", "threads"}) fill_in(json, key, defaults[key]);
+  fill_in(json, "validation", kDefaultValidation);
+  nlohmann::json& optimizer = json["optimizer"];
+  fill_in(optimizer, "weight_decay", 0);
+  if (optimizer.value("name", nlohmann::json()) == "momentum") fill_in(optimizer, "style", "paper");
+  if (json["dataset"].value("path", nlohmann::json()) == "") json["dataset"].erase("path");
+  return json;
+}
+
+void normalise_function(nlohmann::json& map) {
+  if (map.value("from_t", nlohmann::json()) == 0) map.erase("from_t");
+  if (map.value("function", nlohmann::json()) == "poly") fill_in(map, "k1", 0);
+}
+
+nlohmann::json normal_policy(const Template& policy) {
+  nlohmann::json json = to_json(policy);
+  if (!json.contains("segments")) {
+    normalise_function(json);
+  } else {
+    for (nlohmann::json& segment : json["segments"]) normalise_function(segment);
+  }
+  return json;
+}
+
+nlohmann::json normal_interval(const RunLength& length) {
+  if (length.epochs > 0) return canonical(fmt::format("{} epochs", length.epochs));
+  return length.iterations;
+}
+
+nlohmann::json normal_run(const Experiment& experiment) {
+  nlohmann::json run = {{"evaluate",
+                         {{"every", normal_interval(experiment.evaluate_every)},
+                          {"on", std::string(name_of(experiment.evaluate_on))},
+                          {"train_samples", experiment.train_subset}}},
+                        {"stop_at_target", experiment.stop_at_target}};
+  if (experiment.length.epochs > 0) {
+    run["epochs"] = number(experiment.length.epochs);
+  } else {
+    run["iterations"] = experiment.length.iterations;
+  }
+  if (experiment.target) {
+    run["target"] = {
+        {std::string(name_of(experiment.target->measure)), number(experiment.target->value)}};
+  }
+  return run;
+}
+
+nlohmann::json normal_search(const Experiment& experiment) {
+  nlohmann::json search = {{"method", std::string(name_of(experiment.method))},
+                           {"policies", nlohmann::json::array()}};
+  if (experiment.method == SearchMethod::kRandom) search["count"] = experiment.count;
+  for (const Template& policy : experiment.policies) {
+    search["policies"].push_back(normal_policy(policy));
+  }
+  return search;
+}
+
+}  // namespace
+
+nlohmann::json normal_form(const Experiment& experiment) {
+  nlohmann::json json = {{"name", experiment.name},
+                         {"train", normal_train(experiment.train)},
+                         {"run", normal_run(experiment)},
+                         {"seed", experiment.seed},
+                         {"search", normal_search(experiment)},
+                         {"rank",
+                          {{"by", std::string(name_of(experiment.rank_by))},
+                           {"at", std::string(name_of(experiment.rank_at))}}}};
+  if (experiment.verify_top > 0) {
+    json["verify"] = {{"top", experiment.verify_top}, {"repeats", experiment.verify_repeats}};
+  }
+  return json;
+}
+
+}  // namespace lrtune

@@ -1,0 +1,55 @@
+#include "common/config/run_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace lrtune {
+namespace {
+
+Result<std::int64_t> iterations_of(const RunLength& length, const PolicyContext& context,
+                                   const std::string& what, const std::string& path) {
+  if (length.iterations > 0) return length.iterations;
+  return length_from_json(fmt::format("{} epochs", length.epochs), context, what, path);
+}
+
+}  // namespace
+
+Result<RunPlan> run_plan_of(const Experiment& experiment, const TrainSpec& train,
+                            const DataFacts& data) {
+  const bool on_validation = experiment.evaluate_on == Part::kValidation;
+  if (data.train_samples < 1) return fail("no sample is left to train on", "/train/validation");
+  if ((on_validation ? data.validation_samples : data.test_samples) < 1) {
+    return fail(fmt::format("the {} part of {} has no sample to evaluate",
+                            name_of(experiment.evaluate_on), train.dataset.name),
+                on_validation ? "/train/validation" : "/run/evaluate/on");
+  }
+  PolicyContext context;
+  context.samples_per_epoch = static_cast<double>(data.train_samples);
+  context.batch = train.batch;
+  auto iterations =
+      iterations_of(experiment.length, context, "the length of the run", "/run/epochs");
+  if (!iterations) return tl::unexpected(iterations.error());
+  auto every =
+      iterations_of(experiment.evaluate_every, context, "evaluate.every", "/run/evaluate/every");
+  if (!every) return tl::unexpected(every.error());
+  RunPlan plan;
+  plan.iterations = *iterations;
+  plan.evaluate_every = *every;
+  plan.evaluate_on = experiment.evaluate_on;
+  plan.train_subset = std::min(experiment.train_subset, data.train_samples);
+  plan.target = experiment.target;
+  plan.stop_at_target = experiment.stop_at_target;
+  return plan;
+}
+
+PolicyContext policy_context_of(const RunPlan& plan, const TrainSpec& train,
+                                const DataFacts& data) {
+  PolicyContext context;
+  context.run_iterations = plan.iterations;
+  context.samples_per_epoch = static_cast<double>(data.train_samples);
+  context.batch = train.batch;
+  return context;
+}
+
+}  // namespace lrtune

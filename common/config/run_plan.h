@@ -1,0 +1,20 @@
+// The lengths of an experiment become iterations once the data are known.
+#pragma once
+
+#include "common/config/experiment.h"
+#include "common/policy/policy_json.h"
+#include "common/result.h"
+#include "common/training.h"
+
+namespace lrtune {
+
+// The run plan of an experiment for one training specification and its data: epochs become
+// ceil(n * train_samples / batch) iterations, the train subset is cut to the training part. Errors:
+// the part that the experiment evaluates has no samples, the training part has none.
+Result<RunPlan> run_plan_of(const Experiment& experiment, const TrainSpec& train,
+                            const DataFacts& data);
+
+// What the policies of that run may leave to it.
+PolicyContext policy_context_of(const RunPlan& plan, const TrainSpec& train, const DataFacts& data);
+
+}  // namespace lrtune

@@ -1,0 +1,128 @@
+#include "coordinator/search/search.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <optional>
+#include <vector>
+
+#include "common/config/template.h"
+#include "common/policy/portable_math.h"
+#include "common/random.h"
+
+namespace lrtune {
+namespace {
+
+constexpr std::int64_t kMostGridCandidates = 1'000'000;
+
+std::int64_t choices_of(const Template::Hole& hole) {
+  return static_cast<std::int64_t>(hole.domain.choices.size());
+}
+
+// Combinations of a policy's and train's choices; none above the limit, so that no product
+// overflows.
+std::optional<std::int64_t> combinations(const Template& policy, const Template& train) {
+  std::int64_t product = 1;
+  for (const Template* part : {&policy, &train}) {
+    for (const Template::Hole& hole : part->holes) {
+      product *= choices_of(hole);
+      if (product > kMostGridCandidates) return std::nullopt;
+    }
+  }
+  return product;
+}
+
+// Takes the value of the last hole first: it counts fastest.
+std::vector<nlohmann::json> take_choices(const Template& part, std::int64_t& index) {
+  std::vector<nlohmann::json> values(part.holes.size());
+  for (std::size_t i = part.holes.size(); i-- > 0;) {
+    const std::int64_t count = choices_of(part.holes[i]);
+    values[i] = part.holes[i].domain.choices[static_cast<std::size_t>(index % count)];
+    index /= count;
+  }
+  return values;
+}
+
+Candidate grid_candidate(const Experiment& experiment, std::int64_t index) {
+  for (const Template& policy : experiment.policies) {
+    const std::int64_t count = combinations(policy, experiment.train).value_or(0);
+    if (index >= count) {
+      index -= count;
+      continue;
+    }
+    const auto train_values = take_choices(experiment.train, index);
+    const auto policy_values = take_choices(policy, index);
+    return {filled(experiment.train, train_values), filled(policy, policy_values)};
+  }
+  assert(false && "index is below candidate_count");
+  return {};
+}
+
+// One draw of a hole. Taking a remainder favours small values by n / 2^64 for n values, which is
+// nothing.
+nlohmann::json draw(const Domain& domain, std::string_view purpose, std::uint64_t seed,
+                    std::uint64_t index, std::uint64_t hole) {
+  const std::uint64_t bits = random_bits(purpose, seed, index, hole);
+  const double unit = static_cast<double>(bits >> 11) * 0x1p-53;
+  switch (domain.kind) {
+    case Domain::Kind::kChoice:
+      return domain.choices[bits % domain.choices.size()];
+    case Domain::Kind::kInt: {
+      const auto low = static_cast<std::int64_t>(domain.low);
+      const auto count =
+          static_cast<std::uint64_t>(static_cast<std::int64_t>(domain.high) - low) + 1;
+      return low + static_cast<std::int64_t>(bits % count);
+    }
+    case Domain::Kind::kUniform:
+      return std::clamp(domain.low + unit * (domain.high - domain.low), domain.low, domain.high);
+    case Domain::Kind::kLog:  // low * (high / low)^unit is uniform in the logarithm
+      return std::clamp(domain.low * power_of(domain.high / domain.low, unit), domain.low,
+                        domain.high);
+  }
+  return nullptr;
+}
+
+nlohmann::json drawn(const Template& part, std::string_view purpose, std::uint64_t seed,
+                     std::uint64_t index) {
+  std::vector<nlohmann::json> values;
+  for (std::size_t hole = 0; hole < part.holes.size(); ++hole) {
+    values.push_back(draw(part.holes[hole].domain, purpose, seed, index, hole));
+  }
+  return filled(part, values);
+}
+
+Candidate random_candidate(const Experiment& experiment, std::int64_t index) {
+  const auto counter = static_cast<std::uint64_t>(index);
+  const std::uint64_t seed = experiment.seed;
+  const std::size_t which =
+      random_bits("search policy", seed, counter) % experiment.policies.size();
+  return {drawn(experiment.train, "search train", seed, counter),
+          drawn(experiment.policies[which], "search hole", seed, counter)};
+}
+
+}  // namespace
+
+Result<std::int64_t> candidate_count(const Experiment& experiment) {
+  if (experiment.method == SearchMethod::kRandom) return experiment.count;
+  std::int64_t total = 0;
+  for (const Template& policy : experiment.policies) {
+    const auto count = combinations(policy, experiment.train);
+    if (!count || total + *count > kMostGridCandidates) {
+      return fail(
+          fmt::format("the grid has more than {} candidates; use method random, or fewer choices",
+                      kMostGridCandidates),
+          "/search/policies");
+    }
+    total += *count;
+  }
+  return total;
+}
+
+Candidate candidate(const Experiment& experiment, std::int64_t index) {
+  assert(index >= 0);
+  if (experiment.method == SearchMethod::kRandom) return random_candidate(experiment, index);
+  return grid_candidate(experiment, index);
+}
+
+}  // namespace lrtune
