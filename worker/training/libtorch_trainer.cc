@@ -1,0 +1,162 @@
+#include "worker/training/libtorch_trainer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+
+#include "common/state_name.h"
+#include "worker/training/datasets.h"
+#include "worker/training/device.h"
+#include "worker/training/training_run.h"
+
+namespace lrtune {
+namespace {
+
+std::string words(const Numerics& numerics) {
+  return fmt::format("{}, {} {}, {}, {} threads", numerics.backend, numerics.device,
+                     numerics.instruction_set, numerics.memory_format, numerics.threads);
+}
+
+class LibtorchTrainer final : public Trainer {
+ public:
+  LibtorchTrainer(ComputeDevice device, Numerics numerics)
+      : device_(std::move(device)),
+        numerics_(std::move(numerics)),
+        datasets_(DataPlaces::from_environment()) {}
+
+  Numerics numerics() const override { return numerics_; }
+  Result<DataFacts> survey(const TrainSpec& spec) override;
+  Outcome train(const TrainingJob& job, TrainingObserver& observer,
+                const std::atomic<bool>& stop) override;
+
+ private:
+  std::optional<Error> check_spec(const TrainSpec& spec) const;
+  std::optional<Error> check_job(const TrainingJob& job) const;
+  Result<Outcome> run_job(const TrainingJob& job, TrainingObserver& observer,
+                          const std::atomic<bool>& stop);
+  std::shared_ptr<const DeviceData> device_data(std::shared_ptr<const Dataset> dataset);
+
+  const ComputeDevice device_;
+  const Numerics numerics_;
+  DatasetCache datasets_;
+  std::mutex mutex_;
+  std::unordered_map<const Dataset*, std::shared_ptr<const DeviceData>> on_device_;
+};
+
+std::optional<Error> LibtorchTrainer::check_spec(const TrainSpec& spec) const {
+  if (spec.device != numerics_.device) {
+    return Error{
+        fmt::format("this worker computes on {}, not on {}", numerics_.device, spec.device)};
+  }
+  if (spec.threads < 1 || spec.threads > numerics_.threads) {
+    return Error{fmt::format("this worker gives a job from 1 to {} threads, not {}",
+                             numerics_.threads, spec.threads)};
+  }
+  if (spec.batch < 1)
+    return Error{fmt::format("the batch must have at least 1 sample, not {}", spec.batch)};
+  if (auto optimizer = make_optimizer(spec.optimizer, {}); !optimizer) return optimizer.error();
+  return std::nullopt;
+}
+
+Result<DataFacts> LibtorchTrainer::survey(const TrainSpec& spec) {
+  if (auto error = check_spec(spec)) return tl::unexpected(std::move(*error));
+  auto dataset = datasets_.get(spec.dataset);
+  if (!dataset) return tl::unexpected(dataset.error());
+  if (auto error = check_model(spec.model, image_shape(**dataset)))
+    return tl::unexpected(std::move(*error));
+  return data_facts(**dataset, spec.validation);
+}
+
+std::optional<Error> LibtorchTrainer::check_job(const TrainingJob& job) const {
+  if (auto error = check_spec(job.identity.train)) return error;
+  Numerics here = numerics_;
+  here.threads = job.identity.train.threads;
+  if (job.identity.numerics != here) {
+    return Error{fmt::format("this worker computes with {}; the job wants {}", words(here),
+                             words(job.identity.numerics))};
+  }
+  const RunPlan& plan = job.plan;
+  if (job.policy.segments.empty()) return Error{"the policy has no segment"};
+  if (plan.iterations < 0 || plan.evaluate_every < 1 || plan.train_subset < 1) {
+    return Error{fmt::format(
+        "a run needs 0 or more iterations, evaluations every 1 or more and a train subset of "
+        "1 or more samples, not {}, {} and {}",
+        plan.iterations, plan.evaluate_every, plan.train_subset)};
+  }
+  if (plan.evaluate_on == Part::kValidation && job.identity.data.validation_samples == 0) {
+    return Error{"the validation part is evaluated, but train.validation holds out no sample"};
+  }
+  return std::nullopt;
+}
+
+std::shared_ptr<const DeviceData> LibtorchTrainer::device_data(
+    std::shared_ptr<const Dataset> dataset) {
+  const std::lock_guard lock(mutex_);
+  auto& data = on_device_[dataset.get()];  // datasets_ keeps the set, so its address stays its own
+  if (data == nullptr)
+    data = std::make_shared<const DeviceData>(std::move(dataset), device_.device);
+  return data;
+}
+
+Result<Outcome> LibtorchTrainer::run_job(const TrainingJob& job, TrainingObserver& observer,
+                                         const std::atomic<bool>& stop) {
+  const TrainSpec& spec = job.identity.train;
+  if (auto error = check_job(job)) return tl::unexpected(std::move(*error));
+  auto dataset = datasets_.get(spec.dataset);
+  if (!dataset) return tl::unexpected(dataset.error());
+  auto facts = data_facts(**dataset, spec.validation);
+  if (!facts) return tl::unexpected(facts.error());
+  if (*facts != job.identity.data) {
+    return fail(fmt::format("the data in {} (fingerprint {}) are not those of the job ({})",
+                            (*dataset)->folder.string(), facts->fingerprint.hex(),
+                            job.identity.data.fingerprint.hex()));
+  }
+  const auto split = split_training_data((*dataset)->train.samples(), spec.validation);
+  if (!split) return tl::unexpected(split.error());
+
+  const ThreadScope scope(device_.device, spec.threads);
+  auto model = make_model(spec.model, image_shape(**dataset), job.seed, device_.device);
+  if (!model) return tl::unexpected(model.error());
+  auto optimizer = make_optimizer(spec.optimizer, (*model)->parameters());
+  if (!optimizer) return tl::unexpected(optimizer.error());
+  const auto data = device_data(*dataset);
+  return TrainingRun(job, *data, *split, std::move(*model), std::move(*optimizer), observer, stop)
+      .run();
+}
+
+Outcome LibtorchTrainer::train(const TrainingJob& job, TrainingObserver& observer,
+                               const std::atomic<bool>& stop) {
+  Outcome failed{.kind = OutcomeKind::kFailed,
+                 .state = initial_state(job.identity.hash(), job.seed)};
+  try {
+    auto outcome = run_job(job, observer, stop);
+    if (outcome) return *outcome;
+    failed.message = outcome.error().message;
+  } catch (const c10::Error& error) {
+    failed.message = fmt::format("LibTorch: {}", error.what_without_backtrace());
+  } catch (const std::exception& error) {
+    failed.message = error.what();
+  }
+  return failed;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Trainer>> make_libtorch_trainer(const LibtorchOptions& options) {
+  auto device = open_device(options.device);
+  if (!device) return tl::unexpected(device.error());
+  const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  Numerics numerics{.backend = "libtorch " LRTUNE_LIBTORCH_VERSION,
+                    .device = options.device,
+                    .instruction_set = device->instruction_set,
+                    .threads = options.threads > 0 ? options.threads : cores};
+  return std::make_unique<LibtorchTrainer>(std::move(*device), std::move(numerics));
+}
+
+}  // namespace lrtune

@@ -1,0 +1,171 @@
+#include "worker/training/training_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "common/state_name.h"
+#include "worker/training/device.h"
+#include "worker/training/metrics.h"
+
+namespace lrtune {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Its results may differ in their last bits with another size, so it belongs to kMetricVersion.
+constexpr std::size_t kEvaluationBatch = 250;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::vector<std::int64_t> samples_of(Part part, const Split& split, std::int64_t test_samples) {
+  if (part == Part::kTrain) return split.train;
+  if (part == Part::kValidation) return split.validation;
+  std::vector<std::int64_t> all(static_cast<std::size_t>(test_samples));
+  std::iota(all.begin(), all.end(), std::int64_t{0});
+  return all;
+}
+
+}  // namespace
+
+ImageShape image_shape(const Dataset& dataset) {
+  return {dataset.channels, dataset.rows, dataset.columns, dataset.classes};
+}
+
+TrainingRun::TrainingRun(const TrainingJob& job, const DeviceData& data, const Split& split,
+                         std::unique_ptr<Model> model, std::unique_ptr<Optimizer> optimizer,
+                         TrainingObserver& observer, const std::atomic<bool>& stop)
+    : job_(job),
+      data_(data),
+      observer_(observer),
+      stop_(stop),
+      model_(std::move(model)),
+      optimizer_(std::move(optimizer)),
+      watch_(data.device()),
+      order_(job.seed, std::ssize(split.train)),
+      train_samples_(split.train),
+      train_subset_(train_subset(split, data.dataset().train.samples(), job.plan.train_subset)),
+      evaluated_samples_(samples_of(job.plan.evaluate_on, split, data.dataset().test.samples())),
+      state_(initial_state(job.identity.hash(), job.seed)),
+      good_state_(state_) {
+  for (const Parameter& parameter : model_->parameters()) values_.push_back(parameter.value);
+}
+
+Outcome TrainingRun::run() {
+  auto segment_start = Clock::now();
+  while (true) {
+    if (stop_.load()) return ended(OutcomeKind::kStopped, "asked to stop");
+    if (evaluation_due()) {
+      if (auto outcome = look_for_divergence()) return *outcome;  // on a GPU: waits for the steps
+      train_seconds_ += seconds_since(segment_start);
+      if (auto outcome = evaluate()) return *outcome;
+      segment_start = Clock::now();
+    }
+    if (iteration_ == job_.plan.iterations) return ended(OutcomeKind::kCompleted);
+    step();
+    if ((iteration_ - good_iteration_) % watch_.look_every() == 0) {
+      if (auto outcome = look_for_divergence()) return *outcome;
+    }
+    observer_.progressed(iteration_);
+  }
+}
+
+// Applies iteration `iteration_`. On the CPU a loss that is not finite leaves the weights alone; on
+// a GPU they are spoilt by the time it is seen, and the run ends at the same iteration all the
+// same.
+void TrainingRun::step() {
+  const auto batch_size = static_cast<std::size_t>(job_.identity.train.batch);
+  std::vector<std::int64_t> samples(batch_size);
+  order_.fill(iteration_ * job_.identity.train.batch, samples);
+  for (std::int64_t& sample : samples) sample = train_samples_[static_cast<std::size_t>(sample)];
+
+  const Batch batch = data_.train_batch(samples);
+  const at::Tensor loss = at::cross_entropy_loss(model_->logits(batch.images), batch.labels);
+  watch_.note(loss, iteration_);
+  const double rate = learning_rate(job_.policy, iteration_);
+  if (!data_.device().is_cpu() || !watch_.first_bad()) {
+    optimizer_->step(torch::autograd::grad({loss}, values_), rate);
+  }
+  rates_since_good_.push_back(rate);
+  state_ = next_state(state_, rate);
+  ++iteration_;
+}
+
+bool TrainingRun::evaluation_due() const {
+  const RunPlan& plan = job_.plan;
+  return iteration_ == plan.iterations || iteration_ % plan.evaluate_every == 0;
+}
+
+std::optional<Outcome> TrainingRun::look_for_divergence() {
+  const auto bad = watch_.first_bad();
+  if (bad) {
+    state_ = good_state_;
+    for (std::int64_t t = good_iteration_; t < *bad; ++t) {
+      state_ = next_state(state_, rates_since_good_[static_cast<std::size_t>(t - good_iteration_)]);
+    }
+    iteration_ = *bad;
+    return ended(OutcomeKind::kDiverged,
+                 fmt::format("the training loss of iteration {} is not finite", *bad));
+  }
+  good_iteration_ = iteration_;
+  good_state_ = state_;
+  rates_since_good_.clear();
+  return std::nullopt;
+}
+
+std::optional<Outcome> TrainingRun::evaluate() {
+  const auto start = Clock::now();
+  const RunPlan& plan = job_.plan;
+  const auto train = metrics_of(Part::kTrain, train_subset_);
+  const auto evaluated = train ? metrics_of(plan.evaluate_on, evaluated_samples_) : std::nullopt;
+  if (!evaluated) return ended(OutcomeKind::kStopped, "asked to stop");
+  evaluate_seconds_ += seconds_since(start);
+  if (!std::isfinite(train->loss) || !std::isfinite(evaluated->loss)) {
+    return ended(OutcomeKind::kDiverged,
+                 fmt::format("the evaluated loss at iteration {} is not finite", iteration_));
+  }
+  observer_.measured({.iteration = iteration_,
+                      .state = state_,
+                      .learning_rate = learning_rate(job_.policy, iteration_),
+                      .train = *train,
+                      .evaluated = *evaluated,
+                      .train_seconds = train_seconds_,
+                      .evaluate_seconds = evaluate_seconds_});
+  if (plan.stop_at_target && plan.target && reaches(*plan.target, *evaluated)) {
+    return ended(OutcomeKind::kTargetReached);
+  }
+  return std::nullopt;
+}
+
+// Nothing if the run was asked to stop in between.
+std::optional<PartMetrics> TrainingRun::metrics_of(Part file,
+                                                   std::span<const std::int64_t> samples) {
+  const at::NoGradGuard no_graph;
+  const ImagePart& part = file == Part::kTest ? data_.dataset().test : data_.dataset().train;
+  MetricSum sum;
+  std::vector<std::int64_t> labels;
+  for (std::size_t first = 0; first < samples.size(); first += kEvaluationBatch) {
+    if (stop_.load()) return std::nullopt;
+    const auto chunk = samples.subspan(first, std::min(kEvaluationBatch, samples.size() - first));
+    const Batch batch = file == Part::kTest ? data_.test_batch(chunk) : data_.train_batch(chunk);
+    const at::Tensor logits = model_->logits(batch.images).to(at::kCPU).contiguous();
+    labels.clear();
+    for (const std::int64_t sample : chunk)
+      labels.push_back(part.labels[static_cast<std::size_t>(sample)]);
+    sum.add(std::span(logits.const_data_ptr<float>(), static_cast<std::size_t>(logits.numel())),
+            labels, data_.dataset().classes);
+  }
+  return sum.mean();
+}
+
+Outcome TrainingRun::ended(OutcomeKind kind, std::string message) const {
+  return {.kind = kind, .iteration = iteration_, .state = state_, .message = std::move(message)};
+}
+
+}  // namespace lrtune

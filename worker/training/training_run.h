@@ -1,0 +1,68 @@
+// One job: steps and evaluations from the initial state to the end of the plan.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "worker/training/device_data.h"
+#include "worker/training/loss_watch.h"
+#include "worker/training/models.h"
+#include "worker/training/optimizers.h"
+#include "worker/training/sampler.h"
+#include "worker/training/trainer.h"
+
+namespace lrtune {
+
+ImageShape image_shape(const Dataset& dataset);
+
+class TrainingRun {
+ public:
+  // The arguments must outlive the run. REQUIRES: the job fits the data (libtorch_trainer.cc checks
+  // it); `model` and `optimizer` are those of job.identity.train, in their initial state.
+  TrainingRun(const TrainingJob& job, const DeviceData& data, const Split& split,
+              std::unique_ptr<Model> model, std::unique_ptr<Optimizer> optimizer,
+              TrainingObserver& observer, const std::atomic<bool>& stop);
+
+  // Once. A training loss that is not finite at iteration t ends the run as diverged at t, before
+  // its step is applied; so does an evaluation, whose point is then not reported.
+  Outcome run();
+
+ private:
+  void step();
+  bool evaluation_due() const;
+  std::optional<Outcome> look_for_divergence();
+  std::optional<Outcome> evaluate();
+  std::optional<PartMetrics> metrics_of(Part file, std::span<const std::int64_t> samples);
+  Outcome ended(OutcomeKind kind, std::string message = {}) const;
+
+  const TrainingJob& job_;
+  const DeviceData& data_;
+  TrainingObserver& observer_;
+  const std::atomic<bool>& stop_;
+  std::unique_ptr<Model> model_;
+  std::unique_ptr<Optimizer> optimizer_;
+  LossWatch watch_;
+  SampleOrder order_;
+
+  std::span<const std::int64_t> train_samples_;
+  std::vector<std::int64_t> train_subset_;
+  std::vector<std::int64_t> evaluated_samples_;
+  std::vector<at::Tensor> values_;  // the model's parameters
+
+  std::int64_t iteration_ = 0;  // steps applied
+  Digest state_;                // after them
+  // Divergence may be seen late: the last iteration known to be good, its state, and the rates
+  // since.
+  std::int64_t good_iteration_ = 0;
+  Digest good_state_;
+  std::vector<double> rates_since_good_;
+  double train_seconds_ = 0;
+  double evaluate_seconds_ = 0;
+};
+
+}  // namespace lrtune
