@@ -1,0 +1,326 @@
+// The coordinator's core by hand: each test is one rule.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "coordinator/core/decisions.h"
+#include "tests/unit/core_harness.h"
+
+namespace lrtune {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+// A campaign of two fixed rates with its trials made and worker "a" at the first of them.
+class CoreTest : public testing::Test {
+ protected:
+  void begin(const Experiment& experiment) {
+    harness.step(event::Submitted{experiment});
+    harness.hello("a");
+    harness.answer_survey("a");
+  }
+  wire::Assign job_of(const std::string& worker) { return harness.assignment(worker).value(); }
+
+  CoreHarness harness;
+};
+
+TEST_F(CoreTest, MakesTrialsOnlyAfterTheSurvey) {
+  harness.step(event::Submitted{two_policies()});
+  EXPECT_EQ(harness.campaign().waiting_for, "no worker is connected");
+  harness.hello("a");
+  EXPECT_EQ(harness.campaign().trials, 0);
+  ASSERT_EQ(harness.sent<wire::Survey>("a").size(), 1u);
+  harness.answer_survey("a");
+  EXPECT_EQ(harness.campaign().trials, 2);
+  const wire::Assign job = job_of("a");
+  EXPECT_EQ(job.attempt, 1);
+  EXPECT_EQ(job.identity.numerics.threads,
+            1);  // the experiment's, not the four that the worker could give
+  EXPECT_EQ(job.policy.segments.at(0).function.k0, 0.1);
+}
+
+TEST_F(CoreTest, FailedSurveyEndsTheCampaignBeforeAnyTrialAndTheNextRunTriesAgain) {
+  harness.step(event::Submitted{two_policies()});
+  harness.hello("a");
+  const auto survey = harness.sent<wire::Survey>("a").at(0);
+  harness.say("a", wire::Surveyed{survey.survey, std::nullopt, "train-images is truncated"});
+  EXPECT_EQ(harness.campaign().state, CampaignState::kFailed);
+  EXPECT_EQ(harness.campaign().failure, "train-images is truncated");
+  EXPECT_EQ(harness.campaign().trials, 0);
+  harness.restart();
+  begin(two_policies());
+  EXPECT_EQ(harness.campaign().state, CampaignState::kSearching);
+}
+
+TEST_F(CoreTest, AssignmentIsPersistedInTheStepThatSendsIt) {
+  begin(two_policies());
+  const wire::Assign job = job_of("a");
+  const JobRecord kept = harness.kept().of<JobRecord>().back();
+  EXPECT_EQ(kept.id, job.job);
+  EXPECT_EQ(kept.attempt, job.attempt);
+  EXPECT_EQ(kept.state, JobState::kAssigned);
+}
+
+TEST_F(CoreTest, RunsAllTrialsRanksThemAndIsDone) {
+  begin(two_policies());
+  harness.run("a", job_of("a"), 0.5);
+  harness.run("a", job_of("a"), 0.9);
+  EXPECT_EQ(harness.campaign().state, CampaignState::kDone);
+  const auto ranking = harness.kept().of<RankingRecord>();
+  ASSERT_EQ(ranking.size(), 2u);
+  EXPECT_EQ(ranking[0].rank, 1);
+  EXPECT_EQ(ranking[0].trial.value, 2);
+  EXPECT_THAT(harness.kept().codes(1), ElementsAre("assigned", "completed", "ranked"));
+}
+
+TEST_F(CoreTest, AcknowledgesEachReportInTheStepThatRecordsIt) {
+  begin(two_policies());
+  const wire::Assign job = job_of("a");
+  harness.say("a", wire::Started{job.job, job.attempt});
+  const Actions actions = harness.step(event::Received{"a", harness.measured(job, 1, 0, 0.1)});
+  EXPECT_EQ(actions.records.size(), 1u);
+  EXPECT_THAT(harness.sent<wire::Acknowledge>("a"),
+              ElementsAre(wire::Acknowledge{job.job, job.attempt, 1}));
+}
+
+TEST_F(CoreTest, RepeatedReportIsAcknowledgedAgainAndRecordedOnce) {
+  begin(two_policies());
+  const wire::Assign job = job_of("a");
+  harness.say("a", harness.measured(job, 1, 0, 0.1));
+  const Actions again = harness.step(event::Received{"a", harness.measured(job, 1, 0, 0.1)});
+  EXPECT_THAT(again.records, IsEmpty());
+  EXPECT_EQ(harness.sent<wire::Acknowledge>("a").size(), 1u);
+}
+
+TEST_F(CoreTest, ReportAfterAGapIsLeftToBeSentAgain) {
+  begin(two_policies());
+  const wire::Assign job = job_of("a");
+  const Actions gap = harness.step(event::Received{"a", harness.measured(job, 2, 50, 0.1)});
+  EXPECT_THAT(gap.records, IsEmpty());
+  EXPECT_THAT(gap.sends, IsEmpty());
+}
+
+TEST_F(CoreTest, FinishedReportWhoseAcknowledgementWasLostIsAcknowledgedAgain) {
+  begin(two_policies());
+  const wire::Assign job = job_of("a");
+  harness.run("a", job, 0.5);
+  const Actions again =
+      harness.step(event::Received{"a", harness.finished(job, 3, OutcomeKind::kCompleted)});
+  EXPECT_THAT(again.records, IsEmpty());
+  EXPECT_THAT(harness.sent<wire::Acknowledge>("a"),
+              ElementsAre(wire::Acknowledge{job.job, job.attempt, 3}));
+}
+
+TEST_F(CoreTest, WorkerPastItsLeaseLosesItsJobAndItsLateReportsChangeNothing) {
+  begin(two_policies());
+  const wire::Assign job = job_of("a");
+  harness.say("a", wire::Started{job.job, job.attempt});
+  harness.advance(11'000);
+  harness.hello("b");
+  const wire::Assign second = job_of("b");
+  EXPECT_EQ(second.job, job.job);
+  EXPECT_EQ(second.attempt, job.attempt + 1);
+  // The first worker wakes up: it is unknown now, introduces itself and is told to forget the
+  // attempt.
+  harness.say("a", harness.measured(job, 1, 0, 0.9));
+  EXPECT_EQ(harness.sent<wire::Introduce>("a").size(), 1u);
+  harness.hello("a", {{job.job, job.attempt}});
+  EXPECT_EQ(harness.sent<wire::Cancel>("a").size(), 1u);
+  const Actions late =
+      harness.step(event::Received{"a", harness.finished(job, 1, OutcomeKind::kCompleted)});
+  EXPECT_THAT(late.records, IsEmpty());
+  EXPECT_EQ(harness.sent<wire::Cancel>("a").size(), 1u);
+}
+
+TEST_F(CoreTest, LeasesAreExtendedByAStallOfTheCoordinatorItself) {
+  begin(two_policies());
+  harness.stall(60'000);
+  EXPECT_EQ(harness.core().snapshot().workers, 1);
+  harness.advance(11'000);
+  EXPECT_EQ(harness.core().snapshot().workers, 0);
+}
+
+TEST_F(CoreTest, PoisonousJobIsSetAsideAndTheCampaignEnds) {
+  begin(two_policies());
+  const wire::Assign first = job_of("a");
+  for (int death = 1; death <= 3; ++death) {
+    const std::string worker = "w" + std::to_string(death);
+    if (death == 1) {
+      harness.say("a", wire::Started{first.job, first.attempt});
+      harness.step(event::PeerLost{"a", "killed by signal 9"});
+      continue;
+    }
+    harness.hello(worker);
+    const wire::Assign job = job_of(worker);
+    ASSERT_EQ(job.job, first.job);
+    harness.say(worker, wire::Started{job.job, job.attempt});
+    harness.step(event::PeerLost{worker, "killed by signal 9"});
+  }
+  EXPECT_EQ(harness.campaign().failed, 1);
+  EXPECT_THAT(harness.kept().codes(1), ElementsAre("assigned", "requeued", "assigned", "requeued",
+                                                   "assigned", "poisoned", "failed"));
+  harness.hello("b");
+  harness.run("b", job_of("b"), 0.5);
+  EXPECT_EQ(harness.campaign().state, CampaignState::kDone);
+}
+
+TEST_F(CoreTest, WorkerThatLeavesInOrderCostsNoDeath) {
+  begin(two_policies());
+  const wire::Assign job = job_of("a");
+  harness.say("a", wire::Started{job.job, job.attempt});
+  harness.say("a", wire::Goodbye{});
+  EXPECT_EQ(harness.kept().of<JobRecord>().back().deaths, 0);
+  EXPECT_EQ(harness.kept().of<JobRecord>().back().state, JobState::kPending);
+}
+
+TEST_F(CoreTest, EqualCandidatesAreOneJob) {
+  begin(
+      experiment_of("search:\n"
+                    "  method: list\n"
+                    "  policies:\n"
+                    "    - {function: fix, k0: 0.1}\n"
+                    "    - {function: step, k0: 0.1, gamma: 0.5, l: 100000}\n"));
+  EXPECT_EQ(harness.kept().of<TrialRecord>().at(0).job, harness.kept().of<TrialRecord>().at(1).job);
+  harness.run("a", job_of("a"), 0.5);
+  EXPECT_EQ(harness.campaign().state, CampaignState::kDone);
+  EXPECT_EQ(harness.campaign().done, 2);
+}
+
+TEST_F(CoreTest, EditedExperimentReusesWhatIsKnown) {
+  begin(two_policies());
+  harness.run("a", job_of("a"), 0.5);
+  harness.run("a", job_of("a"), 0.9);
+  harness.step(
+      event::Submitted{experiment_of("search:\n"
+                                     "  method: list\n"
+                                     "  policies:\n"
+                                     "    - {function: fix, k0: 0.01}\n"
+                                     "    - {function: fix, k0: 0.001}\n")});
+  harness.answer_survey("a");
+  const CampaignView second = harness.core().snapshot().campaigns.at(1);
+  EXPECT_EQ(second.reused, 1);
+  EXPECT_EQ(second.done, 1);
+  EXPECT_THAT(harness.kept().codes(3), ElementsAre("reused"));
+  EXPECT_EQ(job_of("a").policy.segments.at(0).function.k0, 0.001);
+}
+
+TEST_F(CoreTest, VerificationRepeatsTheBestWithNewSeedsAndRanksMeans) {
+  begin(two_policies("verify: {top: 1, repeats: 2}\n"));
+  harness.run("a", job_of("a"), 0.5);
+  harness.run("a", job_of("a"), 0.9);
+  EXPECT_EQ(harness.campaign().state, CampaignState::kVerifying);
+  std::vector<std::uint64_t> seeds;
+  for (const double top1 : {0.8, 0.7}) {
+    const wire::Assign job = job_of("a");
+    EXPECT_EQ(job.policy.segments.at(0).function.k0, 0.01);
+    seeds.push_back(job.seed);
+    harness.run("a", job, top1);
+  }
+  EXPECT_NE(seeds[0], seeds[1]);
+  EXPECT_EQ(harness.campaign().state, CampaignState::kDone);
+  const RankingRecord verified = harness.kept().of<RankingRecord>().back();
+  EXPECT_EQ(verified.phase, TrialPhase::kVerify);
+  EXPECT_NEAR(verified.scores.at("top1_mean").get<double>(), 0.75, 1e-12);
+}
+
+TEST_F(CoreTest, DivergedTrialRanksLastAndTheSearchGoesOn) {
+  begin(two_policies());
+  const wire::Assign job = job_of("a");
+  harness.say("a", wire::Started{job.job, job.attempt});
+  harness.say("a", harness.measured(job, 1, 0, 0.99));
+  harness.say("a", harness.finished(job, 2, OutcomeKind::kDiverged));
+  harness.run("a", job_of("a"), 0.5);
+  EXPECT_EQ(harness.campaign().diverged, 1);
+  EXPECT_EQ(harness.kept().of<RankingRecord>().back().trial.value, 1);
+}
+
+TEST_F(CoreTest, WrongChainOfRatesFailsTheTrial) {
+  begin(two_policies());
+  const wire::Assign job = job_of("a");
+  harness.say("a", wire::Started{job.job, job.attempt});
+  wire::Finished report = harness.finished(job, 1, OutcomeKind::kCompleted);
+  report.outcome.state = sha256("other rates");
+  harness.say("a", report);
+  EXPECT_EQ(harness.campaign().failed, 1);
+  EXPECT_THAT(sentence(harness.kept().of<DecisionRecord>().back()), HasSubstr("assigned"));
+  EXPECT_THAT(harness.kept().codes(1), ElementsAre("assigned", "failed"));
+}
+
+TEST_F(CoreTest, RestartedCoordinatorAdoptsWhatItsWorkersKeptTraining) {
+  begin(two_policies());
+  const wire::Assign job = job_of("a");
+  harness.say("a", wire::Started{job.job, job.attempt});
+  harness.say("a", harness.measured(job, 1, 0, 0.1));
+  harness.restart();
+  harness.say("a", wire::Heartbeat{});
+  EXPECT_EQ(harness.sent<wire::Introduce>("a").size(), 1u);
+  harness.hello("a", {{job.job, job.attempt}});
+  harness.say("a", harness.measured(job, 1, 0, 0.1));  // its acknowledgement may be lost
+  harness.say("a", harness.measured(job, 2, 100, 0.5));
+  harness.say("a", harness.finished(job, 3, OutcomeKind::kCompleted));
+  EXPECT_EQ(harness.campaign().done, 1);
+  EXPECT_EQ(harness.kept().of<PointRecord>().size(), 2u);
+}
+
+TEST_F(CoreTest, RestartedCoordinatorGivesUnknownHoldersOneLease) {
+  begin(two_policies());
+  const wire::Assign job = job_of("a");
+  harness.restart();
+  harness.hello("b");
+  EXPECT_NE(job_of("b").job, job.job);
+  harness.say("b", wire::Goodbye{});
+  harness.advance(11'000);
+  harness.hello("c");
+  EXPECT_EQ(job_of("c").job, job.job);
+  EXPECT_EQ(job_of("c").attempt, job.attempt + 1);
+}
+
+TEST_F(CoreTest, LostAssignmentIsSentAgainWithTheSameAttempt) {
+  begin(two_policies());
+  const wire::Assign job = job_of("a");
+  for (int second = 0; second < 10; ++second) {
+    harness.say("a", wire::Heartbeat{});
+    harness.advance(1000);
+  }
+  const auto again = harness.sent<wire::Assign>("a");
+  ASSERT_EQ(again.size(), 1u);
+  EXPECT_EQ(again[0], job);
+}
+
+TEST_F(CoreTest, WorkerWithOtherNumericsGetsNoJobAndPeopleAreToldWhy) {
+  begin(two_policies());
+  harness.say("a", wire::Goodbye{});
+  Numerics other = CoreHarness::numerics();
+  other.instruction_set = "AVX512";
+  harness.say("b", wire::Hello{"b", "b-process", 1, other, {}});
+  EXPECT_FALSE(harness.assignment("b").has_value());
+  EXPECT_EQ(harness.campaign().waiting_for,
+            "no worker offers test 1 on cpu (AVX2) with 1 thread per slot, which the campaign was "
+            "made with");
+}
+
+TEST_F(CoreTest, StopShutsWorkersDownAndKeepsEverything) {
+  begin(two_policies());
+  harness.step(event::StopRequested{"Ctrl-C"});
+  EXPECT_EQ(harness.sent<wire::Shutdown>("a").size(), 1u);
+  EXPECT_FALSE(harness.core().snapshot().stopped);
+  harness.say("a", wire::Goodbye{});
+  EXPECT_TRUE(harness.core().snapshot().stopped);
+  harness.restart();
+  begin(two_policies());
+  EXPECT_EQ(harness.campaign().trials, 2);
+  EXPECT_EQ(job_of("a").attempt, 2);
+}
+
+TEST(CoreOnlyCampaign, LeavesOtherCampaignsAlone) {
+  CoreHarness harness(two_policies().hash);
+  harness.step(event::Submitted{two_policies()});
+  harness.hello("a");
+  harness.answer_survey("a");
+  EXPECT_TRUE(harness.assignment("a").has_value());
+  EXPECT_EQ(harness.core().snapshot().campaigns.size(), 1u);
+}
+
+}  // namespace
+}  // namespace lrtune
