@@ -6,20 +6,25 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 namespace lrtune {
 namespace {
 
+// Inserted, dropped and changed characters and swapped neighbours (optimal string alignment).
 std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> before;
+  std::vector<std::size_t> above;
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
   for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
+    before = std::exchange(above, row);
     row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t substitute = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitute});
+      const std::size_t change = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      row[j] = std::min({above[j] + 1, row[j - 1] + 1, change});
+      const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (swapped) row[j] = std::min(row[j], before[j - 2] + 1);
     }
   }
   return row.back();
@@ -79,14 +84,13 @@ std::string Range::words() const {
   const bool has_low = std::isfinite(low);
   const bool has_high = std::isfinite(high);
   if (!has_low && !has_high) return "a finite number";
-  const std::string from = (low_open   ? "above "
-                            : has_high ? "from "
-                                       : "at least ") +
-                           number_words(low);
-  const std::string to = (high_open ? "below " : has_low ? "to " : "at most ") + number_words(high);
-  if (!has_high) return from;
-  if (!has_low) return to;
-  return from + (low_open || high_open ? " and " : " ") + to;
+  if (!has_high) return (low_open ? "above " : "at least ") + number_words(low);
+  const std::string to = number_words(high);
+  if (!has_low) return (high_open ? "below " : "at most ") + to;
+  if (low_open)
+    return fmt::format("above {} and {} {}", number_words(low), high_open ? "below" : "at most",
+                       to);
+  return fmt::format("from {} to {}{}", number_words(low), high_open ? "below " : "", to);
 }
 
 Range Range::any() {
@@ -130,13 +134,15 @@ double ObjectReader::number(std::string_view key, Range range, double fallback) 
   const nlohmann::json* value = raw(key);
   if (value == nullptr) return fallback;
   if (!value->is_number()) {
-    error(key, fmt::format("{} of {} must be a number {}, not {}", key, what_, range.words(),
+    error(key, fmt::format("{} of {} must be a number ({}), not {}", key, what_, range.words(),
                            shown(*value)));
     return fallback;
   }
   const double number = value->get<double>();
   if (!range.contains(number)) {
-    error(key, fmt::format("{} of {} must be {}, not {}", key, what_, range.words(),
+    const bool bounded = std::isfinite(range.low) || std::isfinite(range.high);
+    error(key, fmt::format("{} of {} must be {}{}, not {}", key, what_,
+                           std::isinf(number) && bounded ? "finite and " : "", range.words(),
                            number_words(number)));
     return fallback;
   }

@@ -12,13 +12,15 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/result.h"
 
 namespace lrtune {
 
-// The known name with the smallest edit distance, if it is near enough to be a slip of the pen.
+// The known name with the smallest edit distance (swapped neighbours count as one edit), if it is
+// near enough to be a slip of the pen.
 std::optional<std::string> nearest_name(std::string_view name, std::span<const std::string> known);
 
 // `parent` with one more JSON-pointer step; '~' and '/' in `key` are escaped.
@@ -32,7 +34,7 @@ struct Range {
   bool low_open = false;
   bool high_open = false;
   bool contains(double value) const;  // false for NaN and infinities
-  std::string words() const;          // "above 0", "from 0 to below 1", "at least 1" ...
+  std::string words() const;  // "above 0", "from 0 to below 1", "at least 1", "a finite number" ...
 
   static Range any();
   static Range above(double low);
@@ -46,6 +48,9 @@ class ObjectReader {
  public:
   // `json` must outlive the reader. `what` names the object in errors, e.g. "optimizer".
   ObjectReader(const nlohmann::json& json, std::string path, std::string what);
+
+  // Another name for the object in errors from now on, once it is known what it is.
+  void rename(std::string what) { what_ = std::move(what); }
 
   bool has(std::string_view key);
   // The raw value (marks the key as known), or nullptr.

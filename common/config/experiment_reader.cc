@@ -48,6 +48,19 @@ std::string read_name(ObjectReader& reader) {
   return name;
 }
 
+// Below 2^63: the store's integers are signed.
+std::uint64_t read_seed(ObjectReader& reader) {
+  const nlohmann::json* seed = reader.raw("seed");
+  if (seed == nullptr) return 0;
+  if (seed->is_number_unsigned() &&
+      seed->get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max()) {
+    reader.error("seed",
+                 fmt::format("seed must be a whole number from 0 to 2^63-1, not {}", seed->dump()));
+  }
+  constexpr auto kMostSeed = std::numeric_limits<std::int64_t>::max();
+  return static_cast<std::uint64_t>(reader.integer("seed", 0, kMostSeed, 0));
+}
+
 void read_length(ObjectReader& reader, Experiment& experiment) {
   const bool in_iterations = reader.has("iterations");
   const bool in_epochs = reader.has("epochs");
@@ -218,8 +231,7 @@ Result<Experiment> read_experiment(const nlohmann::json& json) {
   read_section(reader, "search", read_search, experiment);  // its method says what train may hold
   read_section(reader, "train", read_train, experiment);
   read_section(reader, "run", read_run, experiment);
-  experiment.seed = static_cast<std::uint64_t>(
-      reader.integer("seed", 0, std::numeric_limits<std::int64_t>::max(), 0));
+  experiment.seed = read_seed(reader);
   read_section(reader, "verify", read_verify, experiment);
   read_section(reader, "rank", read_rank, experiment);
   if (auto error = check_evaluated_part(experiment)) reader.error(*error);

@@ -23,7 +23,7 @@ struct Shape {
 };
 
 const Shape& policy_shape() {
-  static const Shape shape = {{}, {"segments"}, {"name"}, "it is a label"};
+  static const Shape shape = {{}, {"segments", "functions"}, {"name"}, "it is a label"};
   return shape;
 }
 

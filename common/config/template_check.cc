@@ -114,8 +114,8 @@ bool has_epochs(const nlohmann::json& json) {
   return json.is_structured() && std::any_of(json.begin(), json.end(), has_epochs);
 }
 
-// Iterations an epoch that a policy is tried with. The data are not known yet, so lengths in epochs beside others in
-// iterations are in order if they are so for one of these.
+// Iterations an epoch that a policy is tried with. The data are not known yet, so lengths in epochs
+// beside others in iterations are in order if they are so for one of these.
 std::vector<double> iterations_an_epoch(const nlohmann::json& policy, const RunLength& run) {
   std::vector<double> counts = {1000};
   if (run.iterations > 0 && !has_epochs(policy)) return counts;
