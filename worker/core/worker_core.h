@@ -24,6 +24,10 @@ struct WorkerOptions {
   Numerics numerics;
   std::chrono::milliseconds hello_every{1000};   // until a WELCOME comes
   std::chrono::milliseconds resend_after{3000};  // an unacknowledged report is sent again
+  // A worker that leaves waits so long for the acknowledgement of its last reports.
+  std::chrono::milliseconds leave_within{2000};
+  // Without a first WELCOME for so long the worker exits with 1; nullopt: it goes on trying.
+  std::optional<std::chrono::milliseconds> give_up_after;
 };
 
 namespace worker_event {
@@ -53,6 +57,7 @@ struct JobFinished {
   Attempt attempt = 0;
   Outcome outcome;
 };
+struct Connected {};  // a connection was made; what was sent over an earlier one may be lost
 struct Ticked {};
 struct StopRequested {
   std::string reason;
@@ -61,7 +66,7 @@ struct StopRequested {
 using WorkerEvent =
     std::variant<worker_event::Received, worker_event::SurveyDone, worker_event::JobStarted,
                  worker_event::JobProgressed, worker_event::JobMeasured, worker_event::JobFinished,
-                 worker_event::Ticked, worker_event::StopRequested>;
+                 worker_event::Connected, worker_event::Ticked, worker_event::StopRequested>;
 
 namespace worker_action {
 struct Send {

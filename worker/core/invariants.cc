@@ -1,0 +1,85 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "worker/core/worker_state.h"
+
+namespace lrtune {
+namespace {
+
+void require(bool holds, const std::string& what) {
+  if (!holds) throw std::logic_error("worker core: " + what);
+}
+
+std::string name(const AttemptKey& key) {
+  return fmt::format("job {} attempt {}", key.job.value, key.attempt);
+}
+
+std::int64_t sequence_of(const wire::ToCoordinator& message) {
+  if (const auto* measured = std::get_if<wire::Measured>(&message)) return measured->sequence;
+  if (const auto* finished = std::get_if<wire::Finished>(&message)) return finished->sequence;
+  return 0;
+}
+
+bool is_over(const WorkerState& state, const AttemptKey& key) {
+  return std::find(state.ended.begin(), state.ended.end(), key) != state.ended.end();
+}
+
+void check_slot(const WorkerState& state, const Slot& slot) {
+  if (!slot.running) {
+    require(!slot.next && !slot.stopping && !slot.forgotten && !slot.started,
+            "an empty slot remembers something");
+    return;
+  }
+  const AttemptKey& key = *slot.running;
+  require(slot.forgotten || state.reports.contains(key),
+          name(key) + " trains without a list of reports");
+  require(!slot.forgotten || !state.reports.contains(key),
+          name(key) + " is given up and has reports");
+  require(!slot.forgotten || slot.stopping, name(key) + " is given up and was not asked to stop");
+  require(!slot.next || slot.forgotten, "an assignment waits for a slot that is not given up");
+  require(!slot.next || !is_over(state, key_of(*slot.next)),
+          "an attempt that is over waits for a slot");
+  if (state.leaving)
+    require(slot.stopping && !slot.next, name(key) + " goes on while the worker leaves");
+}
+
+void check_reports(const WorkerState& state, const AttemptKey& key, const Reports& reports) {
+  const bool trains = std::any_of(state.slots.begin(), state.slots.end(),
+                                  [&](const Slot& slot) { return slot.running == key; });
+  require(trains != reports.finished, name(key) + " either trains or has finished");
+  require(trains || !reports.kept.empty(), name(key) + " is done and still held");
+  require(!is_over(state, key), name(key) + " is over and still held");
+  auto sequence = reports.next_sequence - static_cast<std::int64_t>(reports.kept.size());
+  require(sequence >= 1, name(key) + " keeps more reports than it made");
+  for (const Reports::Kept& report : reports.kept) {
+    require(sequence_of(report.message) == sequence++, name(key) + " has a gap in its reports");
+    const bool last = sequence == reports.next_sequence;
+    require(std::holds_alternative<wire::Finished>(report.message) == (last && reports.finished),
+            name(key) + ": Finished is the last report, and only it");
+  }
+}
+
+}  // namespace
+
+void check_worker_invariants(const WorkerState& state) {
+  std::set<AttemptKey> seen;
+  std::set<JobId> jobs;  // that the coordinator may count on: one attempt each
+  for (const Slot& slot : state.slots) {
+    check_slot(state, slot);
+    if (slot.running)
+      require(seen.insert(*slot.running).second, name(*slot.running) + " runs twice");
+    if (slot.next)
+      require(seen.insert(key_of(*slot.next)).second, name(key_of(*slot.next)) + " is there twice");
+    if (slot.next) require(jobs.insert(slot.next->job).second, "a job has two attempts here");
+  }
+  for (const auto& [key, reports] : state.reports) {
+    check_reports(state, key, reports);
+    require(jobs.insert(key.job).second, "a job has two attempts here");
+  }
+  require(state.session != Session::kJoined || state.welcomed, "joined without a welcome");
+  require(state.actions.empty(), "actions are left over from a step");
+}
+
+}  // namespace lrtune

@@ -1,0 +1,123 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "worker/core/worker_state.h"
+
+namespace lrtune {
+namespace {
+
+using std::chrono::milliseconds;
+
+void say_hello(WorkerState& state) {
+  state.next_hello = state.now + state.options.hello_every;
+  state.send(wire::Hello{state.options.name, state.options.process,
+                         static_cast<int>(state.slots.size()), state.options.numerics,
+                         held_attempts(state)});
+}
+
+void exit_with(WorkerState& state, int code, std::string reason) {
+  state.session = Session::kOver;
+  state.emit(worker_action::Exit{code, std::move(reason)});
+}
+
+WorkerTime silence_deadline(const WorkerState& state) {
+  return state.last_heard + milliseconds(state.terms.lease_ms);
+}
+
+bool trains(const WorkerState& state) {
+  return std::any_of(state.slots.begin(), state.slots.end(),
+                     [](const Slot& slot) { return slot.running.has_value(); });
+}
+
+}  // namespace
+
+void on_welcome(WorkerState& state, const wire::Welcome& message) {
+  const bool again =
+      state.session == Session::kJoined && message.incarnation == state.terms.incarnation;
+  state.terms = message;
+  state.welcomed = true;
+  if (again) return;  // the answer to a HELLO that was sent twice
+  state.session = Session::kJoined;
+  state.next_heartbeat = state.now + milliseconds(message.heartbeat_ms);
+  say_what_runs(state);
+  send_all_reports(state);
+}
+
+void on_introduce(WorkerState& state) {
+  if (state.session == Session::kJoining) return;  // a HELLO is on its way, and will be repeated
+  state.session = Session::kJoining;
+  say_hello(state);
+}
+
+void on_rejected(WorkerState& state, const wire::Rejected& message) {
+  stop_all(state);
+  exit_with(state, 1, "the coordinator does not accept this worker: " + message.reason);
+}
+
+void on_connected(WorkerState& state) {
+  state.session = Session::kJoining;
+  say_hello(state);
+}
+
+void keep_session(WorkerState& state) {
+  if (state.session == Session::kJoined && state.now >= silence_deadline(state)) {
+    state.session = Session::kJoining;
+    state.next_hello = state.now;
+  }
+  if (state.session == Session::kJoining) {
+    const auto patience = state.options.give_up_after;
+    if (patience && !state.welcomed && state.now >= state.born + *patience) {
+      stop_all(state);
+      return exit_with(state, 1,
+                       fmt::format("no coordinator answered for {} ms", patience->count()));
+    }
+    if (state.now >= state.next_hello) say_hello(state);
+  }
+  if (state.session == Session::kJoined && state.now >= state.next_heartbeat) {
+    state.next_heartbeat = state.now + milliseconds(state.terms.heartbeat_ms);
+    state.send(wire::Heartbeat{});
+  }
+}
+
+std::optional<WorkerTime> session_deadline(const WorkerState& state) {
+  std::optional<WorkerTime> deadline;
+  const auto consider = [&](WorkerTime time) {
+    deadline = std::min(deadline.value_or(time), time);
+  };
+  if (state.session == Session::kJoined) {
+    consider(state.next_heartbeat);
+    consider(silence_deadline(state));
+  }
+  if (state.session == Session::kJoining) {
+    consider(state.next_hello);
+    if (state.options.give_up_after && !state.welcomed) {
+      consider(state.born + *state.options.give_up_after);
+    }
+  }
+  if (state.session != Session::kOver && state.leaving && state.leaving->give_up_at) {
+    consider(*state.leaving->give_up_at);
+  }
+  return deadline;
+}
+
+void begin_leaving(WorkerState& state, const std::string& reason) {
+  if (state.leaving) return;
+  state.leaving = Leaving{reason, std::nullopt};
+  stop_all(state);
+}
+
+// Reports of stopped attempts are worth a short wait: with them the coordinator gives the jobs away
+// at once instead of after a lease.
+void leave_if_done(WorkerState& state) {
+  if (!state.leaving || state.session == Session::kOver || trains(state)) return;
+  auto& give_up_at = state.leaving->give_up_at;
+  if (!give_up_at) give_up_at = state.now + state.options.leave_within;
+  const bool nobody_to_tell = !state.welcomed || state.now >= *give_up_at;
+  if (!state.reports.empty() && !nobody_to_tell) return;
+  if (state.welcomed) state.send(wire::Goodbye{});
+  exit_with(state, 0, state.leaving->reason);
+}
+
+}  // namespace lrtune

@@ -1,0 +1,123 @@
+// What the worker's state machine knows, as plain data, and its handlers as plain functions over
+// it. Only the files of this folder include it.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "worker/core/worker_core.h"
+
+namespace lrtune {
+
+struct AttemptKey {
+  JobId job;
+  Attempt attempt = 0;
+  auto operator<=>(const AttemptKey&) const = default;
+};
+
+template <typename Message>
+AttemptKey key_of(const Message& message) {
+  return {message.job, message.attempt};
+}
+
+// The numbered reports of one attempt that are not acknowledged. There is an entry for each attempt
+// that trains or has such reports.
+struct Reports {
+  struct Kept {
+    wire::ToCoordinator message;
+    std::optional<WorkerTime> sent_at;  // nullopt: not yet
+  };
+  std::int64_t next_sequence = 1;
+  std::deque<Kept> kept;  // consecutive sequences, the last is next_sequence - 1
+  bool finished = false;  // the last one is Finished
+};
+
+struct Slot {
+  std::optional<AttemptKey> running;  // set while its thread trains
+  bool stopping = false;              // the thread was asked to stop
+  bool forgotten = false;             // the attempt was given up: what its thread says is dropped
+  bool started = false;
+  std::int64_t iteration = -1;  // the last one told
+  WorkerTime next_progress;
+  std::optional<wire::Assign> next;  // waits until the thread of a forgotten attempt has ended
+};
+
+enum class Session : std::uint8_t {
+  kJoining,  // says HELLO until WELCOME comes
+  kJoined,
+  kOver,  // Exit was emitted: nothing happens any more
+};
+
+struct Leaving {
+  std::string reason;
+  std::optional<WorkerTime> give_up_at;  // set once no thread trains
+};
+
+struct WorkerState {
+  WorkerState(WorkerOptions the_options, WorkerTime the_now);
+
+  WorkerOptions options;
+  WorkerTime now;
+  WorkerTime born;
+  std::vector<WorkerAction> actions;  // of the step under way
+
+  Session session = Session::kJoining;
+  bool welcomed = false;  // at least once
+  wire::Welcome terms;    // of the last WELCOME
+  WorkerTime next_hello;
+  WorkerTime next_heartbeat;
+  WorkerTime last_heard;
+  std::optional<Leaving> leaving;
+
+  std::vector<Slot> slots;
+  std::map<AttemptKey, Reports> reports;
+  std::set<std::int64_t> surveys;  // under way
+  // Attempts that are over for ever, so that a late copy of their assignment starts nothing; the
+  // latest ones.
+  std::deque<AttemptKey> ended;
+
+  void send(wire::ToCoordinator message);
+  void emit(WorkerAction action) { actions.push_back(std::move(action)); }
+  Slot* slot_of(const AttemptKey& key);  // where its thread trains, or nullptr
+};
+
+// session.cc: joining, signs of life, leaving
+void on_welcome(WorkerState& state, const wire::Welcome& message);
+void on_introduce(WorkerState& state);
+void on_rejected(WorkerState& state, const wire::Rejected& message);
+void on_connected(WorkerState& state);
+void keep_session(WorkerState& state);  // what is due by now
+std::optional<WorkerTime> session_deadline(const WorkerState& state);
+void begin_leaving(WorkerState& state, const std::string& reason);
+void leave_if_done(WorkerState& state);
+
+// attempts.cc: slots and what runs in them
+void on_assign(WorkerState& state, const wire::Assign& message);
+void on_cancel(WorkerState& state, const wire::Cancel& message);
+void on_job_started(WorkerState& state, const worker_event::JobStarted& event);
+void on_job_progressed(WorkerState& state, const worker_event::JobProgressed& event);
+void on_job_measured(WorkerState& state, const worker_event::JobMeasured& event);
+void on_job_finished(WorkerState& state, const worker_event::JobFinished& event);
+void stop_all(WorkerState& state);
+std::vector<wire::HeldAttempt> held_attempts(const WorkerState& state);
+void say_what_runs(WorkerState& state);
+
+// reports.cc: numbered reports until they are acknowledged
+void on_acknowledge(WorkerState& state, const wire::Acknowledge& message);
+void report_measured(WorkerState& state, const AttemptKey& key, const MetricPoint& point);
+void report_finished(WorkerState& state, const AttemptKey& key, const Outcome& outcome);
+void send_all_reports(WorkerState& state);
+void send_due_reports(WorkerState& state);
+std::optional<WorkerTime> reports_deadline(const WorkerState& state);
+void forget_attempt(WorkerState& state, const AttemptKey& key);  // it is over for ever
+
+// invariants.cc: throws std::logic_error with the first broken one
+void check_worker_invariants(const WorkerState& state);
+
+}  // namespace lrtune
