@@ -1,0 +1,68 @@
+// The whole cluster in one thread under virtual time: the real coordinator core, real worker cores,
+// a network and a store with faults. A seed is a whole story; LRTUNE_SIM_SEED runs one of them
+// again with its trace, LRTUNE_SIM_SEEDS says how many are tried.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <exception>
+#include <string>
+
+#include "tests/support/sim/sim_cluster.h"
+
+namespace lrtune::sim {
+namespace {
+
+constexpr std::size_t kTraceLines = 150;
+
+std::uint64_t number_from(const char* variable, std::uint64_t fallback) {
+  const char* text = std::getenv(variable);
+  return text == nullptr ? fallback : std::strtoull(text, nullptr, 10);
+}
+
+// What went wrong, or empty.
+std::string failure_of(SimCluster& cluster) {
+  try {
+    cluster.run();
+    return {};
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
+void run_seed(Family family, std::uint64_t seed, bool always_trace) {
+  const Scenario scenario = make_scenario(family, seed);
+  SimCluster cluster(scenario, always_trace ? kTraceLines : 0);
+  const std::string failure = failure_of(cluster);
+  if (failure.empty()) return;
+  SimCluster again(scenario, kTraceLines);
+  const std::string repeated = failure_of(again);
+  ADD_FAILURE() << name_of(family) << ": " << failure << "\nLRTUNE_SIM_SEED=" << seed
+                << " runs it again"
+                << (repeated == failure ? "" : " (it then ended with: " + repeated + ")")
+                << "\nThe last events:\n"
+                << again.trace();
+}
+
+class SimulatedCluster : public testing::TestWithParam<Family> {};
+
+TEST_P(SimulatedCluster, KeepsItsPromises) {
+  if (std::getenv("LRTUNE_SIM_SEED") != nullptr) {
+    run_seed(GetParam(), number_from("LRTUNE_SIM_SEED", 0), true);
+    return;
+  }
+  const std::uint64_t seeds = number_from("LRTUNE_SIM_SEEDS", 300);
+  for (std::uint64_t seed = 1; seed <= seeds && !HasFailure(); ++seed) {
+    run_seed(GetParam(), seed, false);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Family, SimulatedCluster,
+                         testing::Values(Family::kNoFaults, Family::kWorkerCrashes,
+                                         Family::kCoordinatorCrashes, Family::kNetworkFaults,
+                                         Family::kPartitions, Family::kFailedCommits,
+                                         Family::kAllTogether, Family::kPoisonousJobs,
+                                         Family::kSharedWork, Family::kStopAndResume),
+                         [](const auto& family) { return name_of(family.param); });
+
+}  // namespace
+}  // namespace lrtune::sim

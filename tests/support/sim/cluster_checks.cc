@@ -1,0 +1,107 @@
+// What must hold when all campaigns of a simulation have ended.
+#include <algorithm>
+#include <map>
+
+#include "tests/support/sim/sim_cluster.h"
+
+namespace lrtune::sim {
+namespace {
+
+constexpr Duration kSettle{30'000'000};
+constexpr Duration kQuiet{20'000'000};
+
+bool poisonous(const Scenario& scenario, const Policy& policy) {
+  const double k0 = policy.segments.front().function.k0;
+  return std::find(scenario.poison.begin(), scenario.poison.end(), k0) != scenario.poison.end();
+}
+
+}  // namespace
+
+void SimCluster::check_end() const {
+  for (const auto& [id, trial] : store_.trials()) {
+    require(trial.state > TrialState::kRunning, fmt::format("trial {} ended", id.value));
+    check_job(trial);
+  }
+  for (const Experiment& experiment : scenario_.experiments) {
+    const CampaignRecord* campaign = store_.campaign(experiment.hash);
+    std::int64_t searched = 0;
+    for (const auto& [id, trial] : store_.trials()) {
+      searched += trial.campaign == campaign->id && trial.phase == TrialPhase::kSearch;
+    }
+    const auto ranked = store_.ranking(campaign->id, TrialPhase::kSearch);
+    require(static_cast<std::int64_t>(ranked.size()) == searched, "every search trial is ranked");
+    if (!scenario_.poison.empty()) continue;
+    require(ranking_of(store_, experiment.hash) == reference_ranking(experiment),
+            "the ranking is that of a run without faults");
+  }
+}
+
+// The store has exactly what an undisturbed run reports: nothing lost, nothing twice.
+void SimCluster::check_job(const TrialRecord& trial) const {
+  const JobRecord& job = *store_.job(trial.job);
+  const std::string name = fmt::format("job {}", job.id.value);
+  if (poisonous(scenario_, trial.policy)) {
+    require(job.state == JobState::kFailed && job.deaths == scenario_.core.max_deaths,
+            name + " is poisonous and failed after as many deaths as allowed");
+    return;
+  }
+  const SimRun run = simulated_run(store_.identities().at(trial.identity).identity, trial.policy,
+                                   trial.seed, trial.plan);
+  require(job.outcome == run.outcome, name + " ended as an undisturbed run does");
+  require(store_.points(job.id, job.attempt) == run.points,
+          name + " has the points of an undisturbed run");
+  if (scenario_.family == Family::kNoFaults) {
+    require(job.attempt == 1 && job.deaths == 0, name + " was trained once");
+  }
+  if (scenario_.family == Family::kFailedCommits) {
+    require(job.deaths == 0, name + " lost no worker");
+  }
+}
+
+// After the end only heartbeats flow, and a restart of everything changes nothing.
+void SimCluster::check_quiet() {
+  ended_at_ = loop_.now();
+  const auto run_for = [this](Duration length) {
+    const Duration end = loop_.now() + length;
+    while (loop_.now() < end && loop_.run_one()) continue;
+  };
+  run_for(kSettle);
+  const std::int64_t messages = network_.messages_but_heartbeats();
+  run_for(kQuiet);
+  require(network_.messages_but_heartbeats() == messages,
+          fmt::format("{} messages after the end, none was needed",
+                      network_.messages_but_heartbeats() - messages));
+  const Snapshot snapshot = coordinator_.snapshot();
+  require(snapshot.busy_slots == 0, "no slot is busy after the end");
+  require(snapshot.workers == static_cast<int>(workers_.size()), "every worker is known");
+}
+
+std::vector<ReferenceRow> ranking_of(const SimStore& store, const Digest& experiment) {
+  std::vector<ReferenceRow> rows;
+  const CampaignRecord* campaign = store.campaign(experiment);
+  for (const TrialPhase phase : {TrialPhase::kSearch, TrialPhase::kVerify}) {
+    for (const RankingRecord& row : store.ranking(campaign->id, phase)) {
+      rows.push_back({phase, store.trials().at(row.trial).number, row.scores});
+    }
+  }
+  return rows;
+}
+
+const std::vector<ReferenceRow>& reference_ranking(const Experiment& experiment) {
+  static std::map<Digest, std::vector<ReferenceRow>> known;
+  if (const auto it = known.find(experiment.hash); it != known.end()) return it->second;
+  Scenario scenario;
+  scenario.seed = 1;
+  scenario.experiments = {experiment};
+  scenario.slots = {1};
+  scenario.iteration_time = Duration(1'000);
+  scenario.core.max_deaths = 3;
+  scenario.deadline = Duration(1'000'000'000);
+  auto& rows = known[experiment.hash];
+  SimCluster cluster(scenario, 0);
+  cluster.run_plainly();
+  rows = ranking_of(cluster.store(), experiment.hash);
+  return rows;
+}
+
+}  // namespace lrtune::sim

@@ -1,0 +1,179 @@
+#include "tests/support/sim/scenario.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <vector>
+
+#include "tests/support/sim/trace.h"
+
+namespace lrtune::sim {
+namespace {
+
+constexpr Duration kSecond{1'000'000};
+constexpr std::size_t kBases = kPooledExperiments / 2;
+
+std::string policy_yaml(SimRandom& random) {
+  // The first and the last two are one job: they apply the same rates.
+  static constexpr std::array kPolicies = {
+      "{function: fix, k0: 0.1}",
+      "{function: fix, k0: [0.2, 0.02, 0.002]}",
+      "{function: fix, k0: 1.5}",  // diverges at once
+      "{function: step, k0: 0.3, gamma: 0.5, l: 10}",
+      "{function: [sin, cos], k0: 0.01, k1: 0.06, l: [5, 10]}",
+      "{function: tri, k0: 0.1, k1: 1.4, l: 20}",  // diverges later
+      "{function: poly, k0: [0.1, 0.05], p: 1.2}",
+      "{function: exp, k0: 0.4, gamma: [0.9, 0.99]}",
+      "{segments: [{until: 7, function: fix, k0: 0.1}, {function: fix, k0: 0.01}]}",
+      "{segments: [{until: 7, function: fix, k0: 0.1}, {function: fix, k0: 0.1}]}",
+      "{function: exp, k0: 0.1, gamma: 1}",
+  };
+  return kPolicies[random.below(kPolicies.size())];
+}
+
+// Experiments of one base have all but their policies in common, so they share jobs.
+std::string experiment_yaml(std::size_t index) {
+  SimRandom base(1000 + index % kBases);
+  SimRandom own(2000 + index);
+  const std::int64_t every = base.between(3, 20);
+  const std::int64_t iterations = base.between(5, 60);
+  std::string yaml = fmt::format(
+      "name: pooled-{}\n"
+      "train:\n"
+      "  dataset: {{name: mnist}}\n"
+      "  model: lenet\n"
+      "  optimizer: {{name: sgd}}\n"
+      "  batch: 100\n"
+      "run:\n"
+      "  iterations: {}\n"
+      "  evaluate: {{every: {}}}\n",
+      index, iterations, every);
+  const bool target = base.chance(0.5);
+  if (target) {
+    yaml += fmt::format("  target: {{top1: 0.8}}\n  stop_at_target: {}\n", base.chance(0.4));
+  }
+  yaml += fmt::format("seed: {}\nsearch:\n  method: grid\n  policies:\n", base.between(1, 3));
+  const std::int64_t policies = own.between(3, 8);
+  yaml += "    - {function: fix, k0: 0.05}\n";
+  for (std::int64_t i = 0; i < policies; ++i) yaml += "    - " + policy_yaml(own) + "\n";
+  if (own.chance(0.7)) {
+    yaml += fmt::format("verify: {{top: {}, repeats: {}}}\n", own.between(1, 3), own.between(1, 2));
+  }
+  static constexpr std::array kBy = {"top1", "loss", "robustness", "cost"};
+  yaml += fmt::format("rank: {{by: {}, at: {}}}\n", kBy[own.below(target ? 4 : 3)],
+                      own.chance(0.5) ? "best" : "final");
+  return yaml;
+}
+
+std::vector<Experiment> make_pool() {
+  std::vector<Experiment> pool;
+  for (std::size_t i = 0; i < kPooledExperiments; ++i) {
+    auto experiment = experiment_from_yaml(experiment_yaml(i), fmt::format("pooled-{}.yaml", i));
+    if (!experiment) throw Violation(experiment.error().message);
+    pool.push_back(std::move(*experiment));
+  }
+  return pool;
+}
+
+Duration often(SimRandom& random) { return random.between(4 * kSecond, 40 * kSecond); }
+Duration maybe(SimRandom& random) { return random.chance(0.7) ? often(random) : Duration(0); }
+
+void add_worker_faults(FaultRates& rates, SimRandom& random) {
+  rates.worker_crash = often(random);
+  rates.worker_leave = maybe(random);
+  rates.worker_freeze = maybe(random);
+}
+
+void add_coordinator_faults(FaultRates& rates, SimRandom& random) {
+  rates.coordinator_crash = often(random);
+  rates.coordinator_stall = maybe(random);
+  rates.clock_jump = maybe(random);
+}
+
+void add_network_faults(Scenario& scenario, SimRandom& random) {
+  NetworkFaults& network = scenario.network;
+  network.drop = random.chance(0.7) ? 0.1 * static_cast<double>(random.between(0, 3)) : 0;
+  network.duplicate = random.chance(0.5) ? 0.2 : 0;
+  network.slow = random.chance(0.5) ? 0.1 : 0;
+  scenario.rates.broken_connection = maybe(random);
+  scenario.rates.false_loss = maybe(random);
+}
+
+void add_faults(Scenario& scenario, SimRandom& random) {
+  FaultRates& rates = scenario.rates;
+  switch (scenario.family) {
+    case Family::kNoFaults:
+      break;
+    case Family::kWorkerCrashes:
+      return add_worker_faults(rates, random);
+    case Family::kCoordinatorCrashes:
+      return add_coordinator_faults(rates, random);
+    case Family::kNetworkFaults:
+      return add_network_faults(scenario, random);
+    case Family::kPartitions:
+      rates.partition = often(random);
+      break;
+    case Family::kFailedCommits:
+      rates.failed_commit = random.between(kSecond, 20 * kSecond);
+      break;
+    case Family::kPoisonousJobs:
+      scenario.poison = {0.1, 0.02};
+      // A death would be counted against the other jobs of the process too.
+      for (int& slots : scenario.slots) slots = 1;
+      rates.failed_commit = maybe(random);
+      break;
+    case Family::kStopAndResume:
+      scenario.stop_and_resume = true;
+      break;
+    case Family::kAllTogether:
+    case Family::kSharedWork:
+      add_worker_faults(rates, random);
+      add_coordinator_faults(rates, random);
+      add_network_faults(scenario, random);
+      rates.partition = maybe(random);
+      rates.failed_commit = maybe(random);
+      break;
+  }
+}
+
+}  // namespace
+
+const Experiment& pooled_experiment(std::size_t index) {
+  static const std::vector<Experiment> pool = make_pool();
+  return pool[index % pool.size()];
+}
+
+Scenario make_scenario(Family family, std::uint64_t seed) {
+  SimRandom random(seed * 64 + static_cast<std::uint64_t>(family));
+  Scenario scenario;
+  scenario.seed = random.bits();
+  scenario.family = family;
+  const std::size_t experiment = random.below(kPooledExperiments);
+  scenario.experiments = {pooled_experiment(experiment)};
+  if (family == Family::kSharedWork) {
+    scenario.experiments.push_back(pooled_experiment(experiment + kBases));
+  }
+  for (std::int64_t i = random.between(1, 5); i > 0; --i) {
+    scenario.slots.push_back(static_cast<int>(random.between(1, 3)));
+  }
+  scenario.foreign_workers = random.chance(0.2) ? 1 : 0;
+  scenario.iteration_time = random.between(Duration(1'000), Duration(300'000));
+  scenario.faults_until = random.between(20 * kSecond, 120 * kSecond);
+  scenario.through_codec = random.chance(0.25);
+  scenario.core.lease = std::chrono::milliseconds(random.between(4, 12) * 1000);
+  // Chance deaths must not poison a job, or the results would depend on the faults.
+  scenario.core.max_deaths = family == Family::kPoisonousJobs ? 3 : 1'000'000;
+  add_faults(scenario, random);
+  if (family == Family::kNoFaults) scenario.faults_until = Duration(0);
+  scenario.deadline = scenario.faults_until + 1'500 * kSecond;
+  return scenario;
+}
+
+std::string name_of(Family family) {
+  static constexpr std::array kNames = {
+      "NoFaults",      "WorkerCrashes", "CoordinatorCrashes", "NetworkFaults", "Partitions",
+      "FailedCommits", "AllTogether",   "PoisonousJobs",      "SharedWork",    "StopAndResume"};
+  return kNames[static_cast<std::size_t>(family)];
+}
+
+}  // namespace lrtune::sim

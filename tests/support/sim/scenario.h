@@ -1,0 +1,67 @@
+// Everything that a simulation is, drawn from one number.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/config/experiment.h"
+#include "coordinator/core/core.h"
+#include "tests/support/sim/channel.h"
+
+namespace lrtune::sim {
+
+enum class Family : std::uint8_t {
+  kNoFaults,
+  kWorkerCrashes,       // kill -9, leaving in order, SIGSTOP past the lease
+  kCoordinatorCrashes,  // before the commit, between commit and send, during and after the sends
+  kNetworkFaults,       // losses, duplicates, delays, broken connections
+  kPartitions,          // both ways and one way
+  kFailedCommits,
+  kAllTogether,
+  kPoisonousJobs,
+  kSharedWork,    // two campaigns with jobs in common, all faults
+  kStopAndResume  // the coordinator is told to stop, later started again
+};
+
+// Rates of the faults: mean virtual time between two of a kind; 0: never.
+struct FaultRates {
+  Duration worker_crash{0};
+  Duration worker_leave{0};
+  Duration worker_freeze{0};
+  Duration coordinator_crash{0};
+  Duration coordinator_stall{0};
+  Duration failed_commit{0};
+  Duration broken_connection{0};
+  Duration partition{0};
+  Duration false_loss{0};  // the coordinator is told that a living peer is lost
+  Duration clock_jump{0};  // of the wall clock
+};
+
+struct Scenario {
+  std::uint64_t seed = 0;
+  Family family = Family::kNoFaults;
+  std::vector<Experiment> experiments;  // the second one is submitted later
+  std::vector<int> slots;               // one worker each
+  int foreign_workers = 0;              // that offer another device, so can train nothing
+  Duration iteration_time{0};
+  Duration faults_until{0};
+  FaultRates rates;
+  NetworkFaults network;
+  CoreOptions core;
+  std::vector<double> poison;  // policies with such a k0 kill their worker's process
+  bool through_codec = false;
+  bool stop_and_resume = false;
+  Duration deadline{0};  // everything must have ended by then
+};
+
+Scenario make_scenario(Family family, std::uint64_t seed);
+
+// Number `index` of a fixed pool of small experiments.
+const Experiment& pooled_experiment(std::size_t index);
+inline constexpr std::size_t kPooledExperiments = 48;
+
+std::string name_of(Family family);
+
+}  // namespace lrtune::sim

@@ -1,0 +1,205 @@
+#include "tests/support/sim/sim_cluster.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace lrtune::sim {
+namespace {
+
+constexpr Duration kSecond{1'000'000};
+constexpr std::size_t kMaxEvents = 2'000'000;
+
+}  // namespace
+
+SimCluster::SimCluster(const Scenario& scenario, std::size_t trace_lines)
+    : scenario_(scenario),
+      random_(scenario.seed),
+      trace_(loop_, trace_lines),
+      network_(loop_, random_, trace_, scenario.network, scenario.through_codec),
+      store_(StoreRules{.failed_jobs_come_back = scenario.experiments.size() > 1}),
+      world_{loop_, random_, trace_, network_, store_, scenario_},
+      coordinator_(world_) {
+  for (std::size_t i = 0; i < scenario_.slots.size(); ++i) {
+    workers_.push_back(std::make_unique<SimWorker>(world_, fmt::format("w{}", i),
+                                                   scenario_.slots[i], simulated_numerics()));
+  }
+  for (int i = 0; i < scenario_.foreign_workers; ++i) {
+    workers_.push_back(std::make_unique<SimWorker>(world_, fmt::format("foreign{}", i), 2,
+                                                   simulated_numerics("cuda")));
+  }
+}
+
+void SimCluster::run() {
+  start();
+  plan_faults();
+  if (scenario_.stop_and_resume) stop_and_resume();
+  run_until(scenario_.faults_until);
+  end_faults();
+  run_until(scenario_.deadline);
+  if (!all_done()) throw Violation("the campaigns did not end in time, though all faults ended");
+  check_end();
+  check_quiet();
+}
+
+void SimCluster::run_plainly() {
+  start();
+  run_until(scenario_.deadline);
+  require(all_done(), "the campaigns end");
+}
+
+void SimCluster::start() {
+  coordinator_.start();
+  for (auto& worker : workers_) {
+    loop_.after(random_.between(Duration(0), kSecond), [&worker] {
+      if (!worker->alive()) worker->start();
+    });
+  }
+  restart_workers();
+  if (scenario_.experiments.size() < 2) return;
+  loop_.after(random_.between(kSecond, 40 * kSecond),
+              [this] { coordinator_.post(event::Submitted{scenario_.experiments[1]}); });
+}
+
+// Supervision: processes that ended are started again after a while.
+void SimCluster::restart_workers() {
+  for (auto& worker : workers_) {
+    if (restarts_ && !worker->alive() && loop_.now() > kSecond && random_.chance(0.3)) {
+      worker->start();
+    }
+  }
+  if (restarts_ && !coordinator_.up() && random_.chance(0.4)) coordinator_.start();
+  const bool resubmit = restarts_ && coordinator_.up() && scenario_.experiments.size() > 1 &&
+                        loop_.now() > 40 * kSecond &&
+                        store_.campaign(scenario_.experiments[1].hash) == nullptr;
+  if (resubmit) coordinator_.post(event::Submitted{scenario_.experiments[1]});
+  loop_.after(kSecond, [this] { restart_workers(); });
+}
+
+void SimCluster::plan_fault(Duration mean, void (SimCluster::*fault)()) {
+  if (mean == Duration(0)) return;
+  loop_.after(random_.between(Duration(0), 2 * mean), [this, mean, fault] {
+    if (!faults_) return;
+    (this->*fault)();
+    plan_fault(mean, fault);
+  });
+}
+
+void SimCluster::plan_faults() {
+  const FaultRates& rates = scenario_.rates;
+  plan_fault(rates.worker_crash, &SimCluster::crash_worker);
+  plan_fault(rates.worker_leave, &SimCluster::worker_leaves);
+  plan_fault(rates.worker_freeze, &SimCluster::freeze_worker);
+  plan_fault(rates.coordinator_crash, &SimCluster::crash_coordinator);
+  plan_fault(rates.coordinator_stall, &SimCluster::stall_coordinator);
+  plan_fault(rates.failed_commit, &SimCluster::fail_commit);
+  plan_fault(rates.broken_connection, &SimCluster::break_connection);
+  plan_fault(rates.partition, &SimCluster::partition);
+  plan_fault(rates.false_loss, &SimCluster::report_false_loss);
+  plan_fault(rates.clock_jump, &SimCluster::jump_wall_clock);
+}
+
+void SimCluster::end_faults() {
+  trace_.line("faults end");
+  faults_ = false;
+  network_.stop_faults();
+  store_.fail_next(0);
+  for (auto& worker : workers_) {
+    if (!worker->peer().empty()) network_.heal(worker->peer());
+    worker->wake();
+    if (!worker->alive()) worker->start();
+  }
+  if (!coordinator_.up()) coordinator_.start();
+}
+
+void SimCluster::run_until(Duration time) {
+  for (std::size_t events = 0; loop_.now() < time && !all_done(); ++events) {
+    require(events < kMaxEvents, "the cluster never comes to rest");
+    if (!loop_.run_one()) return;
+  }
+}
+
+bool SimCluster::all_done() const {
+  return std::all_of(scenario_.experiments.begin(), scenario_.experiments.end(),
+                     [this](const Experiment& experiment) {
+                       const CampaignRecord* campaign = store_.campaign(experiment.hash);
+                       return campaign != nullptr && campaign->state == CampaignState::kDone;
+                     });
+}
+
+// The coordinator is told to stop: all workers leave, it says so, and the next one goes on.
+void SimCluster::stop_and_resume() {
+  run_until(random_.between(kSecond, 30 * kSecond));
+  if (all_done()) return;
+  restarts_ = false;
+  const auto is_up = [this] { return coordinator_.up(); };
+  if (!is_up()) coordinator_.start();
+  coordinator_.post(event::StopRequested{"stop"});
+  const Duration limit = loop_.now() + 60 * kSecond;
+  while (is_up() && !coordinator_.snapshot().stopped && loop_.now() < limit) loop_.run_one();
+  require(!is_up() || coordinator_.snapshot().stopped, "a stopped coordinator gets rid of all");
+  if (is_up()) coordinator_.crash_at(CrashPoint::kBeforeCommit);
+  while (is_up()) loop_.run_one();
+  restarts_ = true;
+}
+
+std::int64_t SimCluster::attempts() const {
+  std::int64_t attempts = 0;
+  for (const auto& [id, job] : store_.jobs()) attempts += job.attempt;
+  return attempts;
+}
+
+SimWorker& SimCluster::any_worker() { return *workers_[random_.below(workers_.size())]; }
+
+void SimCluster::crash_worker() { any_worker().crash(); }
+
+void SimCluster::worker_leaves() { any_worker().leave(); }
+
+void SimCluster::freeze_worker() {
+  any_worker().freeze(random_.between(kSecond, 3 * Duration(scenario_.core.lease)));
+}
+
+void SimCluster::crash_coordinator() {
+  coordinator_.crash_at(static_cast<CrashPoint>(random_.below(4)));
+}
+
+void SimCluster::stall_coordinator() {
+  coordinator_.stall(random_.between(kSecond, 2 * Duration(scenario_.core.lease)));
+}
+
+void SimCluster::fail_commit() { store_.fail_next(static_cast<int>(random_.between(1, 3))); }
+
+void SimCluster::break_connection() {
+  SimWorker& worker = any_worker();
+  if (!worker.alive()) return;
+  trace_.line("the connection of {} breaks", worker.peer());
+  network_.break_connection(worker.peer());
+}
+
+void SimCluster::partition() {
+  SimWorker& worker = any_worker();
+  if (!worker.alive()) return;
+  const std::size_t ways = random_.below(3);
+  const bool hold = random_.chance(0.5);
+  trace_.line("{} is cut off: {}, {}", worker.peer(),
+              ways == 0   ? "to the coordinator"
+              : ways == 1 ? "from the coordinator"
+                          : "both ways",
+              hold ? "messages wait" : "messages are lost");
+  network_.partition(worker.peer(), ways != 1, ways != 0, hold);
+  const Duration length = random_.between(kSecond, 3 * Duration(scenario_.core.lease));
+  loop_.after(length, [this, peer = worker.peer()] {
+    trace_.line("{} is back", peer);
+    network_.heal(peer);
+  });
+}
+
+void SimCluster::report_false_loss() {
+  SimWorker& worker = any_worker();
+  if (worker.alive()) coordinator_.post(event::PeerLost{worker.peer(), "its queue was full"});
+}
+
+void SimCluster::jump_wall_clock() {
+  coordinator_.jump_wall_clock(random_.between(-86'400'000, 86'400'000));
+}
+
+}  // namespace lrtune::sim

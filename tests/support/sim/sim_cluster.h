@@ -1,0 +1,79 @@
+// One simulation: a coordinator, its workers, the faults, and what must hold in the end.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/sim/sim_coordinator.h"
+
+namespace lrtune::sim {
+
+class SimCluster {
+ public:
+  // `trace_lines`: how many of the last events are kept as text; 0 is fast.
+  SimCluster(const Scenario& scenario, std::size_t trace_lines);
+
+  // Runs to the end of all campaigns and a while longer. Throws Violation (or what the cores throw)
+  // if anything is wrong.
+  void run();
+
+  // Only to the end of all campaigns, and checks nothing about it.
+  void run_plainly();
+
+  const SimStore& store() const { return store_; }
+  std::string trace() const { return trace_.text(); }
+  Duration ended_at() const { return ended_at_; }
+  std::int64_t attempts() const;  // of all jobs
+
+ private:
+  void start();
+  void plan_fault(Duration mean, void (SimCluster::*fault)());
+  void plan_faults();
+  void end_faults();
+  void run_until(Duration time);
+  bool all_done() const;
+  void stop_and_resume();
+  void check_end() const;
+  void check_job(const TrialRecord& trial) const;
+  void check_quiet();
+
+  SimWorker& any_worker();
+  void crash_worker();
+  void worker_leaves();
+  void freeze_worker();
+  void restart_workers();
+  void crash_coordinator();
+  void stall_coordinator();
+  void fail_commit();
+  void break_connection();
+  void partition();
+  void report_false_loss();
+  void jump_wall_clock();
+
+  Scenario scenario_;
+  EventLoop loop_;
+  SimRandom random_;
+  Trace trace_;
+  SimNetwork network_;
+  SimStore store_;
+  World world_;
+  SimCoordinator coordinator_;
+  std::vector<std::unique_ptr<SimWorker>> workers_;
+  bool faults_ = true;
+  bool restarts_ = true;  // dead processes come back
+  Duration ended_at_{0};
+};
+
+// The ranking that `experiment` must end with: that of a run without faults on one worker.
+struct ReferenceRow {
+  TrialPhase phase;
+  std::int64_t number;  // of the trial
+  nlohmann::json scores;
+  bool operator==(const ReferenceRow&) const = default;
+};
+std::vector<ReferenceRow> ranking_of(const SimStore& store, const Digest& experiment);
+const std::vector<ReferenceRow>& reference_ranking(const Experiment& experiment);
+
+}  // namespace lrtune::sim

@@ -1,0 +1,175 @@
+#include "tests/support/sim/sim_store.h"
+
+#include <algorithm>
+
+namespace lrtune::sim {
+namespace {
+
+bool ended(CampaignState state) { return state == CampaignState::kDone; }
+bool ended(TrialState state) { return state > TrialState::kRunning; }
+bool ended(JobState state) { return state >= JobState::kDone; }
+
+void check_campaign(const CampaignRecord& old, const CampaignRecord& record) {
+  require(old.hash == record.hash && old.experiment == record.experiment,
+          "a campaign's experiment never changes");
+  require(!ended(old.state), fmt::format("campaign {} is done for good", record.id.value));
+  const bool tried_again =
+      old.state == CampaignState::kFailed && record.state == CampaignState::kSurveying;
+  require(record.state >= old.state || tried_again,
+          fmt::format("campaign {} never goes back", record.id.value));
+}
+
+void check_trial(const TrialRecord& old, const TrialRecord& record) {
+  require(old.campaign == record.campaign && old.number == record.number && old.job == record.job &&
+              old.seed == record.seed && old.identity == record.identity &&
+              old.policy == record.policy && old.plan == record.plan,
+          fmt::format("what trial {} is never changes", record.id.value));
+  require(!ended(old.state) || old.state == record.state,
+          fmt::format("trial {} ended for good", record.id.value));
+}
+
+void check_job(const JobRecord& old, const JobRecord& record, const StoreRules& rules) {
+  const auto name = fmt::format("job {}", record.id.value);
+  require(old.key == record.key && old.from_state == record.from_state &&
+              old.to_state == record.to_state,
+          "what " + name + " is never changes");
+  require(record.attempt == old.attempt || record.attempt == old.attempt + 1,
+          fmt::format("attempts of {} count up: {} after {}", name, record.attempt, old.attempt));
+  const bool comes_back = rules.failed_jobs_come_back && old.state == JobState::kFailed &&
+                          record.state == JobState::kPending;
+  if (ended(old.state)) {
+    require(comes_back, name + " ended and is written again: its outcome would count twice");
+    return;
+  }
+  require(record.attempt == old.attempt ||
+              (old.state == JobState::kPending && record.state == JobState::kAssigned),
+          name + " has a new attempt only when it is assigned");
+  require(record.deaths >= old.deaths, name + " forgets a death");
+  require(old.state != JobState::kPending || record.state != JobState::kRunning,
+          name + " runs without an assignment");
+}
+
+}  // namespace
+
+Result<void> SimStore::commit(std::span<const Record> records) {
+  if (failures_ > 0) {
+    --failures_;
+    return fail("simulated failure of a commit");
+  }
+  for (const Record& record : records) {
+    std::visit([this](const auto& one) { apply(one); }, record);
+  }
+  return {};
+}
+
+void SimStore::apply(const CampaignRecord& record) {
+  const auto it = campaigns_.find(record.id);
+  if (it == campaigns_.end()) {
+    require(campaign(record.hash) == nullptr, "two campaigns of one experiment");
+    campaigns_.emplace(record.id, record);
+    return;
+  }
+  check_campaign(it->second, record);
+  it->second = record;
+}
+
+void SimStore::apply(const IdentityRecord& record) {
+  require(record.hash == record.identity.hash(), "an identity has its own hash");
+  identities_.insert_or_assign(record.hash, record);
+}
+
+void SimStore::apply(const TrialRecord& record) {
+  require(campaigns_.contains(record.campaign), "a trial's campaign is there before it");
+  require(identities_.contains(record.identity), "a trial's identity is there before it");
+  require(jobs_.contains(record.job), "a trial's job is there before it");
+  require(!record.verifies || trials_.contains(record.verifies),
+          "what a trial verifies is there before it");
+  const auto it = trials_.find(record.id);
+  if (it != trials_.end()) check_trial(it->second, record);
+  trials_.insert_or_assign(record.id, record);
+}
+
+void SimStore::apply(const JobRecord& record) {
+  require(ended(record.state) == record.outcome.has_value(),
+          fmt::format("job {} has an outcome if and only if it ended", record.id.value));
+  const auto it = jobs_.find(record.id);
+  if (it != jobs_.end()) {
+    check_job(it->second, record, rules_);
+    it->second = record;
+    return;
+  }
+  require(record.attempt == 0, "a job begins without an attempt");
+  require(job_by_key_.emplace(record.key, record.id).second, "two jobs for the same work");
+  jobs_.emplace(record.id, record);
+}
+
+void SimStore::apply(const PointRecord& record) {
+  const JobRecord* owner = job(record.job);
+  require(owner != nullptr, "a point's job is there before it");
+  require(record.attempt == owner->attempt, "a point of a stale attempt is recorded");
+  require(owner->state == JobState::kRunning, "a point of a job that does not run is recorded");
+  const auto key = std::tuple(record.job, record.attempt, record.point.iteration);
+  require(points_.emplace(key, record).second, "a point is recorded twice");
+}
+
+void SimStore::apply(const DecisionRecord& record) {
+  require(campaigns_.contains(record.campaign), "a decision's campaign is there before it");
+  require(!record.trial || trials_.contains(record.trial), "a decision's trial is there before it");
+  const bool of_attempt = record.code == "assigned" || record.code == "requeued";
+  if (record.code != "created" && record.code != "done" && !of_attempt) return;
+  const Attempt attempt = of_attempt ? record.numbers.at("attempt").get<Attempt>() : 0;
+  require(once_.emplace(record.code, record.campaign, record.trial, attempt).second,
+          fmt::format("the decision \"{}\" is made twice: {}", record.code, record.numbers.dump()));
+}
+
+void SimStore::apply(const RankingRecord& record) {
+  require(trials_.contains(record.trial), "a ranked trial is there before its ranking");
+  require(!ended(campaigns_.at(record.campaign).state), "a campaign is ranked after its end");
+  rankings_.insert_or_assign(std::tuple(record.campaign, record.phase, record.rank), record);
+}
+
+Result<StoredState> SimStore::load() {
+  StoredState stored;
+  for (const auto& [id, record] : campaigns_) stored.campaigns.push_back(record);
+  for (const auto& [hash, record] : identities_) stored.identities.push_back(record);
+  for (const auto& [id, record] : trials_) stored.trials.push_back(record);
+  for (const auto& [id, record] : jobs_) stored.jobs.push_back(record);
+  for (const auto& [key, record] : points_) stored.points.push_back(record);
+  return stored;
+}
+
+const JobRecord* SimStore::job(JobId id) const {
+  const auto it = jobs_.find(id);
+  return it == jobs_.end() ? nullptr : &it->second;
+}
+
+const CampaignRecord* SimStore::campaign(const Digest& hash) const {
+  const auto it = std::find_if(campaigns_.begin(), campaigns_.end(),
+                               [&](const auto& entry) { return entry.second.hash == hash; });
+  return it == campaigns_.end() ? nullptr : &it->second;
+}
+
+std::vector<MetricPoint> SimStore::points(JobId job, Attempt attempt) const {
+  std::vector<MetricPoint> points;
+  const auto first = points_.lower_bound(std::tuple(job, attempt, std::int64_t{0}));
+  for (auto it = first; it != points_.end(); ++it) {
+    if (it->second.job != job || it->second.attempt != attempt) break;
+    points.push_back(it->second.point);
+  }
+  return points;
+}
+
+bool SimStore::has_point(JobId job, Attempt attempt, const MetricPoint& point) const {
+  const auto it = points_.find(std::tuple(job, attempt, point.iteration));
+  return it != points_.end() && it->second.point == point;
+}
+
+std::vector<RankingRecord> SimStore::ranking(CampaignId campaign, TrialPhase phase) const {
+  std::vector<RankingRecord> rows;
+  for (const auto& [key, record] : rankings_) {
+    if (record.campaign == campaign && record.phase == phase) rows.push_back(record);
+  }
+  return rows;
+}
+
+}  // namespace lrtune::sim

@@ -1,0 +1,66 @@
+// A store in memory that keeps what is committed, refuses what would break the promises of the
+// whole system, and can fail.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "coordinator/store/store.h"
+#include "tests/support/sim/trace.h"
+
+namespace lrtune::sim {
+
+struct StoreRules {
+  // A failed job may run again: a later campaign needs it. Otherwise every end is final.
+  bool failed_jobs_come_back = false;
+};
+
+class SimStore : public Store {
+ public:
+  explicit SimStore(StoreRules rules) : rules_(rules) {}
+
+  // Throws Violation if a record contradicts what is there.
+  Result<void> commit(std::span<const Record> records) override;
+  Result<StoredState> load() override;
+
+  // The next commits fail, with nothing applied.
+  void fail_next(int commits) { failures_ = commits; }
+
+  const std::map<CampaignId, CampaignRecord>& campaigns() const { return campaigns_; }
+  const std::map<TrialId, TrialRecord>& trials() const { return trials_; }
+  const std::map<JobId, JobRecord>& jobs() const { return jobs_; }
+  const std::map<Digest, IdentityRecord>& identities() const { return identities_; }
+  const JobRecord* job(JobId id) const;
+  const CampaignRecord* campaign(const Digest& hash) const;
+  std::vector<MetricPoint> points(JobId job, Attempt attempt) const;
+  bool has_point(JobId job, Attempt attempt, const MetricPoint& point) const;
+  // Rank 1 first.
+  std::vector<RankingRecord> ranking(CampaignId campaign, TrialPhase phase) const;
+
+ private:
+  void apply(const CampaignRecord& record);
+  void apply(const IdentityRecord& record);
+  void apply(const TrialRecord& record);
+  void apply(const JobRecord& record);
+  void apply(const PointRecord& record);
+  void apply(const DecisionRecord& record);
+  void apply(const RankingRecord& record);
+
+  StoreRules rules_;
+  int failures_ = 0;
+  std::map<CampaignId, CampaignRecord> campaigns_;
+  std::map<Digest, IdentityRecord> identities_;
+  std::map<TrialId, TrialRecord> trials_;
+  std::map<JobId, JobRecord> jobs_;
+  std::map<Digest, JobId> job_by_key_;
+  std::map<std::tuple<JobId, Attempt, std::int64_t>, PointRecord> points_;
+  std::map<std::tuple<CampaignId, TrialPhase, int>, RankingRecord> rankings_;
+  // Decisions that are made once: (code, campaign, trial, attempt).
+  std::set<std::tuple<std::string, CampaignId, TrialId, Attempt>> once_;
+};
+
+}  // namespace lrtune::sim
