@@ -199,7 +199,9 @@ void restore_campaigns(CoreState& state, StoredState& stored) {
 
 void trial_ended(CoreState& state, TrialRecord& trial) {
   Campaign& campaign = state.campaigns.at(trial.campaign);
-  if (campaign.active && campaign.open == 0) end_phase(state, campaign);
+  // Trials that share a job end together: the first of them has ended the phase for all.
+  const bool over = campaign.record.state >= CampaignState::kDone;
+  if (campaign.active && !over && campaign.open == 0) end_phase(state, campaign);
 }
 
 void end_phase(CoreState& state, Campaign& campaign) {
