@@ -5,12 +5,15 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <utility>
+
+extern "C" {  // glibc 2.36 does not say so itself
+#include <sys/pidfd.h>
+}
 
 extern char** environ;
 

@@ -25,7 +25,11 @@ void EmbeddedRun::readable(int descriptor, const Now& now) {
   if (!ended) return;
   runtime_.worker_ended(ended->worker, ended->reason);
   if (end_) return;
-  if (ended->given_up) return stop(RunEnd::kFailed, *ended->given_up, now);
+  if (ended->given_up) {
+    stop(RunEnd::kFailed, ended->reason, now);
+    reason_ = *ended->given_up;
+    return;
+  }
   display_.say(fmt::format("lrtune: {}; it is started again", ended->reason));
 }
 

@@ -65,9 +65,10 @@ std::optional<WorkerEnd> LocalWorkers::ended(
   worker.early_deaths = had_joined ? 0 : worker.early_deaths + 1;
   worker.deaths = had_joined ? 1 : worker.deaths + 1;
   if (worker.early_deaths >= options_.early_deaths) {
-    result.given_up =
-        fmt::format("{} before it could join, {} times in a row. The end of {}:\n{}", result.reason,
-                    worker.early_deaths, log_of(worker).string(), last_lines(log_of(worker), 10));
+    const std::string log = last_lines(log_of(worker), 10);
+    result.given_up = fmt::format("{} before it could join, {} times in a row. {} {}",
+                                  result.reason, worker.early_deaths, log_of(worker).string(),
+                                  log.empty() ? "is empty" : "ends with:\n" + log);
   } else {
     const auto delay = options_.first_delay * (1 << std::min(worker.deaths - 1, 16));
     worker.restart_at = now + std::min(options_.last_delay, delay);

@@ -12,6 +12,7 @@ namespace {
 
 constexpr double kTrialLineEvery = 1;  // seconds
 constexpr double kStatusLineEvery = 10;
+constexpr double kWaitingAfter = 5;  // workers take a moment to start
 constexpr std::size_t kMaxRunningLines = 12;
 constexpr std::size_t kMaxBar = 40;  // columns
 constexpr std::size_t kMaxPolicyColumn = 48;
@@ -39,7 +40,7 @@ std::string best(const CampaignView& view) {
 
 std::string times_text(const ProgressTimes& times) {
   std::string text = clock_text(times.elapsed) + " elapsed";
-  if (times.left) text += ", about " + clock_text(*times.left) + " left";
+  if (times.left && *times.left > 0) text += ", about " + clock_text(*times.left) + " left";
   return text;
 }
 
@@ -111,14 +112,19 @@ std::vector<std::string> progress_block(const CampaignView& view, const Progress
 std::vector<std::string> PlainProgress::lines(const CampaignView& view,
                                               const ProgressTimes& times) {
   std::vector<std::string> lines;
-  if (state_ != view.state) {
-    lines.push_back(fmt::format("{}: {}", view.name, name_of(view.state)));
+  const bool new_state = state_ != view.state;
+  if (new_state) lines.push_back(fmt::format("{}: {}", view.name, name_of(view.state)));
+  if (view.waiting_for != waiting_for_) {
+    waiting_for_ = view.waiting_for;
+    waiting_since_ = times.elapsed;
+    waiting_said_ = false;
   }
-  if (view.waiting_for != waiting_for_ && !view.waiting_for.empty()) {
-    lines.push_back(fmt::format("{}: waiting: {}", view.name, view.waiting_for));
+  if (!waiting_for_.empty() && !waiting_said_ && times.elapsed - waiting_since_ >= kWaitingAfter) {
+    lines.push_back(fmt::format("{}: waiting: {}", view.name, waiting_for_));
+    waiting_said_ = true;
   }
   const double since = times.elapsed - last_;
-  const bool more = view.done != ended_ && (since >= kTrialLineEvery || state_ != view.state);
+  const bool more = view.done != ended_ && (since >= kTrialLineEvery || new_state);
   if (more || (since >= kStatusLineEvery && view.trials > 0)) {
     lines.push_back(fmt::format("{}: {}, {:.0f} % of the iterations, {}, {}", view.name,
                                 counts(view), std::floor(share_done(view) * 100), best(view),
@@ -127,7 +133,6 @@ std::vector<std::string> PlainProgress::lines(const CampaignView& view,
     last_ = times.elapsed;
   }
   state_ = view.state;
-  waiting_for_ = view.waiting_for;
   return lines;
 }
 

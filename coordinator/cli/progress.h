@@ -48,6 +48,8 @@ class PlainProgress {
   std::optional<CampaignState> state_;
   std::int64_t ended_ = 0;
   std::string waiting_for_;
+  double waiting_since_ = 0;
+  bool waiting_said_ = false;
   double last_ = 0;
 };
 

@@ -175,9 +175,8 @@ int RunCommand::show_results() {
 int run(const RunOptions& options) {
   auto experiment = read_experiment(options);
   if (!experiment) return say_error(experiment.error(), kExitBadInput);
-  auto needs = worker_needs(*experiment);
-  if (!needs) return say_error(needs.error(), kExitBadInput);
-  return RunCommand(options, std::move(*experiment), std::move(*needs)).run();
+  WorkerNeeds needs = worker_needs(*experiment);
+  return RunCommand(options, std::move(*experiment), std::move(needs)).run();
 }
 
 }  // namespace

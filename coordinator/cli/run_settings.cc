@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -13,18 +12,6 @@
 
 namespace lrtune {
 namespace {
-
-// All values that /KEY of `train` takes.
-std::vector<nlohmann::json> values_of(const Template& train, const std::string& key) {
-  const nlohmann::json::json_pointer place("/" + key);
-  for (const Template::Hole& hole : train.holes) {
-    if (hole.place != place) continue;
-    if (hole.domain.kind == Domain::Kind::kChoice) return hole.domain.choices;
-    return {nlohmann::json(hole.domain.low), nlohmann::json(hole.domain.high)};
-  }
-  if (!train.tree.contains(place)) return {};
-  return {train.tree.at(place)};
-}
 
 Result<std::string> read_file(const std::string& path) {
   std::ifstream stream(path, std::ios::binary);
@@ -46,19 +33,10 @@ Result<Experiment> read_experiment(const RunOptions& options) {
   return experiment_from_json(normalised);
 }
 
-Result<WorkerNeeds> worker_needs(const Experiment& experiment) {
-  WorkerNeeds needs;
-  const auto devices = values_of(experiment.train, "device");
-  if (!devices.empty()) needs.device = devices.front().get<std::string>();
-  if (std::ranges::any_of(devices, [&](const auto& device) { return device != needs.device; })) {
-    return fail(
-        "train.device names several devices; `lrtune run` uses one: choose it with --device");
-  }
-  if (needs.device.empty()) needs.device = TrainSpec{}.device;
-  for (const nlohmann::json& threads : values_of(experiment.train, "threads")) {
-    needs.threads = std::max(needs.threads, static_cast<int>(threads.get<double>()));
-  }
-  return needs;
+WorkerNeeds worker_needs(const Experiment& experiment) {
+  // Neither takes a domain: each is one for the whole campaign.
+  const nlohmann::json& train = experiment.train.tree;
+  return {train.value("device", TrainSpec{}.device), train.value("threads", TrainSpec{}.threads)};
 }
 
 int default_workers(const Experiment& experiment, const WorkerNeeds& needs, int cores) {
@@ -72,13 +50,8 @@ int default_workers(const Experiment& experiment, const WorkerNeeds& needs, int 
 }
 
 std::filesystem::path default_output(const Experiment& experiment) {
-  std::string name = experiment.name;
-  for (char& c : name) {
-    const bool fine = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_';
-    if (!fine) c = '-';
-  }
   return std::filesystem::path("lrtune-results") /
-         fmt::format("{}-{}", name, experiment.hash.hex().substr(0, 8));
+         fmt::format("{}-{}", experiment.name, experiment.hash.hex().substr(0, 8));
 }
 
 Result<std::filesystem::path> worker_program(const RunOptions& options, const WorkerNeeds& needs,

@@ -26,18 +26,18 @@ struct RunOptions {
 // another hash. Errors: FILE:LINE, or that the file cannot be read.
 Result<Experiment> read_experiment(const RunOptions& options);
 
-// What the local workers must offer, of the experiment's `train`. Errors: it names several devices.
+// What the local workers must offer, as the experiment's `train` says.
 struct WorkerNeeds {
   std::string device;
-  int threads = 1;  // per slot, the most that a candidate asks for
+  int threads = 1;  // per slot
 };
-Result<WorkerNeeds> worker_needs(const Experiment& experiment);
+WorkerNeeds worker_needs(const Experiment& experiment);
 
 // Cores divided by threads, at least 1, and no more than can ever train side by side; on a GPU 1.
 // Nothing but time depends on it.
 int default_workers(const Experiment& experiment, const WorkerNeeds& needs, int cores);
 
-// "lrtune-results/NAME-HASH": characters of the name that make trouble in paths become '-'.
+// "lrtune-results/NAME-HASH", with eight digits of the hash.
 std::filesystem::path default_output(const Experiment& experiment);
 
 // lrtune-worker, or lrtune-worker-cuda for a GPU, in `folder`. Errors: it is not there.

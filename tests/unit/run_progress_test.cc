@@ -1,0 +1,143 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "coordinator/cli/progress.h"
+#include "coordinator/cli/text_table.h"
+
+namespace lrtune {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+CampaignView some_view() {
+  CampaignView view;
+  view.name = "mnist-lenet";
+  view.state = CampaignState::kSearching;
+  view.trials = 40;
+  view.done = 12;
+  view.diverged = 1;
+  view.iterations_done = 125;
+  view.iterations_total = 400;
+  view.best_top1 = 0.99214;
+  view.best_trial = TrialId{7};
+  view.running.push_back(
+      {TrialId{13}, 12, "SIN2 k0=0.01 k1=0.06 l=2000", "worker-1", 1, 3500, 10000, 0.9876});
+  view.running.push_back({TrialId{14}, 13, "FIX k0=0.1", "worker-2", 1, 0, 10000, {}});
+  return view;
+}
+
+TEST(Progress, TimesAreShortAndRounded) {
+  EXPECT_EQ(clock_text(0), "0:00");
+  EXPECT_EQ(clock_text(7.4), "0:07");
+  EXPECT_EQ(clock_text(59.6), "1:00");
+  EXPECT_EQ(clock_text(754), "12:34");
+  EXPECT_EQ(clock_text(3723), "1:02:03");
+}
+
+TEST(Progress, TimeLeftCountsOnlyTheWorkOfThisRun) {
+  TimeLeft left;
+  CampaignView view;
+  EXPECT_FALSE(left.estimate(view, 0)) << "nothing is known before the trials are";
+  view.iterations_total = 1000;
+  view.iterations_done = 600;  // by an earlier run
+  EXPECT_FALSE(left.estimate(view, 2));
+  view.iterations_done = 700;
+  EXPECT_DOUBLE_EQ(left.estimate(view, 12).value(), 30);  // 10 a second since second 2
+  view.iterations_done = 1000;
+  EXPECT_DOUBLE_EQ(left.estimate(view, 20).value(), 0);
+}
+
+TEST(Progress, BlockShowsCountsBarBestAndRunningTrials) {
+  const auto lines = progress_block(some_view(), {252, 560.0}, {true, 100, false});
+  EXPECT_THAT(
+      lines,
+      ElementsAre(
+          "mnist-lenet: searching, 12/40 trials, 1 diverged",
+          "[############............................]  31 %  4:12 elapsed, about 9:20 left",
+          "best top-1 0.9921 (trial 7)",
+          "  worker-1  trial 13   SIN2 k0=0.01 k1=0.06 l=2000                        3500/10000"
+          "  top-1 0.9876",
+          "  worker-2  trial 14   FIX k0=0.1                                            0/10000"
+          "              "));
+}
+
+TEST(Progress, BlockFitsEveryWidth) {
+  CampaignView view = some_view();
+  view.waiting_for = "no worker offers device cuda with 1 thread per slot";
+  for (int width = 1; width <= 140; ++width) {
+    for (const std::string& line : progress_block(view, {252, 560.0}, {true, width, false})) {
+      EXPECT_LE(display_width(line), static_cast<std::size_t>(width)) << line;
+    }
+  }
+}
+
+TEST(Progress, BlockNamesWhatIsWaitedForAndCountsTrialsThatDoNotFit) {
+  CampaignView view = some_view();
+  view.waiting_for = "no worker is connected";
+  view.running.assign(15, view.running[1]);
+  const auto lines = progress_block(view, {1, {}}, {true, 80, false});
+  ASSERT_EQ(lines.size(), 4U + 12U + 1U);
+  EXPECT_EQ(lines[3], "waiting: no worker is connected");
+  EXPECT_EQ(lines.back(), "  and 3 more run");
+}
+
+TEST(Progress, ColourChangesNoText) {
+  const auto plain = progress_block(some_view(), {5, {}}, {true, 80, false});
+  const auto colour = progress_block(some_view(), {5, {}}, {true, 80, true});
+  ASSERT_EQ(plain.size(), colour.size());
+  EXPECT_EQ(colour[0], "\x1b[1m" + plain[0] + "\x1b[0m");
+  EXPECT_THAT(plain[0], testing::Not(testing::HasSubstr("\x1b")));
+}
+
+TEST(Progress, PlainLinesComeOnChangesAndEveryTenSeconds) {
+  PlainProgress progress;
+  CampaignView view = some_view();
+  view.running.clear();
+  view.done = 0;
+  EXPECT_THAT(progress.lines(view, {0, {}}), ElementsAre("mnist-lenet: searching"));
+  EXPECT_THAT(progress.lines(view, {0.2, {}}), IsEmpty());
+  view.done = 1;
+  EXPECT_THAT(progress.lines(view, {0.4, {}}), IsEmpty()) << "at most one a second";
+  const std::string counts =
+      "mnist-lenet: 1/40 trials, 1 diverged, 31 % of the iterations, best top-1 0.9921 (trial 7), ";
+  EXPECT_THAT(progress.lines(view, {1.2, 90.0}),
+              ElementsAre(counts + "0:01 elapsed, about 1:30 left"));
+  EXPECT_THAT(progress.lines(view, {11.0, {}}), IsEmpty());
+  EXPECT_THAT(progress.lines(view, {11.2, {}}), ElementsAre(counts + "0:11 elapsed"));
+}
+
+TEST(Progress, PlainLinesEndWithTheCountsOfTheLastPhase) {
+  PlainProgress progress;
+  CampaignView view = some_view();
+  progress.lines(view, {5, {}});
+  view.state = CampaignState::kDone;
+  view.done = 40;
+  view.iterations_done = view.iterations_total;
+  EXPECT_THAT(progress.lines(view, {5.1, 0.0}),
+              ElementsAre("mnist-lenet: done",
+                          "mnist-lenet: 40/40 trials, 1 diverged, 100 % of the iterations, "
+                          "best top-1 0.9921 (trial 7), 0:05 elapsed"));
+}
+
+TEST(Progress, PlainLinesSayWhatIsWaitedForOnceItLasts) {
+  PlainProgress progress;
+  CampaignView view = some_view();
+  view.trials = view.done = 0;
+  progress.lines(view, {0, {}});
+  view.waiting_for = "no worker is connected";
+  EXPECT_THAT(progress.lines(view, {0.1, {}}), IsEmpty()) << "workers need a moment to start";
+  EXPECT_THAT(progress.lines(view, {5.2, {}}),
+              ElementsAre("mnist-lenet: waiting: no worker is connected"));
+  EXPECT_THAT(progress.lines(view, {6, {}}), IsEmpty()) << "once is enough";
+}
+
+TEST(Progress, RedrawGoesUpRewritesAndErasesTheRest) {
+  EXPECT_EQ(redraw(0, {"a", "b"}), "a\x1b[K\nb\x1b[K\n");
+  EXPECT_EQ(redraw(2, {"c", "d"}), "\r\x1b[2Ac\x1b[K\nd\x1b[K\n");
+  EXPECT_EQ(redraw(2, {"c"}), "\r\x1b[2Ac\x1b[K\n\x1b[J");
+  EXPECT_EQ(redraw(2, {}), "\r\x1b[2A\x1b[J");
+}
+
+}  // namespace
+}  // namespace lrtune

@@ -1,0 +1,178 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/config/experiment.h"
+#include "coordinator/cli/result_files.h"
+#include "coordinator/cli/results.h"
+
+namespace lrtune {
+namespace {
+
+using testing::HasSubstr;
+
+Experiment some_experiment() {
+  return experiment_from_yaml(R"(
+name: two
+train:
+  dataset: {name: mnist}
+  model: lenet
+  optimizer: {name: sgd}
+  batch: 100
+run: {iterations: 100, evaluate: {every: 50}, target: {top1: 0.9}}
+seed: 7
+search:
+  method: list
+  policies:
+    - {function: fix, k0: 0.01}
+    - {function: fix, k0: 0.1}
+    - {function: fix, k0: 9}
+verify: {top: 1, repeats: 2}
+)",
+                              "two.yaml")
+      .value();
+}
+
+Policy fix(double k0) {
+  LrFunction function;
+  function.k0 = k0;
+  return Policy{{Segment{function}}};
+}
+
+// A campaign as a store would give it: three search trials of which the last diverged, and two
+// repeats of the second.
+class StoredCampaign {
+ public:
+  StoredCampaign() {
+    const Experiment experiment = some_experiment();
+    CampaignRecord campaign;
+    campaign.id = CampaignId{1};
+    campaign.name = experiment.name;
+    campaign.hash = experiment.hash;
+    campaign.experiment = experiment.normalised;
+    campaign.state = CampaignState::kDone;
+    stored.campaigns.push_back(campaign);
+    add(fix(0.01), {}, {0.1, 0.8, 0.85});
+    add(fix(0.1), {}, {0.1, 0.95, 0.94});
+    add(fix(9), {}, {0.1});
+    stored.jobs.back().state = JobState::kDiverged;
+    stored.jobs.back().outcome = Outcome{OutcomeKind::kDiverged, 17, {}, ""};
+    stored.trials.back().state = TrialState::kDiverged;
+    add(fix(0.1), TrialId{2}, {0.1, 0.94, 0.93});
+    add(fix(0.1), TrialId{2}, {0.1, 0.96, 0.95});
+  }
+
+  StoredState stored;
+
+ private:
+  void add(const Policy& policy, TrialId verifies, const std::vector<double>& top1) {
+    const auto id = static_cast<std::int64_t>(stored.trials.size()) + 1;
+    TrialRecord trial;
+    trial.id = TrialId{id};
+    trial.campaign = CampaignId{1};
+    trial.phase = verifies ? TrialPhase::kVerify : TrialPhase::kSearch;
+    trial.verifies = verifies;
+    trial.repeat = verifies ? static_cast<std::uint32_t>(id - 3) : 0;
+    trial.policy = policy;
+    trial.plan.iterations = 100;
+    trial.plan.target = Target{Measure::kTop1, 0.9};
+    trial.job = JobId{id};
+    trial.state = TrialState::kDone;
+    stored.trials.push_back(trial);
+    JobRecord job;
+    job.id = JobId{id};
+    job.state = JobState::kDone;
+    job.attempt = 2;
+    job.outcome = Outcome{OutcomeKind::kCompleted, 100, {}, ""};
+    stored.jobs.push_back(job);
+    // The first attempt was lost with its worker: what it measured counts nowhere.
+    add_point(id, 1, 0, 0.999);
+    for (std::size_t i = 0; i < top1.size(); ++i) {
+      add_point(id, 2, static_cast<std::int64_t>(i) * 50, top1[i]);
+    }
+  }
+
+  void add_point(std::int64_t job, Attempt attempt, std::int64_t iteration, double top1) {
+    PointRecord record;
+    record.job = JobId{job};
+    record.attempt = attempt;
+    record.point.iteration = iteration;
+    record.point.evaluated = {1 - top1, top1, 1};
+    record.point.train = {1 - top1 - 0.0625, top1, 1};
+    record.point.train_seconds = static_cast<double>(iteration) / 10;
+    stored.points.push_back(record);
+  }
+};
+
+CampaignResults some_results() {
+  const StoredCampaign campaign;
+  return collect_results(campaign.stored, some_experiment().hash).value();
+}
+
+TEST(RunResults, TablesShowEveryPolicyBestFirst) {
+  EXPECT_EQ(results_text(some_results(), {}),
+            R"(two: 3 policies ranked by top1 (best), evaluated on the validation part
+rank  trial  policy        top-1   at   final    loss  to target  seconds  loss diff
+   1      2  FIX k0=0.1   0.9500   50  0.9400  0.0500         50     10.0    -0.0625
+   2      1  FIX k0=0.01  0.8500  100  0.8500  0.1500          -     10.0    -0.0625
+   3      3  FIX k0=9     0.1000    0  0.1000  0.9000          -      0.0    -0.0625  diverged at 17
+
+Verified with new seeds (mean ± sample deviation), ranked by top1 (best)
+rank  trial  policy      repeats            top-1             loss  to target     seconds         loss diff
+   1      2  FIX k0=0.1        2  0.9500 ± 0.0141  0.0500 ± 0.0141     50 ± 0  10.0 ± 0.0  -0.0625 ± 0.0000
+)");
+}
+
+TEST(RunResults, AnUnknownCampaignIsAnError) {
+  const StoredCampaign campaign;
+  const auto results = collect_results(campaign.stored, sha256("another"));
+  ASSERT_FALSE(results);
+  EXPECT_THAT(results.error().message, HasSubstr("the store has no campaign"));
+}
+
+TEST(RunResults, OpenTrialsAreCountedNotRanked) {
+  StoredCampaign campaign;
+  campaign.stored.trials[0].state = TrialState::kRunning;
+  const auto results = collect_results(campaign.stored, some_experiment().hash).value();
+  EXPECT_EQ(results.open, 1);
+  EXPECT_EQ(results.policies.size(), 2U);
+}
+
+TEST(RunResults, JsonHasBestPoliciesAndVerification) {
+  const nlohmann::json json = to_json(some_results());
+  EXPECT_EQ(json["campaign"]["state"], "done");
+  EXPECT_EQ(json["policies"].size(), 3U);
+  EXPECT_EQ(json["policies"][0]["trial"], 2);
+  EXPECT_EQ(json["policies"][0]["rank"], 1);
+  EXPECT_EQ(json["policies"][0]["top1"], 0.95);
+  EXPECT_EQ(json["policies"][0]["target_iteration"], 50);
+  EXPECT_EQ(json["policies"][0]["repeats"].size(), 2U);
+  EXPECT_EQ(json["policies"][2]["outcome"], "diverged");
+  EXPECT_EQ(json["verified"].size(), 1U);
+  EXPECT_EQ(json["verified"][0]["repeats"], 2);
+  EXPECT_NEAR(json["verified"][0]["top1_mean"].get<double>(), 0.95, 1e-12);
+  EXPECT_EQ(json["best"]["policy"]["k0"], 0.1);
+}
+
+TEST(RunResults, CsvHasALineForEachTrial) {
+  const std::string csv = to_csv(some_results());
+  EXPECT_EQ(std::ranges::count(csv, '\n'), 1 + 3 + 2);
+  EXPECT_THAT(csv, HasSubstr("\r\n1,2,search,0,\"{\"\"function\"\":\"\"fix\"\",\"\"k0\"\":0.1}\","
+                             "completed,100,0.95,50,0.94,"));
+}
+
+TEST(RunResults, BestPolicyIsYamlWithItsOrigin) {
+  EXPECT_EQ(best_policy_yaml(some_results()),
+            "# FIX k0=0.1 (trial 2 of two)\nfunction: fix\nk0: 0.1\n");
+}
+
+TEST(RunResults, ChartsShowThoseThatEndedWell) {
+  const Chart chart = accuracy_chart(some_results());
+  ASSERT_EQ(chart.series.size(), 2U);
+  EXPECT_EQ(chart.series[0].name, "2: FIX k0=0.1");
+  EXPECT_EQ(chart.series[0].x, (std::vector<double>{0, 50, 100}));
+  EXPECT_EQ(chart.series[0].y, (std::vector<double>{0.1, 0.95, 0.94}));
+  EXPECT_EQ(learning_rate_chart(some_results()).series[1].y, std::vector<double>(100, 0.01));
+}
+
+}  // namespace
+}  // namespace lrtune

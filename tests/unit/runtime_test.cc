@@ -1,0 +1,206 @@
+#include "coordinator/runtime.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <spdlog/sinks/null_sink.h>
+
+#include <functional>
+
+#include "tests/support/record_model.h"
+#include "tests/unit/scripted_peer.h"
+
+namespace lrtune {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+// Keeps everything in memory; commits of chosen numbers fail.
+class MemoryStore : public Store {
+ public:
+  Result<void> commit(std::span<const Record> records) override {
+    ++commits;
+    if (fails(commits)) return fail("the disk is full");
+    apply_records(state, records);
+    return {};
+  }
+  Result<StoredState> load() override {
+    ++loads;
+    return state;
+  }
+
+  StoredState state;
+  int commits = 0;
+  int loads = 0;
+  std::function<bool(int)> fails = [](int) { return false; };
+};
+
+Experiment some_experiment(int policies) {
+  std::string yaml =
+      "name: test\ntrain:\n  dataset: {name: mnist}\n  model: lenet\n  optimizer: {name: sgd}\n"
+      "  batch: 100\nrun: {iterations: 20, evaluate: {every: 10}}\nseed: 7\n"
+      "search:\n  method: list\n  policies:\n";
+  for (int i = 1; i <= policies; ++i) {
+    yaml += "    - {function: fix, k0: 0.0" + std::to_string(i) + "}\n";
+  }
+  return experiment_from_yaml(yaml, "test.yaml").value();
+}
+
+// The loop and its peers in one thread: the peers are moved between turns.
+class RuntimeTest : public testing::Test, public RuntimeWatcher {
+ protected:
+  void SetUp() override { start_runtime(); }
+
+  void start_runtime() {
+    options_.watch_every = std::chrono::milliseconds(1);
+    options_.core.heartbeat = std::chrono::milliseconds(20);
+    auto log =
+        std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::null_sink_st>());
+    runtime_ = std::make_unique<Runtime>(wire::RouterSocket::bind("tcp://127.0.0.1:*").value(),
+                                         store_, options_, log);
+  }
+
+  ScriptedPeer& add_peer(const std::string& name) {
+    return *peers_.emplace_back(std::make_unique<ScriptedPeer>(runtime_->endpoint(), name));
+  }
+
+  std::vector<int> descriptors() override { return {}; }
+  void readable(int, const Now&) override {}
+  bool watch(const Snapshot& snapshot, const Now& now) override {
+    if (!deadline_) deadline_ = now.steady + std::chrono::seconds(20);
+    for (const auto& peer : peers_) peer->pump();
+    if (each_turn_) each_turn_();
+    last_ = snapshot;
+    return !until_() && now.steady < *deadline_;
+  }
+
+  bool done() const {
+    return !last_.campaigns.empty() && last_.campaigns[0].state == CampaignState::kDone;
+  }
+
+  MemoryStore store_;
+  RuntimeOptions options_;
+  std::unique_ptr<Runtime> runtime_;
+  std::vector<std::unique_ptr<ScriptedPeer>> peers_;
+  std::function<bool()> until_ = [this] { return done(); };
+  std::function<void()> each_turn_;
+  std::optional<SteadyTime> deadline_;
+  Snapshot last_;
+};
+
+TEST_F(RuntimeTest, CarriesACampaignOutThroughSockets) {
+  add_peer("a");
+  add_peer("b");
+  runtime_->post(event::Submitted{some_experiment(8)});
+  ASSERT_TRUE(runtime_->run(*this));
+  ASSERT_TRUE(done());
+  EXPECT_EQ(last_.campaigns[0].done, 8);
+  EXPECT_EQ(store_.state.trials.size(), 8U);
+  EXPECT_EQ(peers_[0]->assigned.size() + peers_[1]->assigned.size(), 8U);
+  for (const JobRecord& job : store_.state.jobs) EXPECT_EQ(job.attempt, 1);
+}
+
+TEST_F(RuntimeTest, WhatAPeerSeesIsStored) {
+  ScriptedPeer& peer = add_peer("a");
+  std::size_t checked = 0;
+  each_turn_ = [&] {
+    for (; checked < peer.assigned.size(); ++checked) {
+      const wire::Assign& seen = peer.assigned[checked];
+      const auto job = std::ranges::find(store_.state.jobs, seen.job, &JobRecord::id);
+      ASSERT_NE(job, store_.state.jobs.end());
+      EXPECT_GE(job->attempt, seen.attempt);
+    }
+  };
+  runtime_->post(event::Submitted{some_experiment(4)});
+  ASSERT_TRUE(runtime_->run(*this));
+  EXPECT_EQ(checked, 4U);
+}
+
+TEST_F(RuntimeTest, AFailedCommitAtAnyMomentLosesNothing) {
+  options_.frames_per_turn = 1;  // more and smaller commits
+  int tried = 0;
+  do {
+    SCOPED_TRACE(testing::Message() << "commit " << ++tried << " fails");
+    store_ = MemoryStore();
+    store_.fails = [tried](int commit) { return commit == tried; };
+    peers_.clear();
+    deadline_.reset();
+    last_ = {};
+    start_runtime();
+    add_peer("a");
+    runtime_->post(event::Submitted{some_experiment(3)});
+    ASSERT_TRUE(runtime_->run(*this));
+    ASSERT_TRUE(done());
+    EXPECT_EQ(store_.loads, store_.commits >= tried ? 2 : 1);
+    ASSERT_EQ(store_.state.trials.size(), 3U);
+    for (const TrialRecord& trial : store_.state.trials) {
+      EXPECT_EQ(trial.state, TrialState::kDone);
+    }
+  } while (store_.commits >= tried);  // until none was left to fail
+  EXPECT_GT(tried, 4);
+}
+
+TEST_F(RuntimeTest, AStoreThatStaysBrokenEndsTheRunAndNothingIsSent) {
+  ScriptedPeer& peer = add_peer("a");
+  store_.fails = [](int) { return true; };
+  runtime_->post(event::Submitted{some_experiment(2)});
+  const auto ran = runtime_->run(*this);
+  ASSERT_FALSE(ran);
+  EXPECT_THAT(ran.error().message, HasSubstr("the disk is full"));
+  EXPECT_THAT(peer.assigned, IsEmpty());
+  EXPECT_TRUE(store_.state.campaigns.empty());
+}
+
+TEST_F(RuntimeTest, BadFramesAreDroppedAndAnotherVersionIsRejected) {
+  ScriptedPeer& good = add_peer("good");
+  ScriptedPeer& bad = add_peer("bad");
+  bad.finishes = false;
+  bad.send_bytes({0xc1, 0xff, 0x00});
+  bad.send_bytes({});
+  bad.send_bytes({0x92, 0x63, 0x92, 0xa5, 'h', 'e', 'l', 'l', 'o', 0x80});  // version 99
+  until_ = [&] {
+    return done() && !bad.rejected.empty() && good.acknowledged + bad.acknowledged == 3;
+  };
+  each_turn_ = [&] {  // what it was given goes to the other one
+    if (!bad.assigned.empty()) runtime_->worker_ended("bad", "it is of no use");
+  };
+  runtime_->post(event::Submitted{some_experiment(3)});
+  ASSERT_TRUE(runtime_->run(*this));
+  ASSERT_EQ(bad.rejected.size(), 1U);
+  EXPECT_THAT(bad.rejected[0], HasSubstr("version 99"));
+  EXPECT_EQ(good.acknowledged + bad.acknowledged, 3);
+}
+
+TEST_F(RuntimeTest, ADeadProcessGivesItsJobAwayWithoutWaitingForItsLease) {
+  ScriptedPeer& silent = add_peer("silent");
+  silent.finishes = false;
+  each_turn_ = [&] {
+    if (silent.assigned.empty() || peers_.size() > 1) return;
+    runtime_->worker_ended("silent", "it was killed");
+    add_peer("next");
+  };
+  runtime_->post(event::Submitted{some_experiment(1)});
+  ASSERT_TRUE(runtime_->run(*this));
+  ASSERT_TRUE(done());
+  EXPECT_EQ(peers_[1]->assigned.size(), 1U);
+  EXPECT_EQ(peers_[1]->assigned[0].attempt, 2);
+}
+
+TEST_F(RuntimeTest, StoppingLetsWorkersLeave) {
+  ScriptedPeer& peer = add_peer("a");
+  peer.finishes = false;
+  each_turn_ = [&] {
+    if (!peer.assigned.empty() && !last_.stopping) runtime_->post(event::StopRequested{"enough"});
+  };
+  until_ = [&] { return last_.stopped; };
+  runtime_->post(event::Submitted{some_experiment(1)});
+  ASSERT_TRUE(runtime_->run(*this));
+  EXPECT_TRUE(last_.stopped);
+  EXPECT_TRUE(peer.left);
+  ASSERT_EQ(store_.state.jobs.size(), 1U);
+  EXPECT_EQ(store_.state.jobs[0].state, JobState::kPending);
+  EXPECT_EQ(store_.state.jobs[0].deaths, 0);
+}
+
+}  // namespace
+}  // namespace lrtune
