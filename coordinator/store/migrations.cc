@@ -167,7 +167,23 @@ void back_up(SQLite::Database& database, const std::string& path) {
   sync_to_disk(std::filesystem::path(path).parent_path().string());
 }
 
+// A step may rebuild a table that others refer to, so references are checked at its end, not on the
+// way.
+class ReferencesUnchecked {
+ public:
+  explicit ReferencesUnchecked(SQLite::Database& database) : database_(database) {
+    database_.exec("PRAGMA foreign_keys = OFF");
+  }
+  ~ReferencesUnchecked() { database_.tryExec("PRAGMA foreign_keys = ON"); }
+  ReferencesUnchecked(const ReferencesUnchecked&) = delete;
+  ReferencesUnchecked& operator=(const ReferencesUnchecked&) = delete;
+
+ private:
+  SQLite::Database& database_;
+};
+
 void carry_out(SQLite::Database& database, const Migration& migration) {
+  const ReferencesUnchecked unchecked(database);
   SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
   database.exec(migration.sql);
   SQLite::Statement broken(database, "PRAGMA foreign_key_check");
@@ -206,10 +222,7 @@ Result<void> migrate(SQLite::Database& database, const std::string& path,
     if (version >= migration.version) continue;
     try {
       if (version > 0) back_up(database, fmt::format("{}.schema{}.backup", path, version));
-      // A step may rebuild a table that others refer to, so references are checked at its end.
-      database.exec("PRAGMA foreign_keys = OFF");
       carry_out(database, migration);
-      database.exec("PRAGMA foreign_keys = ON");
     } catch (const std::exception& error) {
       return fail(
           fmt::format("cannot bring the store {} from schema {} to {}: {}; it is left at schema {}",

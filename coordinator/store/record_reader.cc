@@ -37,22 +37,6 @@ CampaignRecord campaign_of(const SQLite::Statement& row) {
   return record;
 }
 
-RunPlan plan_of(const SQLite::Statement& row, int first) {
-  RunPlan plan;
-  plan.iterations = row.getColumn(first).getInt64();
-  plan.evaluate_every = row.getColumn(first + 1).getInt64();
-  plan.evaluate_on = stored(part_from_name(row.getColumn(first + 2).getString()));
-  plan.train_subset = row.getColumn(first + 3).getInt64();
-  if (!row.getColumn(first + 4).isNull()) {
-    const Measure measure = row.getColumn(first + 4).getString() == name_of(Measure::kLoss)
-                                ? Measure::kLoss
-                                : Measure::kTop1;
-    plan.target = Target{measure, row.getColumn(first + 5).getDouble()};
-  }
-  plan.stop_at_target = row.getColumn(first + 6).getInt() != 0;
-  return plan;
-}
-
 std::unordered_map<std::int64_t, Policy> read_policies(SQLite::Database& database) {
   auto policies = by_id<Policy>(count_of(database, "policy"));
   SQLite::Statement rows(database, "SELECT id, document FROM policy");
@@ -123,10 +107,7 @@ std::vector<JobRecord> read_jobs(SQLite::Database& database) {
     job.attempt = rows.getColumn(5).getInt64();
     job.deaths = rows.getColumn(6).getInt();
     job.worker = rows.getColumn(7).getString();
-    if (rows.getColumn(8).isNull()) continue;
-    job.outcome = Outcome{stored(outcome_kind_from_name(rows.getColumn(8).getString())),
-                          rows.getColumn(9).getInt64(), digest_of(rows.getColumn(10)),
-                          rows.getColumn(11).getString()};
+    job.outcome = outcome_of(rows, 8);
   }
   return jobs;
 }
@@ -139,38 +120,64 @@ PartMetrics metrics_of(const SQLite::Statement& row, int first) {
 std::vector<PointRecord> read_points(SQLite::Database& database) {
   std::vector<PointRecord> points;
   points.reserve(count_of(database, "point"));
-  SQLite::Statement rows(
-      database,
-      "SELECT job, attempt, evaluated_on, train_subset, iteration, state.name, learning_rate, "
-      "train.loss, train.top1, "
-      "train.top5, evaluated.loss, evaluated.top1, evaluated.top5, train_seconds, evaluate_seconds "
-      "FROM point "
-      "JOIN state ON state.id = point.state "
-      "JOIN metric AS train ON train.state = point.state AND train.part = 'train' "
-      "  AND train.subset = point.train_subset AND train.version = ?1 "
-      "JOIN metric AS evaluated ON evaluated.state = point.state AND evaluated.part = "
-      "point.evaluated_on "
-      "  AND evaluated.subset = 0 AND evaluated.version = ?1 "
-      "ORDER BY job, attempt, iteration");
+  SQLite::Statement rows(database, std::string(kSelectPoints) + "ORDER BY job, attempt, iteration");
   rows.bind(1, kMetricVersion);
-  while (rows.executeStep()) {
-    PointRecord& record = points.emplace_back();
-    record.job.value = rows.getColumn(0).getInt64();
-    record.attempt = rows.getColumn(1).getInt64();
-    record.evaluated_on = stored(part_from_name(rows.getColumn(2).getString()));
-    record.train_subset = rows.getColumn(3).getInt64();
-    record.point.iteration = rows.getColumn(4).getInt64();
-    record.point.state = digest_of(rows.getColumn(5));
-    record.point.learning_rate = rows.getColumn(6).getDouble();
-    record.point.train = metrics_of(rows, 7);
-    record.point.evaluated = metrics_of(rows, 10);
-    record.point.train_seconds = rows.getColumn(13).getDouble();
-    record.point.evaluate_seconds = rows.getColumn(14).getDouble();
-  }
+  while (rows.executeStep()) points.push_back(point_of(rows));
   return points;
 }
 
 }  // namespace
+
+const char* const kSelectPoints =
+    "SELECT job, attempt, evaluated_on, train_subset, iteration, state.name, learning_rate, "
+    "train.loss, train.top1, "
+    "train.top5, evaluated.loss, evaluated.top1, evaluated.top5, train_seconds, evaluate_seconds "
+    "FROM point "
+    "JOIN state ON state.id = point.state "
+    "JOIN metric AS train ON train.state = point.state AND train.part = 'train' "
+    "AND train.subset = point.train_subset AND train.version = ?1 "
+    "JOIN metric AS evaluated ON evaluated.state = point.state AND evaluated.part = "
+    "point.evaluated_on "
+    "AND evaluated.subset = 0 AND evaluated.version = ?1 ";
+
+PointRecord point_of(const SQLite::Statement& row) {
+  PointRecord record;
+  record.job.value = row.getColumn(0).getInt64();
+  record.attempt = row.getColumn(1).getInt64();
+  record.evaluated_on = stored(part_from_name(row.getColumn(2).getString()));
+  record.train_subset = row.getColumn(3).getInt64();
+  record.point.iteration = row.getColumn(4).getInt64();
+  record.point.state = digest_of(row.getColumn(5));
+  record.point.learning_rate = row.getColumn(6).getDouble();
+  record.point.train = metrics_of(row, 7);
+  record.point.evaluated = metrics_of(row, 10);
+  record.point.train_seconds = row.getColumn(13).getDouble();
+  record.point.evaluate_seconds = row.getColumn(14).getDouble();
+  return record;
+}
+
+RunPlan plan_of(const SQLite::Statement& row, int first) {
+  RunPlan plan;
+  plan.iterations = row.getColumn(first).getInt64();
+  plan.evaluate_every = row.getColumn(first + 1).getInt64();
+  plan.evaluate_on = stored(part_from_name(row.getColumn(first + 2).getString()));
+  plan.train_subset = row.getColumn(first + 3).getInt64();
+  if (!row.getColumn(first + 4).isNull()) {
+    const Measure measure = row.getColumn(first + 4).getString() == name_of(Measure::kLoss)
+                                ? Measure::kLoss
+                                : Measure::kTop1;
+    plan.target = Target{measure, row.getColumn(first + 5).getDouble()};
+  }
+  plan.stop_at_target = row.getColumn(first + 6).getInt() != 0;
+  return plan;
+}
+
+std::optional<Outcome> outcome_of(const SQLite::Statement& row, int first) {
+  if (row.getColumn(first).isNull()) return std::nullopt;
+  return Outcome{stored(outcome_kind_from_name(row.getColumn(first).getString())),
+                 row.getColumn(first + 1).getInt64(), digest_of(row.getColumn(first + 2)),
+                 row.getColumn(first + 3).getString()};
+}
 
 StoredState read_all(SQLite::Database& database) {
   SQLite::Transaction snapshot(database);  // one state of the file for all the reads

@@ -31,7 +31,8 @@ struct SqliteStore::Connection {
 struct SqliteStore::Parts {
   std::string path;
   WriteLock lock;
-  std::unique_ptr<Connection> connection;  // none after a failed commit
+  std::unique_ptr<Connection> connection;  // none if it could not be opened again
+  bool failed = false;                     // a commit has failed since the last load()
 };
 
 namespace {
@@ -78,38 +79,46 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) 
   if (!lock) return tl::unexpected(lock.error());
   auto database = open_for_writing(real.string());
   if (!database) return tl::unexpected(database.error());
-  return std::unique_ptr<SqliteStore>(new SqliteStore(
-      {real.string(), *std::move(lock), std::make_unique<Connection>(*std::move(database))}));
+  return std::unique_ptr<SqliteStore>(
+      new SqliteStore({real.string(), *std::move(lock),
+                       std::make_unique<Connection>(*std::move(database)), false}));
 }
 
 Result<void> SqliteStore::commit(std::span<const Record> records) {
   if (records.empty()) return {};
-  if (!parts_->connection)
+  if (parts_->failed)
     return fail("the store refuses to write after a failed commit until it is loaded again");
   try {
     parts_->connection->write_all(records);
     return {};
   } catch (const std::exception& error) {
     parts_->connection->roll_back();
-    parts_->connection.reset();
+    parts_->failed = true;
     return fail(fmt::format("cannot write to the store {}: {}", parts_->path, error.what()));
   }
 }
 
-// A commit whose fsync failed is rolled back, but its frames still stand in the write-ahead log,
-// where a crash would find them whole. A small commit of our own overwrites their beginning; from
-// then on they are gone.
+// A commit whose sync failed is rolled back, but its frames still stand in the write-ahead log,
+// where whoever opens the file next would take them for committed. A small commit through the same
+// connection, which knows better, overwrites their beginning; only then may it be closed.
 Result<void> SqliteStore::reopen() {
+  if (parts_->connection) {
+    SQLite::Database& failed = *parts_->connection->database;
+    SQLite::Transaction overwrite(failed, SQLite::TransactionBehavior::IMMEDIATE);
+    failed.exec("UPDATE store SET recoveries = recoveries + 1");
+    overwrite.commit();
+  }
+  parts_->connection.reset();
   auto database = open_for_writing(parts_->path);
   if (!database) return tl::unexpected(database.error());
-  (*database)->exec("BEGIN IMMEDIATE; UPDATE store SET recoveries = recoveries + 1; COMMIT");
   parts_->connection = std::make_unique<Connection>(*std::move(database));
+  parts_->failed = false;
   return {};
 }
 
 Result<StoredState> SqliteStore::load() {
   try {
-    if (!parts_->connection) {
+    if (parts_->failed) {
       if (auto opened = reopen(); !opened) return tl::unexpected(opened.error());
     }
     return read_all(*parts_->connection->database);

@@ -1,7 +1,10 @@
 // sample_records() of record_model.h: a campaign as the core would write it.
+#include <algorithm>
+#include <map>
 #include <string>
 
 #include "common/state_name.h"
+#include "coordinator/ranking/ranking.h"
 #include "tests/support/record_model.h"
 
 namespace lrtune {
@@ -44,6 +47,33 @@ TrainingIdentity identity() {
   return identity;
 }
 
+MetricPoint point_at(const Policy& policy, std::int64_t t, const Digest& state, double quality) {
+  const double progress = static_cast<double>(t) / static_cast<double>(kIterations);
+  const double top1 = 0.1 + (quality - 0.1) * progress;
+  return {t,
+          state,
+          learning_rate(policy, t),
+          {1 - top1, top1 + 0.003, 1},
+          {1.05 - top1, top1, 0.999},
+          60 * progress,
+          2 * progress};
+}
+
+std::string message_of(OutcomeKind kind) {
+  if (kind == OutcomeKind::kDiverged) return "the loss was not finite";
+  return kind == OutcomeKind::kFailed ? "3 attempts ended with their worker's death" : "";
+}
+
+JobState job_state_of(OutcomeKind kind) {
+  if (kind == OutcomeKind::kDiverged) return JobState::kDiverged;
+  return kind == OutcomeKind::kFailed ? JobState::kFailed : JobState::kDone;
+}
+
+TrialState trial_state_of(OutcomeKind kind) {
+  if (kind == OutcomeKind::kDiverged) return TrialState::kDiverged;
+  return kind == OutcomeKind::kFailed ? TrialState::kFailed : TrialState::kDone;
+}
+
 class Sample {
  public:
   std::vector<Record> records;
@@ -54,7 +84,6 @@ class Sample {
     decide({}, "created", {{"method", "list"}, {"trials", 8}});
   }
 
-  // `quality` in 0..1 makes the metrics; the trial's number is its place.
   void add_trial(TrialPhase phase, TrialId verifies, std::uint32_t repeat, const Policy& policy) {
     TrialRecord trial;
     trial.id.value = trial.number = static_cast<std::int64_t>(trials_.size()) + 1;
@@ -82,6 +111,7 @@ class Sample {
                                    {}});
   }
 
+  // `quality`, 0 to 1, is the top-1 accuracy at the end.
   void finish(std::int64_t number, OutcomeKind kind, std::int64_t end, double quality) {
     TrialRecord& trial = trials_.at(static_cast<std::size_t>(number));
     JobRecord job = job_of(trial);
@@ -90,35 +120,56 @@ class Sample {
     job.worker = "local/0";
     decide(trial.id, "assigned",
            {{"job", job.id.value}, {"attempt", job.attempt}, {"worker", job.worker}});
+    std::vector<MetricPoint> points;
     Digest state = job.from_state;
-    std::int64_t at = 0;
-    for (std::int64_t t = 0; t < end + (kind == OutcomeKind::kCompleted ? 1 : 0); t += kEvery) {
-      state = state_after(state, trial.policy, at, t);
-      at = t;
-      add_point(trial, t, state, quality);
+    const std::int64_t measured = kind == OutcomeKind::kCompleted ? end + 1 : end;
+    for (std::int64_t t = 0; t < measured; t += kEvery) {
+      state = state_after(state, trial.policy, std::max<std::int64_t>(0, t - kEvery), t);
+      points.push_back(point_at(trial.policy, t, state, quality));
+      records.emplace_back(
+          PointRecord{trial.job, 1, Part::kTest, trial.plan.train_subset, points.back()});
     }
-    job.outcome = Outcome{kind, end, state_after(state, trial.policy, at, end),
-                          kind == OutcomeKind::kCompleted ? "" : "the loss was not finite"};
-    job.state = kind == OutcomeKind::kDiverged ? JobState::kDiverged
-                : kind == OutcomeKind::kFailed ? JobState::kFailed
-                                               : JobState::kDone;
-    trial.state = kind == OutcomeKind::kDiverged ? TrialState::kDiverged
-                  : kind == OutcomeKind::kFailed ? TrialState::kFailed
-                                                 : TrialState::kDone;
+    job.outcome =
+        Outcome{kind, end, state_after(job.from_state, trial.policy, 0, end), message_of(kind)};
+    job.state = job_state_of(kind);
+    trial.state = trial_state_of(kind);
     records.emplace_back(job);
     records.emplace_back(trial);
-    decide(trial.id, std::string(name_of(kind)), {{"job", job.id.value}, {"iteration", end}});
+    scores_.push_back(score(points, kind, trial.plan.target));
+    nlohmann::json numbers = to_json(scores_.back(), RankAt::kBest);
+    numbers.update({{"job", job.id.value}, {"iteration", end}, {"message", job.outcome->message}});
+    decide(trial.id, std::string(name_of(kind)), numbers);
   }
 
-  void rank(TrialPhase phase, const std::vector<std::int64_t>& trials) {
-    for (std::size_t i = 0; i < trials.size(); ++i) {
-      records.emplace_back(RankingRecord{
-          CampaignId{1}, phase, static_cast<int>(i) + 1, TrialId{trials[i]}, {{"top1", 0.99}}});
+  void rank_search() {
+    const std::vector<std::size_t> order = rank(scores_, RankBy::kTop1, RankAt::kBest);
+    for (std::size_t place = 0; place < order.size(); ++place) {
+      add_rank(TrialPhase::kSearch, place, order.size(), trials_[order[place]].id,
+               to_json(scores_[order[place]], RankAt::kBest));
+    }
+  }
+
+  // Of the trials from number `first` on.
+  void rank_verification(std::size_t first) {
+    std::map<TrialId, std::vector<Scores>> repeats;
+    for (std::size_t i = first; i < trials_.size(); ++i)
+      repeats[trials_[i].verifies].push_back(scores_[i]);
+    std::vector<TrialId> ids;
+    std::vector<RepeatedScores> combined;
+    for (const auto& [id, scores] : repeats) {
+      ids.push_back(id);
+      combined.push_back(combine(scores, RankAt::kBest));
+    }
+    const std::vector<std::size_t> order = rank_repeated(combined, RankBy::kTop1);
+    for (std::size_t place = 0; place < order.size(); ++place) {
+      add_rank(TrialPhase::kVerify, place, order.size(), ids[order[place]],
+               to_json(combined[order[place]]));
     }
   }
 
   void end() {
-    decide({}, "done", {{"trials", trials_.size()}});
+    decide({}, "done",
+           {{"trials", 12}, {"done", 10}, {"diverged", 1}, {"failed", 1}, {"reused", 0}});
     write_campaign(CampaignState::kDone, 1'700'000'200'000);
   }
 
@@ -142,21 +193,17 @@ class Sample {
     return {};
   }
 
-  void add_point(const TrialRecord& trial, std::int64_t t, const Digest& state, double quality) {
-    const double progress = static_cast<double>(t) / static_cast<double>(kIterations);
-    const double top1 = 0.1 + (quality - 0.1) * progress;
-    MetricPoint point{t,
-                      state,
-                      learning_rate(trial.policy, t),
-                      {1 - top1, top1 + 0.003, 1},
-                      {1.05 - top1, top1, 0.999},
-                      60 * progress,
-                      2 * progress};
-    records.emplace_back(PointRecord{trial.job, 1, Part::kTest, trial.plan.train_subset, point});
+  void add_rank(TrialPhase phase, std::size_t place, std::size_t of, TrialId trial,
+                nlohmann::json numbers) {
+    records.emplace_back(
+        RankingRecord{CampaignId{1}, phase, static_cast<int>(place) + 1, trial, numbers});
+    numbers.update({{"rank", place + 1}, {"of", of}, {"by", "top1"}});
+    decide(trial, phase == TrialPhase::kSearch ? "ranked" : "verified", numbers);
   }
 
   TrainingIdentity identity_ = identity();
   std::vector<TrialRecord> trials_;
+  std::vector<Scores> scores_;  // of the trials that ended, in order
   WallMillis clock_ = 0;
 };
 
@@ -172,7 +219,7 @@ std::vector<Record> sample_records() {
     sample.finish(i, OutcomeKind::kCompleted, kIterations, qualities[i]);
   sample.finish(6, OutcomeKind::kDiverged, 37, 0.1);
   sample.finish(7, OutcomeKind::kFailed, 0, 0.1);
-  sample.rank(TrialPhase::kSearch, {4, 5, 6, 2, 3, 1, 7, 8});
+  sample.rank_search();
   for (std::uint32_t repeat = 1; repeat <= 2; ++repeat) {
     sample.add_trial(TrialPhase::kVerify, TrialId{4}, repeat, all[3]);
     sample.add_trial(TrialPhase::kVerify, TrialId{5}, repeat, all[4]);
@@ -181,7 +228,7 @@ std::vector<Record> sample_records() {
   sample.finish(9, OutcomeKind::kCompleted, kIterations, 0.9836);
   sample.finish(10, OutcomeKind::kCompleted, kIterations, 0.9825);
   sample.finish(11, OutcomeKind::kCompleted, kIterations, 0.9834);
-  sample.rank(TrialPhase::kVerify, {5, 4});
+  sample.rank_verification(8);
   sample.end();
   return sample.records;
 }

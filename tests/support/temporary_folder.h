@@ -11,8 +11,9 @@ namespace lrtune {
 
 class TemporaryFolder {
  public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "lrtune-test-XXXXXX").string();
+  TemporaryFolder() : TemporaryFolder(std::filesystem::temp_directory_path()) {}
+  explicit TemporaryFolder(const std::filesystem::path& parent) {
+    std::string name = (parent / "lrtune-test-XXXXXX").string();
     if (mkdtemp(name.data()) == nullptr)
       throw std::runtime_error("cannot make a folder like " + name);
     path_ = name;
@@ -30,5 +31,14 @@ class TemporaryFolder {
  private:
   std::filesystem::path path_;
 };
+
+// Where a test writes that does not depend on a real disk: in memory if the machine has such a
+// folder, since a sync costs nothing there.
+inline std::filesystem::path memory_folder() {
+  std::error_code ignored;
+  const std::filesystem::path memory = "/dev/shm";
+  return std::filesystem::is_directory(memory, ignored) ? memory
+                                                        : std::filesystem::temp_directory_path();
+}
 
 }  // namespace lrtune

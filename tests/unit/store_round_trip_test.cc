@@ -26,14 +26,14 @@ void expect_same(const StoredState& found, const StoredState& wanted) {
 }
 
 TEST(StoreRoundTrip, NewStoreIsEmpty) {
-  const TemporaryFolder folder;
+  const TemporaryFolder folder(memory_folder());
   const auto state = open_store(folder.file("new.db"))->load();
   ASSERT_TRUE(state) << state.error().message;
   EXPECT_TRUE(*state == StoredState());
 }
 
 TEST(StoreRoundTrip, SampleCampaignComesBack) {
-  const TemporaryFolder folder;
+  const TemporaryFolder folder(memory_folder());
   const std::vector<Record> records = sample_records();
   StoredState wanted;
   apply_records(wanted, records);
@@ -54,7 +54,7 @@ TEST(StoreRoundTrip, SampleCampaignComesBack) {
 TEST(StoreRoundTrip, RandomTurnsReadBackAsTheModelSays) {
   for (std::uint64_t seed = 1; seed <= 30; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
-    const TemporaryFolder folder;
+    const TemporaryFolder folder(memory_folder());
     RecordSource source(seed);
     StoredState wanted;
     auto store = open_store(folder.file("a.db"));
@@ -77,7 +77,7 @@ TEST(StoreRoundTrip, RandomTurnsReadBackAsTheModelSays) {
 
 // Metrics belong to states: what two jobs share is kept once.
 TEST(StoreRoundTrip, EqualStatesShareTheirMetrics) {
-  const TemporaryFolder folder;
+  const TemporaryFolder folder(memory_folder());
   const auto store = open_store(folder.file("a.db"));
   ASSERT_TRUE(store->commit(sample_records()));
   SQLite::Database database(folder.file("a.db"));
@@ -98,7 +98,7 @@ TEST(StoreRoundTrip, EqualStatesShareTheirMetrics) {
 
 // A point that a worker sent twice is one point.
 TEST(StoreRoundTrip, RepeatedPointIsKeptOnce) {
-  const TemporaryFolder folder;
+  const TemporaryFolder folder(memory_folder());
   const auto store = open_store(folder.file("a.db"));
   const std::vector<Record> records = sample_records();
   ASSERT_TRUE(store->commit(records));
@@ -111,7 +111,7 @@ TEST(StoreRoundTrip, RepeatedPointIsKeptOnce) {
 
 // Of doubles only -0 and NaN have no form of their own in SQLite: -0 reads back as 0.
 TEST(StoreRoundTrip, LargestIntegersAndOddDoublesAreExact) {
-  const TemporaryFolder folder;
+  const TemporaryFolder folder(memory_folder());
   const auto store = open_store(folder.file("a.db"));
   std::vector<Record> records = sample_records();
   auto& campaign = std::get<CampaignRecord>(records.front());
@@ -135,7 +135,7 @@ TEST(StoreRefuses, NumbersThatItCannotKeep) {
       CampaignId{1}, {}, 0, "x", {{"rate", std::numeric_limits<double>::infinity()}}};
   std::vector<Record> bad = {campaign, decision};
   for (const Record& record : bad) {
-    const TemporaryFolder folder;
+    const TemporaryFolder folder(memory_folder());
     const auto store = open_store(folder.file("a.db"));
     const auto done = store->commit({&record, 1});
     ASSERT_FALSE(done);
@@ -145,7 +145,7 @@ TEST(StoreRefuses, NumbersThatItCannotKeep) {
 }
 
 TEST(StoreRefuses, ReferencesToNothing) {
-  const TemporaryFolder folder;
+  const TemporaryFolder folder(memory_folder());
   const auto store = open_store(folder.file("a.db"));
   const Record record =
       DecisionRecord{CampaignId{1}, TrialId{5}, 0, "assigned", nlohmann::json::object()};

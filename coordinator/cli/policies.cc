@@ -1,0 +1,166 @@
+#include "coordinator/cli/policies.h"
+
+#include <fmt/format.h>
+
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <cstdint>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "coordinator/cli/exit_code.h"
+#include "coordinator/cli/policies_text.h"
+#include "coordinator/cli/terminal.h"
+
+namespace lrtune {
+namespace {
+
+struct PoliciesOptions {
+  std::string store = "lrtune.db";
+  PolicyFilter filter;
+  RankBy by = RankBy::kTop1;
+  RankAt at = RankAt::kBest;
+  std::size_t limit = 0;  // 0: all
+  std::int64_t id = 0;    // show
+  bool json = false;
+};
+
+const std::map<std::string, RankBy> kBy = {{"top1", RankBy::kTop1},
+                                           {"loss", RankBy::kLoss},
+                                           {"cost", RankBy::kCost},
+                                           {"robustness", RankBy::kRobustness}};
+const std::map<std::string, RankAt> kAt = {{"best", RankAt::kBest}, {"final", RankAt::kFinal}};
+
+using Entries = std::vector<PolicyEntry>;
+
+int bad_input(const Error& error) {
+  fmt::print(stderr, "lrtune policies: {}\n", error.message);
+  return kExitBadInput;
+}
+
+int write(const std::string& text) { return write_data(text) ? kExitDone : kExitFailure; }
+
+std::string filter_words(const PolicyFilter& filter) {
+  std::string words;
+  for (const auto& [what, name] :
+       {std::pair("dataset", &filter.dataset), std::pair("model", &filter.model),
+        std::pair("optimizer", &filter.optimizer)}) {
+    if (!name->empty())
+      words += fmt::format("{}{} {}", words.empty() ? " for " : ", ", what, *name);
+  }
+  return words;
+}
+
+int show_list(const PoliciesOptions& options, bool ranked) {
+  const auto queries = PolicyQueries::open(options.store);
+  if (!queries) return bad_input(queries.error());
+  Result<Entries> entries = queries->policies(options.filter, options.at);
+  if (!entries) return bad_input(entries.error());
+  if (ranked) {
+    // What has not been measured yet cannot be ranked.
+    std::erase_if(*entries, [](const PolicyEntry& entry) { return entry.runs.empty(); });
+    *entries = best_first(*std::move(entries), options.by);
+  }
+  if (options.limit > 0 && entries->size() > options.limit) entries->resize(options.limit);
+  if (options.json) return write(policies_json(*entries, options.at).dump(2) + "\n");
+  if (entries->empty()) {
+    fmt::print(stderr, "lrtune policies: the store {} has no policies{}\n", options.store,
+               filter_words(options.filter));
+    return kExitDone;
+  }
+  return write(policies_table(*entries, ranked, terminal_of(1)));
+}
+
+int show_policy(const PoliciesOptions& options) {
+  const auto queries = PolicyQueries::open(options.store);
+  if (!queries) return bad_input(queries.error());
+  const Result<Entries> entries = queries->policy(options.id, options.at);
+  if (!entries) return bad_input(entries.error());
+  return write(options.json ? policies_json(*entries, options.at).dump(2) + "\n"
+                            : policy_page(*entries, options.at, terminal_of(1)));
+}
+
+using Options = std::shared_ptr<PoliciesOptions>;
+
+void add_common_options(CLI::App& command, const Options& options) {
+  command.add_option("--store", options->store, "The policy store")
+      ->type_name("FILE")
+      ->capture_default_str();
+  command
+      .add_option("--at", options->at,
+                  "Take scores at the best or the final evaluation (default best)")
+      ->transform(CLI::CheckedTransformer(kAt))
+      ->type_name("best|final");
+  command.add_flag("--json", options->json, "Print JSON");
+}
+
+void add_filter_options(CLI::App& command, const Options& options, std::size_t limit) {
+  options->limit = limit;
+  command
+      .add_option("--dataset", options->filter.dataset,
+                  "Only policies that were trained on this data set")
+      ->type_name("NAME");
+  command.add_option("--model", options->filter.model, "Only policies that trained this model")
+      ->type_name("NAME");
+  command
+      .add_option("--optimizer", options->filter.optimizer, "Only policies under this optimizer")
+      ->type_name("NAME");
+  command
+      .add_option("--limit", options->limit,
+                  limit == 0 ? "At most so many lines" : "At most so many lines; 0: all")
+      ->type_name("N")
+      ->capture_default_str();
+}
+
+void add_list(CLI::App& policies, int& exit_code) {
+  CLI::App* command =
+      policies.add_subcommand("list", "All policies, in the order in which they were first tried");
+  const auto options = std::make_shared<PoliciesOptions>();
+  add_filter_options(*command, options, 0);
+  add_common_options(*command, options);
+  command->callback([options, &exit_code] { exit_code = show_list(*options, false); });
+}
+
+void add_top(CLI::App& policies, int& exit_code) {
+  CLI::App* command =
+      policies.add_subcommand("top", "The best policies, by the mean over their runs");
+  const auto options = std::make_shared<PoliciesOptions>();
+  command
+      ->add_option(
+          "--by", options->by,
+          "top1, loss: of the evaluated part; cost: iterations to the run's target; robustness: "
+          "|train loss - evaluated loss| (default top1)")
+      ->transform(CLI::CheckedTransformer(kBy))
+      ->type_name("top1|loss|cost|robustness");
+  add_filter_options(*command, options, 10);
+  add_common_options(*command, options);
+  command->callback([options, &exit_code] { exit_code = show_list(*options, true); });
+}
+
+void add_show(CLI::App& policies, int& exit_code) {
+  CLI::App* command = policies.add_subcommand(
+      "show", "One policy as YAML, ready to paste, with its runs as comments");
+  const auto options = std::make_shared<PoliciesOptions>();
+  command->add_option("ID", options->id, "The policy's number in `lrtune policies list`")
+      ->required()
+      ->check(CLI::PositiveNumber);
+  add_common_options(*command, options);
+  command->callback([options, &exit_code] { exit_code = show_policy(*options); });
+}
+
+}  // namespace
+
+void add_policies_command(CLI::App& app, int& exit_code) {
+  CLI::App* command =
+      app.add_subcommand("policies", "Shows the policies of a store and how they did");
+  command->require_subcommand(1);
+  add_list(*command, exit_code);
+  add_top(*command, exit_code);
+  add_show(*command, exit_code);
+}
+
+}  // namespace lrtune

@@ -1,0 +1,227 @@
+#include "coordinator/store/policy_queries.h"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/policy/policy_json.h"
+#include "coordinator/store/record_reader.h"
+#include "coordinator/store/sql_values.h"
+#include "coordinator/store/store_file.h"
+
+namespace lrtune {
+namespace {
+
+using sql::digest_of;
+using sql::stored;
+using sql::Use;
+
+// Trials that compare stand together.
+const char* const kSelectTrials =
+    "SELECT trial.policy, policy.document, policy.description, identity.hash, identity.document, "
+    "trial.iterations, "
+    "evaluate_every, evaluate_on, train_subset, target_measure, target_value, stop_at_target, "
+    "trial.id, campaign, "
+    "phase, repeat, seed, trial.state, trial.job, job.attempt, job.outcome, job.outcome_iteration, "
+    "job.outcome_state, job.outcome_message "
+    "FROM trial JOIN policy ON policy.id = trial.policy JOIN identity ON identity.id = "
+    "trial.identity "
+    "LEFT JOIN job ON job.id = trial.job "
+    "WHERE (?1 = '' OR dataset = ?1) AND (?2 = '' OR model = ?2) AND (?3 = '' OR optimizer = ?3) "
+    "AND (?4 IS NULL OR trial.policy = ?4) "
+    "ORDER BY trial.policy, trial.identity, iterations, evaluate_every, evaluate_on, train_subset, "
+    "target_measure, "
+    "target_value, stop_at_target, trial.id";
+
+constexpr int kPlanColumn = 5;
+constexpr int kTrialColumn = 12;
+constexpr int kOutcomeColumn = 20;
+
+bool compares(const PolicyEntry& entry, const SQLite::Statement& row) {
+  return entry.id == row.getColumn(0).getInt64() && entry.identity == digest_of(row.getColumn(3)) &&
+         entry.plan == plan_of(row, kPlanColumn);
+}
+
+PolicyEntry entry_of(const SQLite::Statement& row) {
+  PolicyEntry entry;
+  entry.id = row.getColumn(0).getInt64();
+  entry.policy = stored(policy_from_json(nlohmann::json::parse(row.getColumn(1).getString()), {}));
+  entry.description = row.getColumn(2).getString();
+  entry.identity = digest_of(row.getColumn(3));
+  entry.train =
+      stored(training_identity_from_json(nlohmann::json::parse(row.getColumn(4).getString())))
+          .train;
+  entry.plan = plan_of(row, kPlanColumn);
+  return entry;
+}
+
+// The points of a job's last attempt, the one that ended it.
+std::vector<MetricPoint> points_of(SQLite::Statement& select, JobId job, Attempt attempt) {
+  Use rows(select, kMetricVersion, job, attempt);
+  std::vector<MetricPoint> points;
+  while (rows.next()) points.push_back(point_of(select).point);
+  return points;
+}
+
+PolicyRun run_of(const SQLite::Statement& row, TrialState state, SQLite::Statement& points) {
+  PolicyRun run;
+  run.trial.value = row.getColumn(kTrialColumn).getInt64();
+  run.campaign.value = row.getColumn(kTrialColumn + 1).getInt64();
+  run.phase = stored(trial_phase_from_name(row.getColumn(kTrialColumn + 2).getString()));
+  run.repeat = static_cast<std::uint32_t>(row.getColumn(kTrialColumn + 3).getInt64());
+  run.seed = static_cast<std::uint64_t>(row.getColumn(kTrialColumn + 4).getInt64());
+  run.state = state;
+  const std::optional<Outcome> outcome = outcome_of(row, kOutcomeColumn);
+  run.outcome = outcome ? outcome->kind : OutcomeKind::kFailed;
+  run.ended_at = outcome ? outcome->iteration : 0;
+  const JobId job{row.getColumn(kTrialColumn + 6).getInt64()};
+  const auto target = plan_of(row, kPlanColumn).target;
+  run.scores = score(points_of(points, job, row.getColumn(kTrialColumn + 7).getInt64()),
+                     run.outcome, target);
+  return run;
+}
+
+void combine_scores(PolicyEntry& entry, RankAt at) {
+  std::vector<Scores> scores;
+  for (const PolicyRun& run : entry.runs) scores.push_back(run.scores);
+  entry.scores = combine(scores, at);
+}
+
+std::vector<PolicyEntry> read_entries(SQLite::Database& database, const PolicyFilter& filter,
+                                      std::optional<std::int64_t> policy, RankAt at) {
+  const SQLite::Transaction snapshot(database);
+  SQLite::Statement points(
+      database, std::string(kSelectPoints) + "WHERE job = ?2 AND attempt = ?3 ORDER BY iteration");
+  SQLite::Statement rows(database, kSelectTrials);
+  Use trials(rows, filter.dataset, filter.model, filter.optimizer, policy);
+  std::vector<PolicyEntry> entries;
+  std::vector<JobId> jobs;  // of the present entry
+  while (trials.next()) {
+    if (entries.empty() || !compares(entries.back(), rows)) {
+      entries.push_back(entry_of(rows));
+      jobs.clear();
+    }
+    const TrialState state =
+        stored(trial_state_from_name(rows.getColumn(kTrialColumn + 5).getString()));
+    const JobId job{rows.getColumn(kTrialColumn + 6).getInt64()};
+    if (job && std::find(jobs.begin(), jobs.end(), job) != jobs.end()) continue;
+    jobs.push_back(job);
+    if (state == TrialState::kWaiting || state == TrialState::kRunning) {
+      ++entries.back().open;
+    } else {
+      entries.back().runs.push_back(run_of(rows, state, points));
+    }
+  }
+  for (PolicyEntry& entry : entries) combine_scores(entry, at);
+  return entries;
+}
+
+std::vector<DecisionRecord> read_decisions(SQLite::Database& database, TrialId trial,
+                                           CampaignId campaign) {
+  SQLite::Statement select(
+      database,
+      "SELECT id, campaign, trial, at, code, numbers FROM decision WHERE trial = ?1 "
+      "UNION ALL SELECT id, campaign, trial, at, code, numbers FROM decision "
+      "WHERE trial IS NULL AND campaign = ?2 ORDER BY id");
+  Use rows(select, trial, campaign);
+  std::vector<DecisionRecord> decisions;
+  while (rows.next()) {
+    decisions.push_back({CampaignId{rows.column(1).getInt64()}, TrialId{rows.column(2).getInt64()},
+                         rows.column(3).getInt64(), rows.column(4).getString(),
+                         nlohmann::json::parse(rows.column(5).getString())});
+  }
+  return decisions;
+}
+
+std::optional<TrialStory> read_story(SQLite::Database& database, TrialId trial) {
+  const SQLite::Transaction snapshot(database);
+  SQLite::Statement select(
+      database,
+      "SELECT number, campaign, campaign.name, phase, verifies, repeat, trial.state, description "
+      "FROM trial JOIN campaign ON campaign.id = trial.campaign "
+      "JOIN policy ON policy.id = trial.policy WHERE trial.id = ?");
+  Use row(select, trial);
+  if (!row.next()) return std::nullopt;
+  TrialStory story;
+  story.trial = trial;
+  story.number = row.column(0).getInt64();
+  story.campaign.value = row.column(1).getInt64();
+  story.campaign_name = row.column(2).getString();
+  story.phase = stored(trial_phase_from_name(row.column(3).getString()));
+  story.verifies.value = row.column(4).getInt64();
+  story.repeat = static_cast<std::uint32_t>(row.column(5).getInt64());
+  story.state = stored(trial_state_from_name(row.column(6).getString()));
+  story.policy = row.column(7).getString();
+  story.decisions = read_decisions(database, trial, story.campaign);
+  return story;
+}
+
+// "the store FILE has no trial 99; it has 1 to 12".
+tl::unexpected<Error> nothing_there(SQLite::Database& database, const std::string& path,
+                                    const std::string& table, std::int64_t id) {
+  const std::int64_t last =
+      database.execAndGet("SELECT coalesce(max(id), 0) FROM " + table).getInt64();
+  return fail(
+      last == 0 ? fmt::format("the store {} has no {} yet", path, table)
+                : fmt::format("the store {} has no {} {}; it has 1 to {}", path, table, id, last));
+}
+
+// Carries out `read`; what SQLite or a damaged row throws becomes an error about the file.
+template <typename Read>
+auto guarded(const std::string& path, Read read) -> decltype(read()) {
+  try {
+    return read();
+  } catch (const std::exception& error) {
+    return fail(fmt::format("cannot read the store {}: {}", path, error.what()));
+  }
+}
+
+}  // namespace
+
+PolicyQueries::PolicyQueries(std::string path, std::unique_ptr<SQLite::Database> database)
+    : path_(std::move(path)), database_(std::move(database)) {}
+PolicyQueries::PolicyQueries(PolicyQueries&&) noexcept = default;
+PolicyQueries& PolicyQueries::operator=(PolicyQueries&&) noexcept = default;
+PolicyQueries::~PolicyQueries() = default;
+
+Result<PolicyQueries> PolicyQueries::open(const std::string& path) {
+  auto database = open_for_reading(path);
+  if (!database) return tl::unexpected(database.error());
+  return PolicyQueries(path, *std::move(database));
+}
+
+Result<std::vector<PolicyEntry>> PolicyQueries::policies(const PolicyFilter& filter,
+                                                         RankAt at) const {
+  return guarded(path_, [&]() -> Result<std::vector<PolicyEntry>> {
+    return read_entries(*database_, filter, std::nullopt, at);
+  });
+}
+
+Result<std::vector<PolicyEntry>> PolicyQueries::policy(std::int64_t id, RankAt at) const {
+  return guarded(path_, [&]() -> Result<std::vector<PolicyEntry>> {
+    std::vector<PolicyEntry> entries = read_entries(*database_, {}, id, at);
+    if (entries.empty()) return nothing_there(*database_, path_, "policy", id);
+    return entries;
+  });
+}
+
+Result<TrialStory> PolicyQueries::story(TrialId trial) const {
+  return guarded(path_, [&]() -> Result<TrialStory> {
+    std::optional<TrialStory> story = read_story(*database_, trial);
+    if (!story) return nothing_there(*database_, path_, "trial", trial.value);
+    return *std::move(story);
+  });
+}
+
+std::vector<PolicyEntry> best_first(std::vector<PolicyEntry> entries, RankBy by) {
+  std::vector<RepeatedScores> scores;
+  for (const PolicyEntry& entry : entries) scores.push_back(entry.scores);
+  std::vector<PolicyEntry> ranked;
+  for (const std::size_t index : rank_repeated(scores, by))
+    ranked.push_back(std::move(entries[index]));
+  return ranked;
+}
+
+}  // namespace lrtune

@@ -1,0 +1,95 @@
+// What people ask of the policy store. Reads only, in short transactions, beside a coordinator that
+// writes or without one.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/config/experiment.h"
+#include "common/policy/policy.h"
+#include "common/result.h"
+#include "coordinator/core/records.h"
+#include "coordinator/ranking/ranking.h"
+
+namespace SQLite {
+class Database;
+}
+
+namespace lrtune {
+
+// Which training a policy was used for; an empty name is any.
+struct PolicyFilter {
+  std::string dataset;
+  std::string model;
+  std::string optimizer;
+};
+
+// A trial that has ended.
+struct PolicyRun {
+  TrialId trial;
+  CampaignId campaign;
+  TrialPhase phase = TrialPhase::kSearch;
+  std::uint32_t repeat = 0;
+  std::uint64_t seed = 0;
+  TrialState state = TrialState::kDone;
+  OutcomeKind outcome = OutcomeKind::kCompleted;
+  std::int64_t ended_at = 0;  // iteration; 0 if it never ended in order
+  Scores scores;              // with the target of its run plan
+};
+
+// One policy under one training identity and run plan: only such runs compare.
+struct PolicyEntry {
+  std::int64_t id = 0;  // of the policy, in this store
+  Policy policy;
+  std::string description;
+  Digest identity;
+  TrainSpec train;
+  RunPlan plan;
+  std::int64_t open = 0;        // trials that have not ended
+  std::vector<PolicyRun> runs;  // ascending by trial; trials that share one stage job count once
+  RepeatedScores scores;        // of the runs
+};
+
+// A trial with all decisions about it and about its campaign as a whole, in their order.
+struct TrialStory {
+  TrialId trial;
+  std::int64_t number = 0;  // in the campaign
+  CampaignId campaign;
+  std::string campaign_name;
+  TrialPhase phase = TrialPhase::kSearch;
+  TrialId verifies;
+  std::uint32_t repeat = 0;
+  TrialState state = TrialState::kWaiting;
+  std::string policy;  // describe()
+  std::vector<DecisionRecord> decisions;
+};
+
+// One thread. Every error is a sentence about the store file or about what was asked for.
+class PolicyQueries {
+ public:
+  static Result<PolicyQueries> open(const std::string& path);
+  PolicyQueries(PolicyQueries&&) noexcept;
+  PolicyQueries& operator=(PolicyQueries&&) noexcept;
+  ~PolicyQueries();
+
+  // Ascending by policy. `at` is what the scores are taken at.
+  Result<std::vector<PolicyEntry>> policies(const PolicyFilter& filter, RankAt at) const;
+
+  // All uses of one policy. An error if the store has none with that id.
+  Result<std::vector<PolicyEntry>> policy(std::int64_t id, RankAt at) const;
+
+  Result<TrialStory> story(TrialId trial) const;
+
+ private:
+  explicit PolicyQueries(std::string path, std::unique_ptr<SQLite::Database> database);
+  std::string path_;
+  std::unique_ptr<SQLite::Database> database_;
+};
+
+// `entries`, best first.
+std::vector<PolicyEntry> best_first(std::vector<PolicyEntry> entries, RankBy by);
+
+}  // namespace lrtune

@@ -1,0 +1,167 @@
+// Which files a store accepts, who may write them, and how an old one becomes a new one.
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+
+#include "coordinator/store/migrations.h"
+#include "coordinator/store/sqlite_store.h"
+#include "coordinator/store/store_file.h"
+#include "tests/support/record_model.h"
+#include "tests/support/temporary_folder.h"
+
+namespace lrtune {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+std::string refusal(const std::string& path) {
+  const auto store = SqliteStore::open(path);
+  return store ? "opened" : store.error().message;
+}
+
+void make_database(const std::string& path, const std::string& sql) {
+  SQLite::Database database(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  database.exec(sql);
+}
+
+TEST(StoreFile, HasOneWriter) {
+  const TemporaryFolder folder;
+  auto first = SqliteStore::open(folder.file("a.db"));
+  ASSERT_TRUE(first) << first.error().message;
+  const std::string words = refusal(folder.file("a.db"));
+  EXPECT_THAT(words, HasSubstr("is in use by lrtune process " + std::to_string(getpid())));
+  EXPECT_THAT(words, HasSubstr("one coordinator at a time"));
+  fs::create_symlink(folder.file("a.db"), folder.file("other-name.db"));
+  EXPECT_THAT(refusal(folder.file("other-name.db")), HasSubstr("is in use"));
+  first->reset();
+  EXPECT_EQ(refusal(folder.file("a.db")), "opened");
+}
+
+TEST(StoreFile, OthersReadWhileOneWrites) {
+  const TemporaryFolder folder;
+  const auto store = SqliteStore::open(folder.file("a.db"));
+  ASSERT_TRUE(store) << store.error().message;
+  const auto reader = open_for_reading(folder.file("a.db"));
+  ASSERT_TRUE(reader) << reader.error().message;
+  ASSERT_TRUE((*store)->commit(sample_records()));
+  EXPECT_EQ((*reader)->execAndGet("SELECT count(*) FROM trial").getInt(), 12);
+  EXPECT_THROW((*reader)->exec("DELETE FROM trial"), SQLite::Exception);
+}
+
+TEST(StoreFile, KeepsItsSettings) {
+  const TemporaryFolder folder;
+  const auto database = open_for_writing(folder.file("a.db"));
+  ASSERT_TRUE(database) << database.error().message;
+  const auto pragma = [&](const std::string& name) {
+    return (*database)->execAndGet("PRAGMA " + name).getString();
+  };
+  EXPECT_EQ(pragma("journal_mode"), "wal");
+  EXPECT_EQ(pragma("synchronous"), "2");  // FULL
+  EXPECT_EQ(pragma("foreign_keys"), "1");
+  EXPECT_EQ(pragma("application_id"), std::to_string(kApplicationId));
+  EXPECT_EQ(pragma("user_version"), std::to_string(schema_version()));
+  SQLite::Statement loose(
+      **database,
+      "SELECT name FROM pragma_table_list WHERE schema = 'main' AND NOT strict AND "
+      "name NOT LIKE 'sqlite_%'");
+  EXPECT_FALSE(loose.executeStep())
+      << "table " << loose.getColumn(0).getString() << " is not STRICT";
+}
+
+TEST(StoreFile, RefusesOtherFiles) {
+  const TemporaryFolder folder;
+  make_database(folder.file("mail.db"), "CREATE TABLE letters (text TEXT)");
+  EXPECT_THAT(refusal(folder.file("mail.db")),
+              HasSubstr("is a database of another program, no lrtune store"));
+  make_database(folder.file("other.db"), "PRAGMA application_id = 77");
+  EXPECT_THAT(refusal(folder.file("other.db")), HasSubstr("is a database of another program"));
+  std::ofstream(folder.file("text.db")) << std::string(5000, 'x');
+  EXPECT_THAT(refusal(folder.file("text.db")),
+              HasSubstr("it is no lrtune store (not an SQLite database)"));
+  EXPECT_THAT(refusal(folder.file("nowhere/a.db")), HasSubstr("cannot use the folder"));
+  fs::create_directory(folder.file("folder.db"));
+  EXPECT_THAT(refusal(folder.file("folder.db")), HasSubstr("unable to open database file"));
+}
+
+TEST(StoreFile, RefusesANewerSchema) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(refusal(folder.file("a.db")), "opened");
+  make_database(folder.file("a.db"), "PRAGMA user_version = 99");
+  EXPECT_THAT(refusal(folder.file("a.db")), HasSubstr("has schema 99, made by a newer lrtune"));
+  const auto reader = open_for_reading(folder.file("a.db"));
+  ASSERT_FALSE(reader);
+  EXPECT_THAT(reader.error().message, HasSubstr("has schema 99, made by a newer lrtune"));
+}
+
+TEST(StoreFile, KnowsNetworkFileSystems) {
+  EXPECT_EQ(network_file_system(0x6969, ""), "NFS");
+  EXPECT_EQ(network_file_system(0xFE534D42, ""), "SMB");
+  EXPECT_EQ(network_file_system(0x0BD00BD0, ""), "Lustre");
+  EXPECT_EQ(network_file_system(0x47504653, ""), "GPFS");
+  EXPECT_EQ(network_file_system(0x65735546, "fuse.sshfs"), "fuse.sshfs");
+  EXPECT_EQ(network_file_system(0x65735546, "fuse.fuse-overlayfs"), std::nullopt);
+  EXPECT_EQ(network_file_system(0xEF53, ""), std::nullopt);  // ext4
+}
+
+TEST(StoreFile, OpensEveryOldSchema) {
+  StoredState wanted;
+  apply_records(wanted, sample_records());
+  int fixtures = 0;
+  for (const auto& entry : fs::directory_iterator(LRTUNE_FIXTURES "/store")) {
+    if (entry.path().extension() != ".db") continue;
+    SCOPED_TRACE(entry.path());
+    const TemporaryFolder folder;
+    fs::copy_file(entry.path(), folder.file("old.db"));
+    fs::permissions(folder.file("old.db"), fs::perms::owner_read | fs::perms::owner_write);
+    auto store = SqliteStore::open(folder.file("old.db"));
+    ASSERT_TRUE(store) << store.error().message;
+    const auto state = (*store)->load();
+    ASSERT_TRUE(state) << state.error().message;
+    EXPECT_TRUE(*state == wanted);
+    EXPECT_TRUE((*store)->commit(sample_records()));
+    ++fixtures;
+  }
+  EXPECT_EQ(fixtures, schema_version());
+}
+
+const std::array<Migration, 3> kSteps = {
+    {{1, "CREATE TABLE a (x INTEGER) STRICT; INSERT INTO a VALUES (1)"},
+     {2, "ALTER TABLE a ADD COLUMN y INTEGER; UPDATE a SET y = x + 1"},
+     {3, "CREATE TABLE b (z INTEGER) STRICT; INSERT INTO nowhere VALUES (1)"}}};
+
+TEST(Migrations, KeepACopyOfWhatTheyChange) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("a.db");
+  SQLite::Database database(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  ASSERT_TRUE(migrate(database, path, std::span(kSteps).first(1)));
+  EXPECT_FALSE(fs::exists(path + ".schema0.backup"));  // nothing was there to lose
+  const auto done = migrate(database, path, std::span(kSteps).first(2));
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(version_of(database), 2);
+  EXPECT_EQ(database.execAndGet("SELECT y FROM a").getInt(), 2);
+  SQLite::Database backup(path + ".schema1.backup");
+  EXPECT_EQ(version_of(backup), 1);
+  EXPECT_EQ(backup.execAndGet("SELECT x FROM a").getInt(), 1);
+}
+
+TEST(Migrations, FailedStepChangesNothing) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("a.db");
+  SQLite::Database database(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  const auto done = migrate(database, path, kSteps);
+  ASSERT_FALSE(done);
+  EXPECT_THAT(done.error().message,
+              HasSubstr("from schema 2 to 3: no such table: nowhere; it is left at schema 2"));
+  EXPECT_EQ(version_of(database), 2);
+  EXPECT_FALSE(database.tableExists("b"));
+  EXPECT_EQ(database.execAndGet("PRAGMA foreign_keys").getInt(), 1);
+  EXPECT_TRUE(fs::exists(path + ".schema2.backup"));
+}
+
+}  // namespace
+}  // namespace lrtune
