@@ -1,0 +1,219 @@
+#include "common/config/experiment.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "common/config/run_plan.h"
+#include "common/config/template.h"
+#include "tests/support/experiment_text.h"
+
+namespace lrtune {
+namespace {
+
+using test::base_experiment;
+using test::replaced;
+
+Experiment read(const std::string& text) {
+  auto experiment = experiment_from_yaml(text, "e.yaml");
+  EXPECT_TRUE(experiment) << experiment.error().message;
+  return experiment.value_or(Experiment{});
+}
+
+Experiment with(const std::string& part, const std::string& replacement) {
+  return read(replaced(base_experiment(), part, replacement));
+}
+
+TEST(Experiment, FieldsOfTheBase) {
+  const Experiment experiment = read(base_experiment());
+  EXPECT_EQ(experiment.name, "base");
+  EXPECT_EQ(experiment.length, (RunLength{1000, 0}));
+  EXPECT_EQ(experiment.evaluate_every, (RunLength{100, 0}));
+  EXPECT_EQ(experiment.method, SearchMethod::kRandom);
+  EXPECT_EQ(experiment.count, 10);
+  ASSERT_EQ(experiment.policies.size(), 2u);
+  const auto& holes = experiment.policies[1].holes;
+  ASSERT_EQ(holes.size(), 2u);
+  EXPECT_EQ(holes[0].place.to_string(), "/function");
+  EXPECT_EQ(holes[0].domain.choices, (std::vector<nlohmann::json>{"tri", "sin"}));
+  EXPECT_EQ(holes[1].place.to_string(), "/k1");
+  EXPECT_EQ(holes[1].domain.kind, Domain::Kind::kLog);
+  EXPECT_EQ(holes[1].domain.low, 0.02);
+  EXPECT_EQ(holes[1].domain.high, 0.2);
+  EXPECT_TRUE(experiment.policies[1].tree.at("k1").is_null());
+}
+
+TEST(Experiment, Defaults) {
+  const Experiment experiment = with("  evaluate: {every: 100}\n", "");
+  EXPECT_EQ(experiment.evaluate_every, (RunLength{50, 0}));  // a twentieth
+  EXPECT_EQ(experiment.evaluate_on, Part::kValidation);
+  EXPECT_EQ(experiment.train_subset, 10'000);
+  EXPECT_FALSE(experiment.target);
+  EXPECT_FALSE(experiment.stop_at_target);
+  EXPECT_EQ(experiment.seed, 0u);
+  EXPECT_EQ(experiment.verify_top, 0);
+  EXPECT_EQ(experiment.rank_by, RankBy::kTop1);
+  EXPECT_EQ(experiment.rank_at, RankAt::kBest);
+  const nlohmann::json train = with("  validation: 0.1\n", "").train.tree;
+  EXPECT_EQ(train.at("validation"), 0.1);
+  EXPECT_EQ(train.at("device"), "cpu");
+  EXPECT_EQ(train.at("threads"), 1);
+  EXPECT_EQ(train.at("optimizer").at("style"), "paper");
+}
+
+TEST(Experiment, DefaultIntervalIsATwentiethRoundedUp) {
+  EXPECT_EQ(with("iterations: 1000\n  evaluate: {every: 100}", "iterations: 1001").evaluate_every,
+            (RunLength{51, 0}));
+  EXPECT_EQ(with("iterations: 1000\n  evaluate: {every: 100}", "epochs: 17").evaluate_every,
+            (RunLength{0, 17.0 / 20}));
+}
+
+// Writings of the same experiment have the same normal form.
+TEST(Experiment, NormalFormForgetsSpelling) {
+  const Experiment base = read(base_experiment());
+  const std::vector<std::pair<std::string, std::string>> same = {
+      {"name: base", "# a comment\nname:   base   # another"},
+      {"name: base", "\"name\": 'base'"},
+      {"iterations: 1000", "iterations: 1e3"},
+      {"iterations: 1000", "iterations: 1000.0"},
+      {"weight_decay: 5e-4", "weight_decay: 0.0005"},
+      {"momentum: 0.9, weight_decay: 5e-4", "weight_decay: 5e-4, style: paper, momentum: 0.90"},
+      {"batch: 100", "batch: 0x64\n  device: cpu\n  threads: 1"},
+      {"  validation: 0.1\n", ""},
+      {"dataset: {name: mnist}", "dataset:\n    name: mnist\n    path: ''"},
+      {"every: 100", "every: 100, on: validation, train_samples: 10000"},
+      {"name: base", "name: base\nseed: 0\nrank: {at: best}"},
+      {"every: 100}", "every: 100}\n  stop_at_target: false"},
+      {"function: [tri, sin]", "function: {choice: [tri, sin]}"},
+      {"{log: [0.02, 0.2]}", "{log: [2e-2, 2e-1]}"},
+      {"      k0: 0.01\n      k1: {log: [0.02, 0.2]}",
+       "      k1: {log: [0.02, 0.2]}\n      k0: 1e-2"},
+      {"l: 200", "l: 2e2"},
+  };
+  for (const auto& [part, replacement] : same) {
+    const Experiment other = with(part, replacement);
+    EXPECT_EQ(other.normalised, base.normalised) << replacement;
+    EXPECT_EQ(other.hash, base.hash) << replacement;
+  }
+}
+
+TEST(Experiment, NormalFormOfLengthsAndPolicies) {
+  const auto normal = [](const std::string& policy) {
+    return with("{function: fix, k0: 0.01}", policy).normalised["search"]["policies"][0].dump();
+  };
+  EXPECT_EQ(normal("{function: tri, k0: 0.0, k1: 1.0, l: 1.50 epoch}"),
+            R"({"function":"tri","k0":0,"k1":1,"l":"1.5 epochs"})");
+  EXPECT_EQ(normal("{function: tri, k0: -0.0, k1: 1, l: 15epochs}"),
+            R"({"function":"tri","k0":0,"k1":1,"l":"15 epochs"})");
+  EXPECT_EQ(normal("{function: poly, k0: 1, p: 1}"), R"({"function":"poly","k0":1,"k1":0,"p":1})");
+  EXPECT_EQ(
+      normal("{segments: [{until: 5e2, from_t: 0, function: fix, k0: 1}, {function: fix, k0: 2}]}"),
+      R"({"segments":[{"function":"fix","k0":1,"until":500},{"function":"fix","k0":2}]})");
+  EXPECT_EQ(normal("{function: nstep, k0: 1, gamma: 0.1, l: [100, 1 epochs]}"),
+            R"({"function":"nstep","gamma":0.1,"k0":1,"l":[100,"1 epochs"]})");
+  EXPECT_EQ(normal("{function: nstep, k0: 1, gamma: 0.1, l: [[100, 2e2], [300]]}"),
+            R"({"function":"nstep","gamma":0.1,"k0":1,"l":{"choice":[[100,200],[300]]}})");
+}
+
+// What changes a run, its candidates, their order or the judgement makes another experiment.
+TEST(Experiment, EditsChangeTheHash) {
+  const std::vector<std::pair<std::string, std::string>> edits = {
+      {"name: base", "name: other"},
+      {"name: mnist", "name: fashion-mnist"},
+      {"validation: 0.1", "validation: 0.2"},
+      {"momentum: 0.9", "momentum: 0.8"},
+      {"momentum: 0.9", "momentum: 0.9, style: torch"},
+      {"batch: 100", "batch: 50"},
+      {"batch: 100", "batch: 100\n  threads: 2"},
+      {"iterations: 1000", "iterations: 2000"},
+      {"iterations: 1000", "epochs: 1000"},
+      {"every: 100", "every: 200"},
+      {"every: 100", "every: 100 epochs"},
+      {"every: 100", "every: 100, on: test"},
+      {"every: 100", "every: 100, train_samples: 5000"},
+      {"every: 100}", "every: 100}\n  target: {top1: 0.9}"},
+      {"every: 100}", "every: 100}\n  target: {loss: 0.9}"},
+      {"every: 100}", "every: 100}\n  target: {top1: 0.9}\n  stop_at_target: true"},
+      {"name: base", "name: base\nseed: 1"},
+      {"name: base", "name: base\nverify: {top: 1, repeats: 1}"},
+      {"name: base", "name: base\nverify: {top: 2, repeats: 1}"},
+      {"name: base", "name: base\nrank: {by: loss}"},
+      {"name: base", "name: base\nrank: {at: final}"},
+      {"count: 10", "count: 11"},
+      {"k0: 0.01}", "k0: 0.02}"},
+      {"k0: 0.01}", "k0: 0.01, name: label}"},
+      {"[tri, sin]", "[sin, tri]"},
+      {"{log: [0.02, 0.2]}", "{uniform: [0.02, 0.2]}"},
+      {"{log: [0.02, 0.2]}", "{log: [0.02, 0.3]}"},
+  };
+  std::vector<Digest> seen = {read(base_experiment()).hash};
+  for (const auto& [part, replacement] : edits) {
+    const Digest hash = with(part, replacement).hash;
+    EXPECT_EQ(std::count(seen.begin(), seen.end(), hash), 0) << replacement;
+    seen.push_back(hash);
+  }
+}
+
+// Stores keep the hash: it must not change while the meaning does not.
+TEST(Experiment, HashIsPinned) { EXPECT_EQ(read(base_experiment()).hash.hex(), "40cd9919214eecb89df41914cf7bc18065114f2b5212d320fef09f818a323e0b"); }
+
+TEST(Experiment, NormalFormReadsAsTheSameExperiment) {
+  for (const char* file : {"tests/fixtures/experiments/base.yaml", "experiments/quickstart.yaml",
+                           "experiments/mnist-lenet.yaml", "experiments/mnist-lenet-search.yaml"}) {
+    const Experiment experiment = read(test::file_text(file));
+    const auto again = experiment_from_json(nlohmann::json::parse(experiment.normalised.dump()));
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_EQ(again->normalised, experiment.normalised) << file;
+    EXPECT_EQ(again->hash, experiment.hash) << file;
+    EXPECT_EQ(to_json(again->train), to_json(experiment.train)) << file;
+    ASSERT_EQ(again->policies.size(), experiment.policies.size());
+    for (std::size_t i = 0; i < again->policies.size(); ++i) {
+      EXPECT_EQ(to_json(again->policies[i]), to_json(experiment.policies[i])) << file;
+    }
+  }
+}
+
+TEST(Experiment, TrainMayHoldDomains) {
+  const Experiment experiment = with("batch: 100", "batch: [50, 100]");
+  ASSERT_EQ(experiment.train.holes.size(), 1u);
+  EXPECT_EQ(experiment.train.holes[0].place.to_string(), "/batch");
+  EXPECT_EQ(with("momentum: 0.9", "momentum: {uniform: [0.5, 0.95]}").train.holes[0].domain.kind,
+            Domain::Kind::kUniform);
+}
+
+TEST(Experiment, NamesRoundTrip) {
+  for (const RankBy by : {RankBy::kTop1, RankBy::kLoss, RankBy::kCost, RankBy::kRobustness}) {
+    EXPECT_EQ(rank_by_from_name(name_of(by)), by);
+  }
+  EXPECT_EQ(rank_by_from_name("top").error().message,
+            "a ranking is by one of top1, loss, cost, robustness, not 'top'; did you mean 'top1'?");
+}
+
+TEST(RunPlan, EpochsBecomeIterations) {
+  const Experiment experiment = with("iterations: 1000\n  evaluate: {every: 100}",
+                                     "epochs: 1.5\n  evaluate: {every: 0.07 epochs}");
+  TrainSpec train;
+  train.batch = 100;
+  const auto plan = run_plan_of(experiment, train, {Digest{}, 60000, 1, 10000, 10});
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(plan->iterations, 900);
+  EXPECT_EQ(plan->evaluate_every, 42);  // 0.07 * 60000 / 100 is a little above 42 in doubles
+  EXPECT_EQ(plan->train_subset, 10'000);
+  EXPECT_EQ(run_plan_of(experiment, train, {Digest{}, 101, 1, 1, 10})->iterations, 2);  // 1.515 up
+  EXPECT_EQ(run_plan_of(experiment, train, {Digest{}, 101, 1, 1, 10})->train_subset, 101);
+  EXPECT_EQ(policy_context_of(*plan, train, {Digest{}, 60000, 1, 1, 10}).run_iterations, 900);
+}
+
+TEST(RunPlan, NothingToEvaluateIsAnError) {
+  const Experiment experiment = read(base_experiment());
+  TrainSpec train;
+  train.dataset.name = "mnist";
+  train.batch = 100;
+  EXPECT_EQ(run_plan_of(experiment, train, {Digest{}, 100, 0, 10, 10}).error().message,
+            "the validation part of mnist has no sample to evaluate");
+  EXPECT_EQ(run_plan_of(experiment, train, {Digest{}, 0, 10, 10, 10}).error().message,
+            "no sample is left to train on");
+}
+
+}  // namespace
+}  // namespace lrtune

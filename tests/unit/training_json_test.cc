@@ -1,0 +1,144 @@
+#include <gtest/gtest.h>
+
+#include "common/training.h"
+
+namespace lrtune {
+namespace {
+
+TrainSpec sample_train() {
+  TrainSpec train;
+  train.dataset = {"mnist", "/data/mnist"};
+  train.validation = 0.1;
+  train.model = "lenet";
+  train.optimizer = {"momentum", MomentumStyle::kTorch, 0.9, 5e-4};
+  train.batch = 100;
+  train.device = "cuda";
+  train.threads = 2;
+  return train;
+}
+
+TrainingIdentity sample_identity() {
+  TrainingIdentity identity;
+  identity.train = sample_train();
+  identity.data = {sha256("data"), 54000, 6000, 10000, 10};
+  identity.numerics = {"libtorch 2.15.0", "cuda", "9.0", 2, "channels_last"};
+  return identity;
+}
+
+// Through text and through MessagePack, as the store and the wire do.
+nlohmann::json carried(const nlohmann::json& json) {
+  const auto text = nlohmann::json::parse(json.dump());
+  EXPECT_EQ(nlohmann::json::from_msgpack(nlohmann::json::to_msgpack(json)), text);
+  return text;
+}
+
+template <typename T>
+std::string error_of(const Result<T>& result) {
+  EXPECT_FALSE(result);
+  return result ? "" : result.error().message + " @ " + result.error().path;
+}
+
+TEST(TrainingJson, RoundTripsAreExact) {
+  const TrainingIdentity identity = sample_identity();
+  EXPECT_EQ(training_identity_from_json(carried(to_json(identity))), identity);
+  EXPECT_EQ(training_identity_from_json(carried(to_json(identity)))->hash(), identity.hash());
+
+  TrainSpec train = sample_train();
+  train.optimizer = {"sgd", MomentumStyle::kPaper, 0, 1.0 / 3};
+  train.dataset.path.clear();
+  EXPECT_EQ(train_spec_from_json(carried(to_json(train))), train);
+
+  RunPlan plan{10000, 500, Part::kTest, 1000, Target{Measure::kTop1, 0.991}, true};
+  EXPECT_EQ(run_plan_from_json(carried(to_json(plan))), plan);
+  plan.target = Target{Measure::kLoss, 0.1};
+  EXPECT_EQ(run_plan_from_json(carried(to_json(plan))), plan);
+  plan.target.reset();
+  EXPECT_EQ(run_plan_from_json(carried(to_json(plan))), plan);
+}
+
+TEST(TrainingJson, OptimizerSaysOnlyWhatItUses) {
+  TrainSpec train = sample_train();
+  EXPECT_EQ(to_json(train)["optimizer"].dump(),
+            R"({"momentum":0.9,"name":"momentum","style":"torch","weight_decay":0.0005})");
+  train.optimizer.name = "sgd";
+  EXPECT_EQ(to_json(train)["optimizer"].dump(), R"({"name":"sgd","weight_decay":0.0005})");
+}
+
+// The hash names states in stores: it must never change while the meaning does not.
+TEST(TrainingJson, HashOfAnIdentityIsPinned) {
+  EXPECT_EQ(sample_identity().hash().hex(), "1b8d4edc943eae79d446f3e8468ef04094a8ad190b7649e4ea3aff818cbaf3e3");
+}
+
+TEST(TrainingJson, HashFollowsEveryFieldButThePath) {
+  const Digest before = sample_identity().hash();
+  TrainingIdentity moved = sample_identity();
+  moved.train.dataset.path = "/elsewhere";
+  EXPECT_EQ(moved.hash(), before);
+  const std::vector<void (*)(TrainingIdentity&)> changes = {
+      [](TrainingIdentity& i) { i.train.dataset.name = "fashion-mnist"; },
+      [](TrainingIdentity& i) { i.train.validation = 0.2; },
+      [](TrainingIdentity& i) { i.train.model = "cnn3"; },
+      [](TrainingIdentity& i) { i.train.optimizer.name = "sgd"; },
+      [](TrainingIdentity& i) { i.train.optimizer.style = MomentumStyle::kPaper; },
+      [](TrainingIdentity& i) { i.train.optimizer.momentum = 0.8; },
+      [](TrainingIdentity& i) { i.train.optimizer.weight_decay = 0; },
+      [](TrainingIdentity& i) { i.train.batch = 50; },
+      [](TrainingIdentity& i) { i.train.device = "cpu"; },
+      [](TrainingIdentity& i) { i.train.threads = 1; },
+      [](TrainingIdentity& i) { i.data.fingerprint = sha256("other"); },
+      [](TrainingIdentity& i) { i.data.train_samples = 1; },
+      [](TrainingIdentity& i) { i.data.validation_samples = 1; },
+      [](TrainingIdentity& i) { i.data.test_samples = 1; },
+      [](TrainingIdentity& i) { i.data.classes = 2; },
+      [](TrainingIdentity& i) { i.numerics.backend = "libtorch 2.16.0"; },
+      [](TrainingIdentity& i) { i.numerics.device = "cpu"; },
+      [](TrainingIdentity& i) { i.numerics.instruction_set = "AVX2"; },
+      [](TrainingIdentity& i) { i.numerics.threads = 1; },
+      [](TrainingIdentity& i) { i.numerics.memory_format = "contiguous"; },
+  };
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    TrainingIdentity changed = sample_identity();
+    changes[i](changed);
+    EXPECT_NE(changed.hash(), before) << "change " << i;
+  }
+}
+
+TEST(TrainingJson, NamesRoundTrip) {
+  for (const Part part : {Part::kTrain, Part::kValidation, Part::kTest}) {
+    EXPECT_EQ(part_from_name(name_of(part)), part);
+  }
+  for (const OutcomeKind kind :
+       {OutcomeKind::kCompleted, OutcomeKind::kTargetReached, OutcomeKind::kDiverged,
+        OutcomeKind::kFailed, OutcomeKind::kStopped}) {
+    EXPECT_EQ(outcome_kind_from_name(name_of(kind)), kind);
+  }
+  EXPECT_EQ(error_of(part_from_name("tset")),
+            "the part of the data must be one of train, validation, test, not 'tset'; did you mean "
+            "'test'? @ ");
+  EXPECT_EQ(error_of(outcome_kind_from_name("done")),
+            "the outcome must be one of completed, target_reached, diverged, failed, stopped, not "
+            "'done' @ ");
+}
+
+TEST(TrainingJson, ErrorsSayWhere) {
+  nlohmann::json json = to_json(sample_identity());
+  json["train"]["optimizer"]["momentum"] = 1.5;
+  EXPECT_EQ(
+      error_of(training_identity_from_json(json, "/body")),
+      "momentum of optimizer must be from 0 to below 1, not 1.5 @ /body/train/optimizer/momentum");
+  json = to_json(sample_identity());
+  json["data"]["fingerprint"] = "12";
+  EXPECT_EQ(error_of(training_identity_from_json(json)),
+            "a SHA-256 name has 64 hexadecimal digits, not '12' @ /data/fingerprint");
+  json = to_json(sample_identity());
+  json["numerics"].erase("backend");
+  EXPECT_EQ(error_of(training_identity_from_json(json)),
+            "numerics needs the key 'backend' @ /numerics");
+  json = to_json(RunPlan{10, 0, Part::kTest, 1, {}, false});
+  EXPECT_EQ(
+      error_of(run_plan_from_json(json)),
+      "evaluate_every of run plan must be a whole number of at least 1, not 0 @ /evaluate_every");
+}
+
+}  // namespace
+}  // namespace lrtune
