@@ -42,6 +42,7 @@ class FunctionReader {
     if (reader.failed()) return tl::unexpected(*reader.finish());
     function_.kind = kind_of(name);
     what_ = name;
+    reader.rename(name);
     refuse_foreign_parameters(reader);
     read_numbers(reader);
     read_length(reader, default_l);
@@ -172,7 +173,6 @@ std::optional<Error> refuse_other_forms(const nlohmann::json& json, const std::s
 Result<Segment> read_segment(const nlohmann::json& json, const PolicyContext& context,
                              const std::string& path, std::int64_t start, bool last) {
   if (auto error = refuse_other_forms(json, path, true)) return tl::unexpected(*error);
-  const std::string name = json.is_object() ? json.value("function", nlohmann::json()).dump() : "";
   ObjectReader reader(json, path, "segment");
   Segment segment;
   const nlohmann::json* until = last ? reader.raw("until") : reader.required_raw("until");
@@ -191,8 +191,9 @@ Result<Segment> read_segment(const nlohmann::json& json, const PolicyContext& co
     if (!first) return tl::unexpected(first.error());
     segment.from_t = *first;
   }
-  const std::optional<std::int64_t> end = until != nullptr ? segment.until : context.run_iterations;
-  const std::optional<std::int64_t> length = end ? std::optional(*end - start) : std::nullopt;
+  std::optional<std::int64_t> length = context.run_iterations;
+  if (until != nullptr) length = segment.until;
+  if (length) *length -= start;
   auto function = FunctionReader(json, context, path).read(reader, length);
   if (!function) return tl::unexpected(function.error());
   segment.function = std::move(*function);

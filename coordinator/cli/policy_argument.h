@@ -1,0 +1,16 @@
+// A policy that was given on the command line.
+#pragma once
+
+#include <string>
+
+#include "common/policy/policy.h"
+#include "common/policy/policy_json.h"
+#include "common/result.h"
+
+namespace lrtune {
+
+// `argument` is the name of a file in YAML or JSON, "-" for standard input, or the text itself. An
+// error says file and line.
+Result<Policy> policy_from_argument(const std::string& argument, const PolicyContext& context);
+
+}  // namespace lrtune

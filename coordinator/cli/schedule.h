@@ -1,0 +1,13 @@
+// `lrtune schedule POLICY`: prints and plots the learning rates of a policy.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace lrtune {
+
+// Adds the command to `app`; when it is run it sets `exit_code`, which must live as long as `app`.
+void add_schedule_command(CLI::App& app, int& exit_code);
+
+}  // namespace lrtune

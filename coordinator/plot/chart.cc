@@ -1,0 +1,279 @@
+#include "coordinator/plot/chart.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <iterator>
+#include <limits>
+#include <string_view>
+
+#include "coordinator/plot/axis.h"
+#include "coordinator/plot/polyline.h"
+#include "coordinator/plot/svg_text.h"
+
+namespace lrtune {
+namespace {
+
+// Pixels.
+constexpr double kWidth = 860;
+constexpr double kPlotHeight = 330;
+constexpr double kMargin = 18;
+constexpr double kRightMargin = 26;  // half of the last x label stands there
+constexpr double kTitleHeight = 26;
+constexpr double kLegendRow = 20;
+constexpr double kLegendMark = 26;
+constexpr double kLegendGap = 14;
+constexpr double kDotRadius = 2.6;
+constexpr double kAxisBelow = 48;  // x labels and x title
+constexpr double kTextSize = 12.5;
+constexpr double kTitleSize = 15.5;
+constexpr double kCharacter =
+    0.57;  // mean width of a character, in sizes: an upper estimate for sans-serif
+
+// Okabe and Ito's palette for all kinds of colour vision, without the yellow that white swallows.
+constexpr auto kColours = std::to_array<std::string_view>(
+    {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#333333"});
+// When the colours start again, lines are dashed.
+constexpr auto kDashes = std::to_array<std::string_view>({"", "7 3", "2 3", "9 3 2 3"});
+
+double text_width(std::string_view text, double size) {
+  return static_cast<double>(character_count(text)) * kCharacter * size;
+}
+
+std::size_t characters_in(double width, double size) {
+  return static_cast<std::size_t>(std::max(4.0, width / (kCharacter * size)));
+}
+
+bool shown(double x, double y, bool log_y) {
+  // Beyond 1e300 the arithmetic of an axis overflows.
+  return std::abs(x) < 1e300 && std::abs(y) < 1e300 && (!log_y || y > 0);
+}
+
+std::string_view colour_of(std::size_t series) { return kColours[series % kColours.size()]; }
+
+struct Extent {
+  double low = std::numeric_limits<double>::infinity();
+  double high = -std::numeric_limits<double>::infinity();
+  void add(double value) {
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
+};
+
+class SvgChart {
+ public:
+  explicit SvgChart(const Chart& chart) : chart_(chart) {}
+
+  std::string draw() {
+    measure();
+    if (empty_) return draw_empty();
+    const Axis y_axis(y_.low, y_.high, chart_.log_y, true, 6);
+    const Axis x_axis(x_.low, x_.high, false, false, 8);
+    lay_out(y_axis);
+    begin();
+    draw_title();
+    draw_legend();
+    draw_grid(x_axis, y_axis);
+    draw_axis_titles();
+    for (std::size_t i = 0; i < chart_.series.size(); ++i) draw_series(i, x_axis, y_axis);
+    out_ += "</svg>\n";
+    return std::move(out_);
+  }
+
+ private:
+  struct LegendEntry {
+    std::size_t series;
+    std::string text;
+    double x;
+    double y;
+  };
+
+  template <typename... Args>
+  void put(fmt::format_string<Args...> format, Args&&... args) {
+    fmt::format_to(std::back_inserter(out_), format, std::forward<Args>(args)...);
+  }
+
+  void measure() {
+    for (const Series& series : chart_.series) {
+      const std::size_t points = std::min(series.x.size(), series.y.size());
+      for (std::size_t i = 0; i < points; ++i) {
+        if (!shown(series.x[i], series.y[i], chart_.log_y)) continue;
+        empty_ = false;
+        x_.add(series.x[i]);
+        y_.add(series.y[i]);
+      }
+    }
+  }
+
+  void lay_out(const Axis& y_axis) {
+    double widest = 0;
+    for (const Tick& tick : y_axis.ticks())
+      widest = std::max(widest, text_width(tick.label, kTextSize));
+    left_ = kMargin + (chart_.y_label.empty() ? 0 : 20) + widest + 8;
+    right_ = kWidth - kRightMargin;
+    const double y = kMargin + (chart_.title.empty() ? 0 : kTitleHeight);
+    top_ = y + kLegendRow * static_cast<double>(lay_out_legend(y)) + 6;
+    bottom_ = top_ + kPlotHeight;
+    height_ = bottom_ + kAxisBelow + (chart_.x_label.empty() ? 0 : 6);
+  }
+
+  // In columns of one width above the plot, so that it never covers a line. Returns its rows.
+  std::size_t lay_out_legend(double y) {
+    double widest = 0;
+    for (std::size_t i = 0; i < chart_.series.size(); ++i) {
+      if (chart_.series[i].name.empty()) continue;
+      const std::size_t most = characters_in(right_ - left_ - kLegendMark, kTextSize);
+      legend_.push_back({i, cut_to(chart_.series[i].name, most), 0, 0});
+      widest =
+          std::max(widest, kLegendMark + text_width(legend_.back().text, kTextSize) + kLegendGap);
+    }
+    if (legend_.empty()) return 0;
+    const auto columns =
+        static_cast<std::size_t>(std::max(1.0, (right_ - left_ + kLegendGap) / widest));
+    for (std::size_t i = 0; i < legend_.size(); ++i) {
+      legend_[i].x = left_ + widest * static_cast<double>(i % columns);
+      legend_[i].y = y + kLegendRow * static_cast<double>(i / columns);
+    }
+    return (legend_.size() + columns - 1) / columns;
+  }
+
+  void begin() {
+    put("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1:.0f}\" width=\"{0}\" "
+        "height=\"{1:.0f}\" "
+        "role=\"img\" font-family=\"Helvetica, Arial, 'Liberation Sans', sans-serif\" "
+        "font-size=\"{2}\" "
+        "fill=\"#333333\">\n",
+        kWidth, height_, kTextSize);
+    put("<title>{}</title>\n", escaped(chart_.title));
+    put("<rect width=\"{}\" height=\"{:.0f}\" fill=\"#ffffff\"/>\n", kWidth, height_);
+  }
+
+  void draw_title() {
+    if (chart_.title.empty()) return;
+    put("<text x=\"{:.1f}\" y=\"{:.1f}\" font-size=\"{}\" font-weight=\"bold\" "
+        "fill=\"#111111\">{}</text>\n",
+        left_, kMargin + 10, kTitleSize,
+        escaped(cut_to(chart_.title, characters_in(right_ - left_, kTitleSize * 1.05))));
+  }
+
+  std::string stroke(std::size_t series) const {
+    const std::string_view dash = kDashes[series / kColours.size() % kDashes.size()];
+    return fmt::format("stroke=\"{}\"{}", colour_of(series),
+                       dash.empty() ? "" : fmt::format(" stroke-dasharray=\"{}\"", dash));
+  }
+
+  void draw_legend() {
+    for (const LegendEntry& entry : legend_) {
+      put("<path d=\"M{:.1f} {:.1f}h18\" {} stroke-width=\"3\" fill=\"none\"/>", entry.x,
+          entry.y + 6, stroke(entry.series));
+      put("<text x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", entry.x + kLegendMark - 2, entry.y + 10.5,
+          escaped(entry.text));
+    }
+  }
+
+  double x_pixel(const Axis& axis, double value) const {
+    return left_ + axis.position(value) * (right_ - left_);
+  }
+  double y_pixel(const Axis& axis, double value) const {
+    return bottom_ - axis.position(value) * (bottom_ - top_);
+  }
+
+  void draw_grid(const Axis& x_axis, const Axis& y_axis) {
+    out_ += "<g stroke-width=\"1\">\n";
+    for (const Tick& tick : y_axis.ticks()) {
+      put("<path d=\"M{:.1f} {:.1f}H{:.1f}\" stroke=\"{}\"/>", left_, y_pixel(y_axis, tick.value),
+          right_, tick.label.empty() ? "#f1f1f1" : "#dddddd");
+    }
+    for (const Tick& tick : x_axis.ticks()) {
+      put("<path d=\"M{:.1f} {:.1f}V{:.1f}\" stroke=\"#e8e8e8\"/>", x_pixel(x_axis, tick.value),
+          top_, bottom_);
+    }
+    put("\n<path d=\"M{0:.1f} {1:.1f}V{2:.1f}H{3:.1f}\" stroke=\"#777777\" fill=\"none\"/>\n</g>\n",
+        left_, top_, bottom_, right_);
+    out_ += "<g text-anchor=\"end\">\n";
+    for (const Tick& tick : y_axis.ticks()) {
+      if (tick.label.empty()) continue;
+      put("<text x=\"{:.1f}\" y=\"{:.1f}\">{}</text>", left_ - 7, y_pixel(y_axis, tick.value) + 4.5,
+          tick.label);
+    }
+    out_ += "\n</g>\n<g text-anchor=\"middle\">\n";
+    for (const Tick& tick : x_axis.ticks()) {
+      put("<text x=\"{:.1f}\" y=\"{:.1f}\">{}</text>", x_pixel(x_axis, tick.value), bottom_ + 18,
+          tick.label);
+    }
+    out_ += "\n</g>\n";
+  }
+
+  void draw_axis_titles() {
+    if (!chart_.x_label.empty()) {
+      put("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n",
+          (left_ + right_) / 2, bottom_ + 40, escaped(chart_.x_label));
+    }
+    if (!chart_.y_label.empty()) {
+      put("<text transform=\"translate({:.1f} {:.1f}) rotate(-90)\" "
+          "text-anchor=\"middle\">{}</text>\n",
+          kMargin + 8, (top_ + bottom_) / 2, escaped(chart_.y_label));
+    }
+  }
+
+  void draw_series(std::size_t index, const Axis& x_axis, const Axis& y_axis) {
+    const Series& series = chart_.series[index];
+    std::string path;
+    Polyline line;
+    std::string dots;  // points between two gaps
+    const auto finish_line = [&] {
+      if (line.size() == 1) {
+        fmt::format_to(std::back_inserter(dots),
+                       "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\" fill=\"{}\"/>\n", line[0].x,
+                       line[0].y, kDotRadius, colour_of(index));
+      } else {
+        path += path_of(thinned(line));
+      }
+      line.clear();
+    };
+    const std::size_t points = std::min(series.x.size(), series.y.size());
+    for (std::size_t i = 0; i < points; ++i) {
+      if (shown(series.x[i], series.y[i], chart_.log_y)) {
+        line.push_back({x_pixel(x_axis, series.x[i]), y_pixel(y_axis, series.y[i])});
+      } else {
+        finish_line();
+      }
+    }
+    finish_line();
+    out_ += dots;
+    if (path.empty()) return;
+    put("<path d=\"{}\" fill=\"none\" {} stroke-width=\"1.8\" stroke-linejoin=\"round\" "
+        "stroke-linecap=\"round\"/>\n",
+        path, stroke(index));
+  }
+
+  std::string draw_empty() {
+    left_ = kMargin;
+    right_ = kWidth - kRightMargin;
+    height_ = 120;
+    begin();
+    draw_title();
+    put("<text x=\"{}\" y=\"75\" text-anchor=\"middle\">no data</text>\n</svg>\n", kWidth / 2);
+    return std::move(out_);
+  }
+
+  const Chart& chart_;
+  std::string out_;
+  bool empty_ = true;
+  Extent x_;
+  Extent y_;
+  double left_ = 0;
+  double right_ = 0;
+  double top_ = 0;
+  double bottom_ = 0;
+  double height_ = 0;
+  std::vector<LegendEntry> legend_;
+};
+
+}  // namespace
+
+std::string to_svg(const Chart& chart) { return SvgChart(chart).draw(); }
+
+}  // namespace lrtune
