@@ -62,9 +62,19 @@ struct Worker {
   Numerics numerics;
   SteadyTime last_heard;
   std::set<JobId> jobs;
-  std::set<Digest> refused;  // identities that it cannot train
+  // Identities that it refused: it gets none of their jobs until then. It may have had no slot or
+  // no data just then, so it is asked again, each time after twice as long.
+  struct Refusal {
+    SteadyTime until;
+    std::chrono::milliseconds length{0};
+  };
+  std::map<Digest, Refusal> refused;
 
   bool free() const { return static_cast<int>(jobs.size()) < slots; }
+  bool refuses(const Digest& identity, SteadyTime now) const {
+    const auto it = refused.find(identity);
+    return it != refused.end() && now < it->second.until;
+  }
 };
 
 struct CoreState {
@@ -133,6 +143,9 @@ void rank_verification(CoreState& state, Campaign& campaign);
 // ---- workers.cc: who is there, leases
 // --------------------------------------------------------------------------------
 void on_hello(CoreState& state, const PeerId& peer, const wire::Hello& hello);
+// Whether `job`, that `worker` reports of as current, is its own: an orphan that it brings back
+// becomes so.
+bool is_held_by(CoreState& state, Worker& worker, Job& job);
 void lose_worker(CoreState& state, const PeerId& peer, const std::string& reason, bool in_order);
 void scan_deadlines(CoreState& state);
 void shut_down_workers(CoreState& state);

@@ -7,55 +7,67 @@
 namespace lrtune {
 namespace {
 
-void require(bool holds, const std::string& what) {
-  if (!holds) throw std::logic_error("core invariant broken: " + what);
+// The text is made only of a broken one: the simulated cluster asks millions of times.
+void require(bool holds, std::string_view thing, std::int64_t number, std::string_view what) {
+  if (holds) return;
+  throw std::logic_error(fmt::format("core invariant broken: {} {} {}", thing, number, what));
 }
 
 void check_job(const CoreState& state, const Job& job) {
-  const std::string name = fmt::format("job {}", job.record.id.value);
+  const auto check = [&job](bool holds, std::string_view what) {
+    require(holds, "job", job.record.id.value, what);
+  };
   const bool held = job.held();
-  require(held == state.held.contains(job.record.id),
-          name + " is held if and only if it is assigned or running");
+  check(held == state.held.contains(job.record.id),
+        "is held if and only if it is assigned or running");
   const bool orphan = state.orphans.contains(job.record.id);
-  require(!orphan || held, name + " is an orphan only while it is held");
+  check(!orphan || held, "is an orphan only while it is held");
   const auto holder = state.workers.find(job.holder);
   const bool has_holder =
       holder != state.workers.end() && holder->second.jobs.contains(job.record.id);
-  require(held == (orphan || has_holder), name + " has exactly one holder while it is held");
-  require(job.record.deaths <= state.options.max_deaths, name + " died no more often than allowed");
-  require(job.record.state != JobState::kDone || job.record.outcome.has_value(),
-          name + " ended with an outcome");
-  require(state.job_by_key.at(job.record.key) == job.record.id, name + " is found by its key");
+  check(held == (orphan || has_holder), "has exactly one holder while it is held");
+  check(job.record.deaths <= state.options.max_deaths, "died no more often than allowed");
+  check(job.record.state != JobState::kDone || job.record.outcome.has_value(),
+        "ended with an outcome");
+  check(state.job_by_key.at(job.record.key) == job.record.id, "is found by its key");
   if (job.trials.empty()) return;
   const auto queue = state.pending.find(state.first_trial(job).identity);
   const bool queued = queue != state.pending.end() && queue->second.contains(job.record.id);
   const bool should_be = job.record.state == JobState::kPending && state.needed(job);
-  require(queued == should_be, name + " is queued if and only if it is pending and needed");
+  check(queued == should_be, "is queued if and only if it is pending and needed");
 }
 
 void check_campaign(const CoreState& state, const Campaign& campaign) {
-  const std::string name = fmt::format("campaign {}", campaign.record.id.value);
+  const auto check = [&campaign](bool holds, std::string_view what) {
+    require(holds, "campaign", campaign.record.id.value, what);
+  };
   std::int64_t open = 0;
   std::int64_t number = 0;
   for (const TrialId id : campaign.trials) {
     const TrialRecord& trial = state.trials.at(id);
-    require(trial.number == number++, name + " counts its trials without a gap");
+    check(trial.number == number++, "counts its trials without a gap");
     if (trial.state <= TrialState::kRunning) ++open;
     if (trial.state <= TrialState::kRunning || trial.state == TrialState::kDone) {
       const JobState job = state.jobs.at(trial.job).record.state;
-      require(trial.state == trial_state_of(job),
-              fmt::format("trial {} follows its job", id.value));
+      require(trial.state == trial_state_of(job), "trial", id.value, "follows its job");
     }
   }
-  require(open == campaign.open, name + " knows how many trials are open");
-  require(open + campaign.done + campaign.diverged + campaign.failed == number,
-          name + " counts every trial once");
+  check(open == campaign.open, "knows how many trials are open");
+  check(open + campaign.done + campaign.diverged + campaign.failed == number,
+        "counts every trial once");
   const bool ended = campaign.record.state >= CampaignState::kDone;
-  require(!ended || open == 0, name + " ended with no trial open");
+  check(!ended || open == 0, "ended with no trial open");
   const bool trains = campaign.record.state == CampaignState::kSearching ||
                       campaign.record.state == CampaignState::kVerifying;
-  require(!campaign.active || !trains || open > 0,
-          name + " goes on while a trial is open, not longer");
+  check(!campaign.active || !trains || open > 0, "goes on while a trial is open, not longer");
+}
+
+void check_worker(const CoreState& state, const Worker& worker) {
+  require(static_cast<int>(worker.jobs.size()) <= worker.slots, "worker " + worker.name + " with",
+          worker.slots, "slots has no more jobs than that");
+  for (const JobId id : worker.jobs) {
+    require(state.jobs.at(id).holder == worker.peer, "job", id.value, "is its worker's");
+  }
 }
 
 }  // namespace
@@ -64,17 +76,11 @@ void Core::check_invariants() const {
   const CoreState& state = *state_;
   for (const auto& [id, job] : state.jobs) check_job(state, job);
   for (const auto& [id, campaign] : state.campaigns) check_campaign(state, campaign);
-  for (const auto& [peer, worker] : state.workers) {
-    require(static_cast<int>(worker.jobs.size()) <= worker.slots,
-            fmt::format("worker {} has no more jobs than slots", worker.name));
-    for (const JobId id : worker.jobs) {
-      require(state.jobs.at(id).holder == peer, fmt::format("job {} is its worker's", id.value));
-    }
-  }
+  for (const auto& [peer, worker] : state.workers) check_worker(state, worker);
   for (const auto& [identity, jobs] : state.pending) {
     for (const JobId id : jobs) {
-      require(state.jobs.at(id).record.state == JobState::kPending,
-              fmt::format("job {} waits in the queue", id.value));
+      require(state.jobs.at(id).record.state == JobState::kPending, "job", id.value,
+              "waits in the queue");
     }
   }
 }

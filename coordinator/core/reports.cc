@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "common/state_name.h"
 #include "coordinator/core/core_state.h"
 #include "coordinator/ranking/ranking.h"
@@ -10,12 +12,11 @@ namespace {
 // The job whose current attempt `worker` reports of. A report of any other attempt is stale and
 // changes nothing: the worker is told to stop and forget it.
 template <typename Report>
-Job* current(CoreState& state, const Worker& worker, const Report& report) {
+Job* current(CoreState& state, Worker& worker, const Report& report) {
   const auto it = state.jobs.find(report.job);
   if (it != state.jobs.end()) {
     Job& job = it->second;
-    if (job.held() && job.record.attempt == report.attempt && job.holder == worker.peer)
-      return &job;
+    if (job.record.attempt == report.attempt && is_held_by(state, worker, job)) return &job;
   }
   state.send(worker.peer, wire::Cancel{report.job, report.attempt, "this attempt was given up"});
   return nullptr;
@@ -24,7 +25,7 @@ Job* current(CoreState& state, const Worker& worker, const Report& report) {
 // Numbered reports. A repeated one is acknowledged again; one that follows a gap is left to be sent
 // again.
 template <typename Report>
-Job* next_report(CoreState& state, const Worker& worker, const Report& report) {
+Job* next_report(CoreState& state, Worker& worker, const Report& report) {
   const auto it = state.jobs.find(report.job);
   const bool recorded_and_ended =
       it != state.jobs.end() && it->second.ended() && it->second.record.attempt == report.attempt;
@@ -176,7 +177,9 @@ void on_finished(CoreState& state, Worker& worker, const wire::Finished& report)
 void on_refused(CoreState& state, Worker& worker, const wire::Refused& report) {
   Job* job = current(state, worker, report);
   if (job == nullptr) return;
-  worker.refused.insert(state.first_trial(*job).identity);
+  Worker::Refusal& refusal = worker.refused[state.first_trial(*job).identity];
+  refusal.length = std::max(state.options.lease, 2 * refusal.length);
+  refusal.until = state.now.steady + refusal.length;
   state.decide(*job, "refused", {{"worker", worker.name}, {"reason", report.reason}});
   requeue(state, *job, fmt::format("worker {} refused it: {}", worker.name, report.reason), false);
 }

@@ -9,7 +9,7 @@ namespace {
 Job* first_job_for(CoreState& state, const Worker& worker) {
   Job* first = nullptr;
   for (const auto& [identity, jobs] : state.pending) {
-    if (jobs.empty() || worker.refused.contains(identity)) continue;
+    if (jobs.empty() || worker.refuses(identity, state.now.steady)) continue;
     if (first != nullptr && first->record.id < *jobs.begin()) continue;
     if (!offers(worker.numerics, state.identities.at(identity).numerics)) continue;
     first = &state.jobs.at(*jobs.begin());

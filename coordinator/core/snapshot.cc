@@ -40,7 +40,7 @@ std::string waits_for(const CoreState& state, const Campaign& campaign) {
     bool offered = false;
     for (const auto& [peer, worker] : state.workers) {
       if (!offers(worker.numerics, wanted)) continue;
-      if (!worker.refused.contains(identity)) return {};
+      if (!worker.refuses(identity, state.now.steady)) return {};
       offered = true;
     }
     if (offered) return "every worker that could train it has refused: see `lrtune why`";

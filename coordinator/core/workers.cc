@@ -12,17 +12,30 @@ wire::Welcome welcome(const CoreOptions& options) {
           options.progress.count()};
 }
 
+// A restarted coordinator may have filled the slot of a job that comes back later. What has not
+// started then goes back to the queue, rather than what has.
+bool make_room(CoreState& state, Worker& worker) {
+  if (worker.free()) return true;
+  for (const JobId id : worker.jobs) {
+    Job& job = state.jobs.at(id);
+    if (job.record.state != JobState::kAssigned) continue;
+    state.send(worker.peer, wire::Cancel{id, job.record.attempt, "its slot is taken"});
+    requeue(state, job, fmt::format("worker {} has another job in its slot", worker.name), false);
+    return true;
+  }
+  return false;
+}
+
 // The worker holds an attempt that this coordinator knows as current but saw no worker of since its
 // restart.
-bool adopt(CoreState& state, Worker& worker, Job& job) {
-  if (!state.orphans.erase(job.record.id)) return false;
+void adopt(CoreState& state, Worker& worker, Job& job) {
+  state.orphans.erase(job.record.id);
   job.holder = worker.peer;
   worker.jobs.insert(job.record.id);
   job.record.worker = worker.name;
   if (job.record.state == JobState::kAssigned) job.record.state = JobState::kRunning;
   state.write(job.record);
   state.decide(job, "adopted", {{"worker", worker.name}, {"attempt", job.record.attempt}});
-  return true;
 }
 
 void compare_held(CoreState& state, Worker& worker, const std::vector<wire::HeldAttempt>& held) {
@@ -32,8 +45,7 @@ void compare_held(CoreState& state, Worker& worker, const std::vector<wire::Held
     // Of an ended job it holds reports whose acknowledgement was lost: they come, and are
     // acknowledged again.
     if (current && it->second.ended()) continue;
-    if (current && it->second.held() && it->second.holder == worker.peer) continue;
-    if (current && it->second.held() && adopt(state, worker, it->second)) continue;
+    if (current && is_held_by(state, worker, it->second)) continue;
     state.send(worker.peer,
                wire::Cancel{attempt.job, attempt.attempt, "this attempt was given up"});
   }
@@ -46,6 +58,17 @@ bool holds(const std::vector<wire::HeldAttempt>& held, const Job& job) {
 }
 
 }  // namespace
+
+bool is_held_by(CoreState& state, Worker& worker, Job& job) {
+  if (job.held() && job.holder == worker.peer) return true;
+  if (!state.orphans.contains(job.record.id)) return false;
+  if (make_room(state, worker)) {
+    adopt(state, worker, job);
+    return true;
+  }
+  requeue(state, job, fmt::format("worker {} has no slot left for it", worker.name), false);
+  return false;
+}
 
 void on_hello(CoreState& state, const PeerId& peer, const wire::Hello& hello) {
   if (hello.slots < 1) {
