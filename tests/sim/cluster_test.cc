@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 #include <exception>
+#include <map>
+#include <iostream>
 #include <string>
 
 #include "tests/support/sim/sim_cluster.h"
@@ -29,10 +31,13 @@ std::string failure_of(SimCluster& cluster) {
   }
 }
 
-void run_seed(Family family, std::uint64_t seed, bool always_trace) {
+// Decisions are added to `made`, by code.
+void run_seed(Family family, std::uint64_t seed, bool always_trace,
+              std::map<std::string, std::int64_t>& made) {
   const Scenario scenario = make_scenario(family, seed);
   SimCluster cluster(scenario, always_trace ? kTraceLines : 0);
   const std::string failure = failure_of(cluster);
+  for (const auto& [code, count] : cluster.store().decisions()) made[code] += count;
   if (failure.empty()) return;
   SimCluster again(scenario, kTraceLines);
   const std::string repeated = failure_of(again);
@@ -46,14 +51,16 @@ void run_seed(Family family, std::uint64_t seed, bool always_trace) {
 class SimulatedCluster : public testing::TestWithParam<Family> {};
 
 TEST_P(SimulatedCluster, KeepsItsPromises) {
+  std::map<std::string, std::int64_t> made;
   if (std::getenv("LRTUNE_SIM_SEED") != nullptr) {
-    run_seed(GetParam(), number_from("LRTUNE_SIM_SEED", 0), true);
+    run_seed(GetParam(), number_from("LRTUNE_SIM_SEED", 0), true, made);
     return;
   }
   const std::uint64_t seeds = number_from("LRTUNE_SIM_SEEDS", 300);
   for (std::uint64_t seed = 1; seed <= seeds && !HasFailure(); ++seed) {
-    run_seed(GetParam(), seed, false);
+    run_seed(GetParam(), seed, false, made);
   }
+  for (auto& [c,n] : made) std::cerr << c << " " << n << "\n";
 }
 
 INSTANTIATE_TEST_SUITE_P(Family, SimulatedCluster,

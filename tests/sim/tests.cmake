@@ -8,3 +8,8 @@ lrtune_test(cluster_test
   SOURCES sim/cluster_test.cc
   DEPENDS lrtune_sim
   LABELS sim)
+
+lrtune_test(sim_regression_test
+  SOURCES sim/regression_test.cc unit/core_harness.cc
+  DEPENDS lrtune_core lrtune_config
+  LABELS sim)

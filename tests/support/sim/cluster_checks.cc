@@ -22,8 +22,8 @@ void SimCluster::check_end() const {
     require(trial.state > TrialState::kRunning, fmt::format("trial {} ended", id.value));
     check_job(trial);
   }
-  for (const Experiment& experiment : scenario_.experiments) {
-    const CampaignRecord* campaign = store_.campaign(experiment.hash);
+  for (const Experiment* experiment : scenario_.experiments) {
+    const CampaignRecord* campaign = store_.campaign(experiment->hash);
     std::int64_t searched = 0;
     for (const auto& [id, trial] : store_.trials()) {
       searched += trial.campaign == campaign->id && trial.phase == TrialPhase::kSearch;
@@ -31,7 +31,7 @@ void SimCluster::check_end() const {
     const auto ranked = store_.ranking(campaign->id, TrialPhase::kSearch);
     require(static_cast<std::int64_t>(ranked.size()) == searched, "every search trial is ranked");
     if (!scenario_.poison.empty()) continue;
-    require(ranking_of(store_, experiment.hash) == reference_ranking(experiment),
+    require(ranking_of(store_, experiment->hash) == reference_ranking(*experiment),
             "the ranking is that of a run without faults");
   }
 }
@@ -92,7 +92,7 @@ const std::vector<ReferenceRow>& reference_ranking(const Experiment& experiment)
   if (const auto it = known.find(experiment.hash); it != known.end()) return it->second;
   Scenario scenario;
   scenario.seed = 1;
-  scenario.experiments = {experiment};
+  scenario.experiments = {&experiment};
   scenario.slots = {1};
   scenario.iteration_time = Duration(1'000);
   scenario.core.max_deaths = 3;

@@ -75,7 +75,7 @@ std::vector<Experiment> make_pool() {
   return pool;
 }
 
-Duration often(SimRandom& random) { return random.between(4 * kSecond, 40 * kSecond); }
+Duration often(SimRandom& random) { return random.between(kSecond, 15 * kSecond); }
 Duration maybe(SimRandom& random) { return random.chance(0.7) ? often(random) : Duration(0); }
 
 void add_worker_faults(FaultRates& rates, SimRandom& random) {
@@ -114,7 +114,7 @@ void add_faults(Scenario& scenario, SimRandom& random) {
       rates.partition = often(random);
       break;
     case Family::kFailedCommits:
-      rates.failed_commit = random.between(kSecond, 20 * kSecond);
+      rates.failed_commit = random.between(kSecond, 10 * kSecond);
       break;
     case Family::kPoisonousJobs:
       scenario.poison = {0.1, 0.02};
@@ -149,18 +149,18 @@ Scenario make_scenario(Family family, std::uint64_t seed) {
   scenario.seed = random.bits();
   scenario.family = family;
   const std::size_t experiment = random.below(kPooledExperiments);
-  scenario.experiments = {pooled_experiment(experiment)};
+  scenario.experiments = {&pooled_experiment(experiment)};
   if (family == Family::kSharedWork) {
-    scenario.experiments.push_back(pooled_experiment(experiment + kBases));
+    scenario.experiments.push_back(&pooled_experiment(experiment + kBases));
   }
   for (std::int64_t i = random.between(1, 5); i > 0; --i) {
     scenario.slots.push_back(static_cast<int>(random.between(1, 3)));
   }
   scenario.foreign_workers = random.chance(0.2) ? 1 : 0;
-  scenario.iteration_time = random.between(Duration(1'000), Duration(300'000));
+  scenario.iteration_time = random.between(Duration(1'000), Duration(500'000));
   scenario.faults_until = random.between(20 * kSecond, 120 * kSecond);
   scenario.through_codec = random.chance(0.25);
-  scenario.core.lease = std::chrono::milliseconds(random.between(4, 12) * 1000);
+  scenario.core.lease = std::chrono::milliseconds(random.between(3, 8) * 1000);
   // Chance deaths must not poison a job, or the results would depend on the faults.
   scenario.core.max_deaths = family == Family::kPoisonousJobs ? 3 : 1'000'000;
   add_faults(scenario, random);

@@ -57,7 +57,7 @@ void SimCluster::start() {
   restart_workers();
   if (scenario_.experiments.size() < 2) return;
   loop_.after(random_.between(kSecond, 40 * kSecond),
-              [this] { coordinator_.post(event::Submitted{scenario_.experiments[1]}); });
+              [this] { coordinator_.post(event::Submitted{*scenario_.experiments[1]}); });
 }
 
 // Supervision: processes that ended are started again after a while.
@@ -70,8 +70,8 @@ void SimCluster::restart_workers() {
   if (restarts_ && !coordinator_.up() && random_.chance(0.4)) coordinator_.start();
   const bool resubmit = restarts_ && coordinator_.up() && scenario_.experiments.size() > 1 &&
                         loop_.now() > 40 * kSecond &&
-                        store_.campaign(scenario_.experiments[1].hash) == nullptr;
-  if (resubmit) coordinator_.post(event::Submitted{scenario_.experiments[1]});
+                        store_.campaign(scenario_.experiments[1]->hash) == nullptr;
+  if (resubmit) coordinator_.post(event::Submitted{*scenario_.experiments[1]});
   loop_.after(kSecond, [this] { restart_workers(); });
 }
 
@@ -120,8 +120,8 @@ void SimCluster::run_until(Duration time) {
 
 bool SimCluster::all_done() const {
   return std::all_of(scenario_.experiments.begin(), scenario_.experiments.end(),
-                     [this](const Experiment& experiment) {
-                       const CampaignRecord* campaign = store_.campaign(experiment.hash);
+                     [this](const Experiment* experiment) {
+                       const CampaignRecord* campaign = store_.campaign(experiment->hash);
                        return campaign != nullptr && campaign->state == CampaignState::kDone;
                      });
 }

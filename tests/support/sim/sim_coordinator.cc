@@ -33,10 +33,10 @@ void SimCoordinator::make_core(bool submit_always) {
     const auto index = static_cast<std::size_t>(id.value - 1);
     const auto& experiments = world_.scenario.experiments;
     if (index >= experiments.size()) continue;
-    const bool known = world_.store.campaign(experiments[index].hash) != nullptr;
+    const bool known = world_.store.campaign(experiments[index]->hash) != nullptr;
     const bool first = index == 0 && !known;
     if (first || (known && (submit_always || world_.random.chance(0.5)))) {
-      inbox_.push_back(event::Submitted{experiments[index]});
+      inbox_.push_back(event::Submitted{*experiments[index]});
     }
   }
   plan_turn(Duration(0));

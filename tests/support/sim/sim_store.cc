@@ -116,6 +116,7 @@ void SimStore::apply(const DecisionRecord& record) {
   require(campaigns_.contains(record.campaign), "a decision's campaign is there before it");
   require(!record.trial || trials_.contains(record.trial), "a decision's trial is there before it");
   const bool of_attempt = record.code == "assigned" || record.code == "requeued";
+  ++decisions_[record.code];
   if (record.code != "created" && record.code != "done" && !of_attempt) return;
   const Attempt attempt = of_attempt ? record.numbers.at("attempt").get<Attempt>() : 0;
   require(once_.emplace(record.code, record.campaign, record.trial, attempt).second,

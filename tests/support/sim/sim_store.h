@@ -38,6 +38,8 @@ class SimStore : public Store {
   const CampaignRecord* campaign(const Digest& hash) const;
   std::vector<MetricPoint> points(JobId job, Attempt attempt) const;
   bool has_point(JobId job, Attempt attempt, const MetricPoint& point) const;
+  // How many decisions of each code were made.
+  const std::map<std::string, std::int64_t>& decisions() const { return decisions_; }
   // Rank 1 first.
   std::vector<RankingRecord> ranking(CampaignId campaign, TrialPhase phase) const;
 
@@ -59,6 +61,7 @@ class SimStore : public Store {
   std::map<Digest, JobId> job_by_key_;
   std::map<std::tuple<JobId, Attempt, std::int64_t>, PointRecord> points_;
   std::map<std::tuple<CampaignId, TrialPhase, int>, RankingRecord> rankings_;
+  std::map<std::string, std::int64_t> decisions_;
   // Decisions that are made once: (code, campaign, trial, attempt).
   std::set<std::tuple<std::string, CampaignId, TrialId, Attempt>> once_;
 };
