@@ -1,0 +1,155 @@
+// lrtune-worker: trains what a coordinator assigns, on one device.
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <thread>
+
+#include "common/wire/messages.h"
+#include "worker/runtime.h"
+#include "worker/stop_signals.h"
+#include "worker/trainer_choice.h"
+
+namespace lrtune {
+namespace {
+
+constexpr int kFailure = 1;
+constexpr int kBadUsage = 2;
+
+struct Options {
+  std::string endpoint;
+  std::string name;
+  TrainerChoice trainer{default_trainer(), "cpu", 0};
+  int slots = 1;
+  int parent = 0;
+  int give_up_seconds = 0;
+  std::string log_level = "info";
+  bool version = false;
+};
+
+void declare(CLI::App& app, Options& options) {
+  app.add_option("--connect", options.endpoint, "The coordinator, as tcp://HOST:PORT");
+  app.add_option("--name", options.name, "A name for people (default: host and process)");
+  app.add_option("--device", options.trainer.device, fmt::format("One of: {}", available_devices()))
+      ->capture_default_str();
+  app.add_option("--threads", options.trainer.threads,
+                 "The most threads of a slot (default: the machine's cores divided by the slots)")
+      ->check(CLI::Range(1, 1024));
+  app.add_option("--slots", options.slots, "Jobs that train side by side")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  app.add_option(
+         "--trainer", options.trainer.trainer,
+         fmt::format(
+             "One of: {}; synthetic:iteration_us=N,diverge_above=X trains nothing, for tests",
+             available_trainers()))
+      ->capture_default_str();
+  app.add_option("--parent", options.parent, "Leave when this process ends")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--give-up", options.give_up_seconds,
+                 "Exit if no coordinator answers for so many seconds (default: keep trying)")
+      ->check(CLI::Range(1, 1'000'000));
+  app.add_option("--log-level", options.log_level, "What is written to standard error")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
+      ->capture_default_str();
+  app.add_flag("--version", options.version, "Show version, protocol, back end and device");
+}
+
+void complete(Options& options) {
+  if (options.trainer.threads == 0) {
+    const int cores = static_cast<int>(std::thread::hardware_concurrency());
+    options.trainer.threads = std::max(1, cores / options.slots);
+  }
+  if (options.name.empty()) {
+    char host[256] = "worker";
+    gethostname(host, sizeof host - 1);
+    options.name = fmt::format("{}/{}", host, getpid());
+  }
+}
+
+int complain(int code, const std::string& message) {
+  fmt::print(stderr, "lrtune-worker: {}\n", message);
+  return code;
+}
+
+int show_version(const Result<std::unique_ptr<Trainer>>& trainer) {
+  fmt::print("lrtune-worker {}\nprotocol: {}\ntrainers: {}\ndevices: {}\n", LRTUNE_VERSION,
+             wire::kProtocolVersion, available_trainers(), available_devices());
+  if (!trainer) return complain(kFailure, trainer.error().message);
+  const Numerics numerics = (*trainer)->numerics();
+  fmt::print("here: {} on {} ({}), at most {} threads a slot\n", numerics.backend, numerics.device,
+             numerics.instruction_set, numerics.threads);
+  return 0;
+}
+
+std::shared_ptr<spdlog::logger> make_log(const Options& options) {
+  auto log =
+      std::make_shared<spdlog::logger>("worker", std::make_shared<spdlog::sinks::stderr_sink_st>());
+  log->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l worker=" + options.name + " %v");
+  log->set_level(spdlog::level::from_str(options.log_level));
+  return log;
+}
+
+Result<WorkerEnd> work(const Options& options, Trainer& trainer, StopSignals& signals) {
+  WorkerRuntimeOptions runtime;
+  runtime.endpoint = options.endpoint;
+  runtime.core.name = options.name;
+  runtime.core.slots = options.slots;
+  if (options.give_up_seconds > 0)
+    runtime.core.give_up_after = std::chrono::seconds(options.give_up_seconds);
+  runtime.stop_sources.push_back({signals.descriptor(), [&signals] { return signals.take(); }});
+  Descriptor parent;
+  if (options.parent > 0) {
+    auto watched = watch_process(options.parent);
+    if (!watched) return tl::unexpected(watched.error());
+    parent = std::move(*watched);
+    runtime.stop_sources.push_back(
+        {parent.number(), [] { return std::string("the process that started it ended"); }});
+  }
+  const auto log = make_log(options);
+  log->info("connects to {} slots={} threads={} device={}", options.endpoint, options.slots,
+            options.trainer.threads, options.trainer.device);
+  auto end = run_worker(runtime, trainer, log);
+  if (end)
+    log->log(end->code == 0 ? spdlog::level::info : spdlog::level::err, "exits: {}", end->reason);
+  return end;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Trains learning-rate policies for an lrtune coordinator", "lrtune-worker");
+  Options options;
+  declare(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kBadUsage;
+  }
+  if (!options.version && options.endpoint.empty()) {
+    return complain(kBadUsage,
+                    "--connect is needed, for example --connect tcp://HOST:PORT; see --help");
+  }
+  complete(options);
+  auto signals = StopSignals::block();  // before the trainer starts threads
+  if (!signals) return complain(kFailure, signals.error().message);
+  const auto trainer = make_trainer(options.trainer);
+  if (options.version) return show_version(trainer);
+  if (!trainer) return complain(kBadUsage, trainer.error().message);
+  const auto end = work(options, **trainer, *signals);
+  if (!end) return complain(kBadUsage, end.error().message);
+  return end->code;
+}
+
+}  // namespace
+}  // namespace lrtune
+
+int main(int argc, char** argv) {
+  try {
+    return lrtune::run(argc, argv);
+  } catch (const std::exception& error) {
+    return lrtune::complain(lrtune::kFailure, error.what());
+  }
+}

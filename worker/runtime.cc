@@ -1,0 +1,202 @@
+#include "worker/runtime.h"
+
+#include <fmt/format.h>
+#include <sodium.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+#include "common/wire/transport.h"
+#include "worker/inbox.h"
+#include "worker/job_runner.h"
+#include "worker/send_queue.h"
+
+namespace lrtune {
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+constexpr milliseconds kLongestWait{1000};
+constexpr milliseconds kRetryFullSocket{20};
+constexpr milliseconds kSampleProgress{100};
+constexpr int kFramesPerTurn = 64;  // so that a flood of frames delays no heartbeat
+
+std::string random_name() {
+  if (sodium_init() < 0) return {};
+  unsigned char bytes[8];
+  randombytes_buf(bytes, sizeof bytes);
+  char text[2 * sizeof bytes + 1];
+  return sodium_bin2hex(text, sizeof text, bytes, sizeof bytes);
+}
+
+WorkerOptions completed(WorkerOptions options, const Trainer& trainer) {
+  options.process = random_name();
+  options.slots = std::max(options.slots, 1);
+  options.numerics = trainer.numerics();
+  return options;
+}
+
+class Loop {
+ public:
+  Loop(const WorkerRuntimeOptions& options, wire::DealerSocket socket, Trainer& trainer,
+       spdlog::logger& log)
+      : stop_sources_(options.stop_sources),
+        socket_(std::move(socket)),
+        log_(log),
+        core_(completed(options.core, trainer), Clock::now()),
+        runner_(trainer, inbox_, std::max(options.core.slots, 1)) {}
+
+  WorkerEnd run() {
+    while (!end_) {
+      step(worker_event::Ticked{});
+      take_connections();
+      take_frames();
+      for (const WorkerEvent& event : inbox_.take()) step(event);
+      sample_progress();
+      flush();
+      if (!end_) wait();
+    }
+    flush();
+    return *end_;
+  }
+
+ private:
+  void step(const WorkerEvent& event) {
+    for (const WorkerAction& action : core_.step(event, Clock::now())) {
+      std::visit([this](const auto& a) { carry_out(a); }, action);
+    }
+  }
+
+  void take_connections() {
+    const std::uint64_t connections = socket_.connections();
+    if (connections == connections_) return;
+    connections_ = connections;
+    log_.info("connection {} is made", connections);
+    step(worker_event::Connected{});
+  }
+
+  void take_frames() {
+    for (int i = 0; i < kFramesPerTurn; ++i) {
+      const auto frame = socket_.receive();
+      if (!frame) return;
+      const auto messages = wire::decode_to_worker(*frame);
+      if (!messages)
+        log_.warn("a frame of {} bytes is dropped: {}", frame->size(), messages.error().message);
+      if (!messages) continue;
+      for (const wire::ToWorker& message : *messages) {
+        note(message);
+        step(worker_event::Received{message});
+      }
+    }
+    more_frames_ = true;
+  }
+
+  void sample_progress() {
+    const auto now = Clock::now();
+    if (now < next_sample_) return;
+    next_sample_ = now + kSampleProgress;
+    for (const auto& event : runner_.progress()) step(event);
+  }
+
+  void flush() {
+    const auto dropped =
+        queue_.flush([this](std::span<const std::uint8_t> frame) { return socket_.send(frame); });
+    for (const std::string& why : dropped) log_.error("a message is dropped: {}", why);
+  }
+
+  milliseconds longest_wait() {
+    if (std::exchange(more_frames_, false)) return milliseconds{0};
+    auto longest = kLongestWait;
+    if (!queue_.empty()) longest = std::min(longest, kRetryFullSocket);
+    if (runner_.busy()) longest = std::min(longest, kSampleProgress);
+    if (const auto deadline = core_.next_deadline()) {
+      const auto left = std::chrono::ceil<milliseconds>(*deadline - Clock::now());
+      longest = std::clamp(left, milliseconds{0}, longest);
+    }
+    return longest;
+  }
+
+  void wait() {
+    std::vector<int> descriptors{inbox_.descriptor()};
+    for (const StopSource& source : stop_sources_) descriptors.push_back(source.descriptor);
+    for (const int readable : socket_.wait(descriptors, longest_wait())) {
+      const auto source =
+          std::find_if(stop_sources_.begin(), stop_sources_.end(),
+                       [&](const StopSource& s) { return s.descriptor == readable; });
+      if (source == stop_sources_.end()) continue;  // the inbox
+      const std::string reason = source->reason();
+      stop_sources_.erase(source);  // it stays readable
+      log_.info("asked to stop: {}", reason);
+      step(worker_event::StopRequested{reason});
+    }
+  }
+
+  void note(const wire::ToWorker& message) {
+    if (const auto* welcome = std::get_if<wire::Welcome>(&message)) {
+      log_.info("welcomed by coordinator incarnation={} heartbeat_ms={} lease_ms={}",
+                welcome->incarnation, welcome->heartbeat_ms, welcome->lease_ms);
+    } else if (const auto* cancel = std::get_if<wire::Cancel>(&message)) {
+      log_.info("job={} attempt={} cancelled: {}", cancel->job.value, cancel->attempt,
+                cancel->reason);
+    } else if (const auto* shutdown = std::get_if<wire::Shutdown>(&message)) {
+      log_.info("sent away: {}", shutdown->reason);
+    }
+  }
+
+  void note(const wire::ToCoordinator& message) {
+    if (const auto* refused = std::get_if<wire::Refused>(&message)) {
+      log_.warn("job={} attempt={} refused: {}", refused->job.value, refused->attempt,
+                refused->reason);
+    } else if (const auto* finished = std::get_if<wire::Finished>(&message)) {
+      const Outcome& outcome = finished->outcome;
+      log_.info("job={} attempt={} finished outcome={} iteration={} {}", finished->job.value,
+                finished->attempt, name_of(outcome.kind), outcome.iteration, outcome.message);
+    } else if (const auto* surveyed = std::get_if<wire::Surveyed>(&message)) {
+      log_.info("survey={} {}", surveyed->survey, surveyed->facts ? "answered" : surveyed->error);
+    }
+  }
+
+  void carry_out(const worker_action::Send& action) {
+    note(action.message);
+    queue_.push(action.message);
+  }
+  void carry_out(const worker_action::StartSurvey& action) { runner_.survey(action); }
+  void carry_out(const worker_action::StartJob& action) {
+    const wire::Assign& job = action.assignment;
+    log_.info("job={} attempt={} starts slot={} iterations={} policy={}", job.job.value,
+              job.attempt, action.slot, job.plan.iterations, describe(job.policy));
+    runner_.start(action);
+  }
+  void carry_out(const worker_action::StopJob& action) {
+    log_.info("job={} attempt={} is asked to stop", action.job.value, action.attempt);
+    runner_.stop(action.job, action.attempt);
+  }
+  void carry_out(const worker_action::Exit& action) {
+    end_ = WorkerEnd{action.code, action.reason};
+  }
+
+  std::vector<StopSource> stop_sources_;
+  wire::DealerSocket socket_;
+  spdlog::logger& log_;
+  WorkerCore core_;
+  SendQueue queue_;
+  std::uint64_t connections_ = 0;
+  bool more_frames_ = false;
+  Clock::time_point next_sample_{};
+  std::optional<WorkerEnd> end_;
+  Inbox inbox_;
+  JobRunner runner_;  // last: its threads use the inbox until they have ended
+};
+
+}  // namespace
+
+Result<WorkerEnd> run_worker(const WorkerRuntimeOptions& options, Trainer& trainer,
+                             const std::shared_ptr<spdlog::logger>& log) {
+  auto socket = wire::DealerSocket::connect(options.endpoint);
+  if (!socket) return tl::unexpected(socket.error());
+  return Loop(options, std::move(*socket), trainer, *log).run();
+}
+
+}  // namespace lrtune

@@ -1,0 +1,42 @@
+// The worker's loop: it owns the core, the socket and the clock, carries the core's actions out and
+// feeds it with what the coordinator and the training threads say. The only thread that touches any
+// of them.
+#pragma once
+
+#include <spdlog/logger.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/result.h"
+#include "worker/core/worker_core.h"
+#include "worker/training/trainer.h"
+
+namespace lrtune {
+
+// When `descriptor` becomes readable the worker leaves in order; `reason` is then called once for
+// the words.
+struct StopSource {
+  int descriptor = -1;
+  std::function<std::string()> reason;
+};
+
+struct WorkerRuntimeOptions {
+  std::string endpoint;  // of the coordinator, as ZeroMQ's: "tcp://HOST:PORT"
+  WorkerOptions core;    // `process` is drawn here, `numerics` are the trainer's
+  std::vector<StopSource> stop_sources;
+};
+
+struct WorkerEnd {
+  int code = 0;
+  std::string reason;
+};
+
+// Runs until the coordinator sends the worker away, a stop source fires or the core gives up; then
+// all training threads have ended. Errors: the endpoint is not one.
+Result<WorkerEnd> run_worker(const WorkerRuntimeOptions& options, Trainer& trainer,
+                             const std::shared_ptr<spdlog::logger>& log);
+
+}  // namespace lrtune

@@ -1,0 +1,28 @@
+// Which back end a worker program trains with. What is linked in differs between the programs
+// (worker/programs.cmake); the words are the same.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "common/result.h"
+#include "worker/training/trainer.h"
+
+namespace lrtune {
+
+struct TrainerChoice {
+  std::string trainer;  // "libtorch", "synthetic" or "synthetic:KEY=VALUE,..."
+  std::string device = "cpu";
+  int threads = 1;  // the most that a job may ask for
+};
+
+std::string default_trainer();     // "libtorch" where it is linked in, else "synthetic"
+std::string available_trainers();  // "libtorch, synthetic"
+std::string available_devices();   // that this program was built for: "cpu", "cpu, cuda"
+
+// Keys of the synthetic trainer: iteration_us (time of an iteration, microseconds) and
+// diverge_above (the learning rate from which on the loss is not finite). Errors: an unknown
+// trainer, key or value; a device that this program or this machine has not.
+Result<std::unique_ptr<Trainer>> make_trainer(const TrainerChoice& choice);
+
+}  // namespace lrtune
