@@ -155,7 +155,10 @@ TEST(Experiment, EditsChangeTheHash) {
 }
 
 // Stores keep the hash: it must not change while the meaning does not.
-TEST(Experiment, HashIsPinned) { EXPECT_EQ(read(base_experiment()).hash.hex(), "40cd9919214eecb89df41914cf7bc18065114f2b5212d320fef09f818a323e0b"); }
+TEST(Experiment, HashIsPinned) {
+  EXPECT_EQ(read(base_experiment()).hash.hex(),
+            "40cd9919214eecb89df41914cf7bc18065114f2b5212d320fef09f818a323e0b");
+}
 
 TEST(Experiment, NormalFormReadsAsTheSameExperiment) {
   for (const char* file : {"tests/fixtures/experiments/base.yaml", "experiments/quickstart.yaml",
@@ -171,6 +174,15 @@ TEST(Experiment, NormalFormReadsAsTheSameExperiment) {
       EXPECT_EQ(to_json(again->policies[i]), to_json(experiment.policies[i])) << file;
     }
   }
+}
+
+TEST(Experiment, ExampleOfTheManualIsOne) {
+  const std::string page = test::file_text("docs/EXPERIMENTS.md");
+  const std::string fence = "```yaml\n";
+  const std::size_t start = page.find(fence);
+  ASSERT_NE(start, std::string::npos);
+  const std::string example = page.substr(start + fence.size());
+  EXPECT_EQ(read(example.substr(0, example.find("```"))).name, "example");
 }
 
 TEST(Experiment, TrainMayHoldDomains) {
