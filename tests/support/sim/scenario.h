@@ -43,8 +43,8 @@ struct Scenario {
   std::uint64_t seed = 0;
   Family family = Family::kNoFaults;
   std::vector<const Experiment*> experiments;  // the second one is submitted later
-  std::vector<int> slots;               // one worker each
-  int foreign_workers = 0;              // that offer another device, so can train nothing
+  std::vector<int> slots;                      // one worker each
+  int foreign_workers = 0;                     // that offer another device, so can train nothing
   Duration iteration_time{0};
   Duration faults_until{0};
   FaultRates rates;
