@@ -4,7 +4,7 @@
 set -euo pipefail
 
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-clone='/root/a clone/lrtune'
+clone='/opt/a clone/lrtune'
 
 usage() {
   cat <<'END'
@@ -59,7 +59,7 @@ copy_host_config() {
 
 passed_variables() {
   local name
-  printf '%s\n' HOME=/root "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" "TERM=${TERM:-dumb}" LANG=C.UTF-8
+  printf '%s\n' HOME=/opt "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" "TERM=${TERM:-dumb}" LANG=C.UTF-8
   ((host_config)) || return 0
   for name in http_proxy https_proxy no_proxy PIP_INDEX_URL PIP_DEFAULT_TIMEOUT; do
     [[ -z ${!name:-} ]] || printf '%s\n' "$name=${!name}"
@@ -79,9 +79,9 @@ clone_into_root() {
   say "cloning $revision into $clone"
   rm -rf "$root$clone"
   mkdir -p "$root$(dirname "$clone")"
-  git -C "$repo" bundle create --quiet "$root/root/lrtune.bundle" HEAD
-  in_root git -c advice.detachedHead=false clone --quiet /root/lrtune.bundle "$clone"
-  rm "$root/root/lrtune.bundle"
+  git -C "$repo" bundle create --quiet "$root/opt/lrtune.bundle" HEAD
+  in_root git -c advice.detachedHead=false clone --quiet /opt/lrtune.bundle "$clone"
+  rm "$root/opt/lrtune.bundle"
 }
 
 run_step() {
