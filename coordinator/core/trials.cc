@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
+#include "common/config/run_plan.h"
 #include "common/policy/policy_json.h"
 #include "common/random.h"
 #include "common/state_name.h"
@@ -20,24 +20,6 @@ struct Resolved {
   RunPlan plan;
 };
 
-// `epochs: n` means ceil(n * samples / batch) iterations.
-std::int64_t iterations_of(const RunLength& length, const DataFacts& data, std::int64_t batch) {
-  if (length.iterations > 0) return length.iterations;
-  const double samples = length.epochs * static_cast<double>(data.train_samples);
-  return static_cast<std::int64_t>(std::ceil(samples / static_cast<double>(batch)));
-}
-
-RunPlan plan_of(const Experiment& experiment, const DataFacts& data, std::int64_t batch) {
-  RunPlan plan;
-  plan.iterations = iterations_of(experiment.length, data, batch);
-  plan.evaluate_every = iterations_of(experiment.evaluate_every, data, batch);
-  plan.evaluate_on = experiment.evaluate_on;
-  plan.train_subset = std::min(experiment.train_subset, data.train_samples);
-  plan.target = experiment.target;
-  plan.stop_at_target = experiment.stop_at_target;
-  return plan;
-}
-
 Result<Resolved> resolve(const Campaign& campaign, const Candidate& candidate) {
   auto train = train_spec_from_json(candidate.train, "/train");
   if (!train) return tl::unexpected(train.error());
@@ -46,11 +28,10 @@ Result<Resolved> resolve(const Campaign& campaign, const Candidate& candidate) {
   resolved.identity.data = *survey.facts;
   resolved.identity.numerics = *campaign.numerics;
   resolved.identity.numerics.threads = train->threads;
-  resolved.plan = plan_of(campaign.experiment, *survey.facts, train->batch);
-  PolicyContext context;
-  context.run_iterations = resolved.plan.iterations;
-  context.samples_per_epoch = static_cast<double>(survey.facts->train_samples);
-  context.batch = train->batch;
+  auto plan = run_plan_of(campaign.experiment, *train, *survey.facts);
+  if (!plan) return tl::unexpected(plan.error());
+  resolved.plan = *plan;
+  const PolicyContext context = policy_context_of(*plan, *train, *survey.facts);
   auto policy = policy_from_json(candidate.policy, context, "/search/policies");
   if (!policy) return tl::unexpected(policy.error());
   resolved.identity.train = std::move(*train);
