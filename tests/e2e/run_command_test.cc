@@ -1,0 +1,162 @@
+// The whole way of `lrtune run`: results, files, options, errors.
+#include <boost/property_tree/ptree.hpp>
+#include <boost/property_tree/xml_parser.hpp>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "tests/e2e/run_test_base.h"
+
+namespace lrtune {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+TEST_F(RunTest, ARunEndsWithRankedTablesAndTheBestPolicy) {
+  const ProcessResult result = run().wait();
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  expect_usual_output(result.err);
+  expect_whole_campaign();
+  EXPECT_THAT(result.out, StartsWith("tiny: 4 policies ranked by top1 (best), evaluated on the "
+                                     "validation part\nrank  trial  policy "));
+  EXPECT_THAT(result.out, HasSubstr("Verified with new seeds"));
+  EXPECT_THAT(result.out, HasSubstr(read("out/best.yaml")));
+  EXPECT_THAT(result.out, testing::Not(HasSubstr("\x1b"))) << "colour without a terminal";
+}
+
+TEST_F(RunTest, OutputFilesAreThereAndWellFormed) {
+  ASSERT_EQ(run().wait().exit_code, 0);
+  for (const std::string plot : {"learning-rate", "accuracy", "loss"}) {
+    std::istringstream svg(read("out/" + plot + ".svg"));
+    boost::property_tree::ptree tree;
+    ASSERT_NO_THROW(boost::property_tree::read_xml(svg, tree)) << plot;
+    EXPECT_EQ(tree.front().first, "svg");
+  }
+  const auto ranking = nlohmann::json::parse(read("out/ranking.json"));
+  EXPECT_EQ(ranking["policies"].size(), 4U);
+  EXPECT_EQ(ranking["verified"].size(), 2U);
+  const std::string csv = read("out/results.csv");
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + 4 + 4);
+  EXPECT_THAT(read("out/logs/coordinator.log"), HasSubstr("decision=assigned campaign=1 trial=1"));
+  EXPECT_THAT(read("out/logs/worker-1.log"), testing::Not(HasSubstr("error")));
+}
+
+TEST_F(RunTest, JsonIsOneDocument) {
+  const ProcessResult result = run({"--workers", "1", "--json"}).wait();
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto document = nlohmann::json::parse(result.out);
+  EXPECT_EQ(document["campaign"]["state"], "done");
+  EXPECT_EQ(document["open"], 0);
+  EXPECT_EQ(document["policies"].size(), 4U);
+  EXPECT_EQ(document["files"].size(), 6U);
+  expect_usual_output(result.err);
+}
+
+TEST_F(RunTest, TheNumberOfWorkersChangesNoResult) {
+  const auto accuracies = [&](const std::string& workers) {
+    const ProcessResult result =
+        run({"--workers", workers, "--json", "--store", workers + ".db"}).wait();
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    std::vector<nlohmann::json> found;
+    for (const auto& policy : nlohmann::json::parse(result.out)["policies"]) {
+      found.push_back({policy["policy"], policy["top1"], policy["loss"], policy["final_top1"]});
+    }
+    return found;
+  };
+  EXPECT_EQ(accuracies("1"), accuracies("3"));
+}
+
+TEST_F(RunTest, AFinishedCampaignIsShownAgainWithoutWorkers) {
+  const ProcessResult first = run().wait();
+  ASSERT_EQ(first.exit_code, 0) << first.err;
+  const auto before = jobs();
+  const ProcessResult again = run({"--worker-program", "/bin/false"}).wait();
+  EXPECT_EQ(again.exit_code, 0);
+  EXPECT_EQ(again.out, first.out);
+  expect_usual_output(again.err, {"lrtune: tiny is done already; nothing is trained again"});
+  EXPECT_EQ(jobs(), before);
+}
+
+TEST_F(RunTest, AnEditedFileIsAnotherCampaignThatReusesWhatIsKnown) {
+  ASSERT_EQ(run().wait().exit_code, 0);
+  const auto before = jobs();
+  std::string edited = experiment();
+  edited.replace(edited.find("k0: 0.01}"), 9, "k0: 0.02}");
+  write("experiment.yaml", edited);
+  const ProcessResult result = run({"--json"}).wait();
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(nlohmann::json::parse(result.out)["campaign"]["id"], 2);
+  expect_untouched(before);
+  EXPECT_LT(jobs().size(), 2 * before.size()) << "equal jobs are shared";
+}
+
+TEST_F(RunTest, ADivergedTrialRanksLastAndTheSearchGoesOn) {
+  std::string text = experiment();
+  text.replace(text.find("k0: 0.1}"), 8, "k0: 50}");
+  write("experiment.yaml", text);
+  const ProcessResult result = run().wait();
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("   4      1  FIX k0=50"));
+  EXPECT_THAT(result.out, HasSubstr("diverged at 0"));
+}
+
+TEST_F(RunTest, WithoutAnyPolicyThatEndsWellTheRunFails) {
+  std::string text = experiment();
+  text.erase(text.find("    - {function: fix, k0: 0.01}"));
+  text.replace(text.find("k0: 0.1}"), 8, "k0: 50}");
+  write("experiment.yaml", text);
+  const ProcessResult result = run().wait();
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("lrtune: no policy ended well"));
+  EXPECT_FALSE(std::filesystem::exists(folder_.file("out/best.yaml")));
+}
+
+TEST_F(RunTest, ABadFileIsAnErrorWithItsPlaceAndLeavesNothingBehind) {
+  std::string text = experiment();
+  text.replace(text.find("batch: 100"), 10, "bacth: 100");
+  write("experiment.yaml", text);
+  const ProcessResult result = run().wait();
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.out, IsEmpty());
+  EXPECT_THAT(result.err, StartsWith("lrtune: experiment.yaml:6: "));
+  EXPECT_THAT(result.err, HasSubstr("batch"));
+  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1);
+  EXPECT_FALSE(std::filesystem::exists(folder_.file("lrtune.db")));
+  EXPECT_FALSE(std::filesystem::exists(folder_.file("out")));
+}
+
+TEST_F(RunTest, AMissingFileAndABadOptionAreUsageErrors) {
+  EXPECT_EQ(lrtune({"run", "nothing.yaml"}).wait().exit_code, 2);
+  EXPECT_EQ(run({"--workers", "0"}).wait().exit_code, 2);
+  EXPECT_EQ(run({"--device", "tpu"}).wait().exit_code, 2);
+  EXPECT_EQ(lrtune({"run"}).wait().exit_code, 2);
+}
+
+TEST_F(RunTest, AWorkerThatCannotStartEndsTheRunWithItsLastWords) {
+  write("worker.sh", "#!/bin/sh\necho there is no such library >&2\nexit 4\n");
+  std::filesystem::permissions(folder_.file("worker.sh"), std::filesystem::perms::owner_all);
+  const ProcessResult result =
+      run({"--workers", "1", "--worker-program", folder_.file("worker.sh")}).wait();
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("worker-1 exited with code 4 before it could join, 3 times in "
+                                    "a row. out/logs/worker-1.log ends with:\n"
+                                    "  there is no such library"));
+}
+
+TEST_F(RunTest, AStoreThatIsInUseIsRefused) {
+  Process first = run({"--workers", "1"}, 20'000);
+  first.until("the first run has begun", [&] { return !jobs().empty(); });
+  const ProcessResult second = run({"--workers", "1"}).wait();
+  EXPECT_EQ(second.exit_code, 1);
+  EXPECT_THAT(second.err, HasSubstr("lrtune.db"));
+}
+
+TEST_F(RunTest, NoColorAndPipesAreObeyed) {
+  const ProcessResult result = run({"--workers", "1"}, 100).wait();
+  EXPECT_THAT(result.err, testing::Not(HasSubstr("\x1b")));
+  EXPECT_THAT(result.err, testing::Not(HasSubstr("\r")));
+}
+
+}  // namespace
+}  // namespace lrtune
