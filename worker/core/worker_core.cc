@@ -13,6 +13,8 @@ template <typename... Handlers>
 struct Match : Handlers... {
   using Handlers::operator()...;
 };
+template <typename... Handlers>
+Match(Handlers...) -> Match<Handlers...>;  // clang 14 does not deduce it
 
 void on_survey(WorkerState& state, const wire::Survey& message) {
   if (state.leaving || !state.surveys.insert(message.survey).second) return;
