@@ -43,6 +43,7 @@ class FunctionReader {
     function_.kind = kind_of(name);
     what_ = name;
     reader.rename(name);
+    reader.rename(name);
     refuse_foreign_parameters(reader);
     read_numbers(reader);
     read_length(reader, default_l);
@@ -101,7 +102,7 @@ class FunctionReader {
     const std::int64_t least = function_.kind == LrFunctionKind::kSig ? 0 : 1;
     auto length =
         read_length_from(*value, context_, "l of " + what_, child_path(path_, "l"), least);
-    if (!length) return reader.error("l", length.error().message);
+    if (!length) return reader.error(length.error());
     function_.l = *length;
   }
 
@@ -131,11 +132,12 @@ class FunctionReader {
       const std::string path = child_path(child_path(path_, "l"), i);
       auto boundary = read_length_from((*list)[i], context_,
                                        fmt::format("entry {} of {}", i + 1, what), path, 1);
-      if (!boundary) return reader.error("l", boundary.error().message);
+      if (!boundary) return reader.error(boundary.error());
       if (!function_.boundaries.empty() && *boundary <= function_.boundaries.back()) {
         return reader.error(
-            "l", fmt::format("entry {} of {} must be above the one before it: {} after {}", i + 1,
-                             what, *boundary, function_.boundaries.back()));
+            Error{fmt::format("entry {} of {} must be above the one before it: {} after {}", i + 1,
+                              what, *boundary, function_.boundaries.back()),
+                  path});
       }
       function_.boundaries.push_back(*boundary);
     }

@@ -1,3 +1,9 @@
 lrtune_test(policy_test
-  SOURCES "${CMAKE_CURRENT_LIST_DIR}/policy_golden_test.cc"
-  DEPENDS lrtune_policy)
+  SOURCES unit/policy_golden_test.cc unit/policy_property_test.cc unit/policy_math_test.cc unit/policy_json_test.cc
+  DEPENDS lrtune_policy lrtune_config
+  LABELS unit)
+
+# By hand: build/release/lrtune_bench_policy
+find_package(benchmark REQUIRED)
+add_executable(lrtune_bench_policy bench/policy_bench.cc)
+target_link_libraries(lrtune_bench_policy PRIVATE lrtune_build lrtune_policy benchmark::benchmark_main)
