@@ -35,6 +35,14 @@ if(LibTorch_FIND_VERSION AND NOT LibTorch_VERSION VERSION_EQUAL LibTorch_FIND_VE
                       "${LibTorch_FIND_VERSION}: run deploy/setup.sh.")
 endif()
 
+# The wheel's include folder holds an fmt of its own beside LibTorch's headers, another version than Debian's and
+# without its library. A folder of links shows the rest alone, so that every file sees the same fmt.
+set(_headers "${PROJECT_BINARY_DIR}/libtorch-include")
+file(MAKE_DIRECTORY "${_headers}")
+foreach(_folder IN ITEMS ATen c10 caffe2 torch)
+  file(CREATE_LINK "${_torch}/include/${_folder}" "${_headers}/${_folder}" SYMBOLIC)
+endforeach()
+
 # The targets are GLOBAL: tests/ links them through the static libraries of worker/.
 function(_libtorch_library name file)
   if(NOT TARGET LibTorch::${name})
@@ -49,7 +57,7 @@ function(_libtorch_interface name)
   if(NOT TARGET LibTorch::${name})
     add_library(LibTorch::${name} INTERFACE IMPORTED GLOBAL)
     target_include_directories(LibTorch::${name} SYSTEM INTERFACE
-      "${_torch}/include" "${_torch}/include/torch/csrc/api/include")
+      "${_headers}" "${_headers}/torch/csrc/api/include")
     target_link_options(LibTorch::${name} INTERFACE "LINKER:--allow-shlib-undefined")
     target_link_libraries(LibTorch::${name} INTERFACE ${ARGN})
   endif()

@@ -1,6 +1,7 @@
 #include "worker/training/libtorch_trainer.h"
 
 #include <fmt/format.h>
+#include <torch/headeronly/version.h>
 
 #include <algorithm>
 #include <exception>
@@ -152,7 +153,7 @@ Result<std::unique_ptr<Trainer>> make_libtorch_trainer(const LibtorchOptions& op
   auto device = open_device(options.device);
   if (!device) return tl::unexpected(device.error());
   const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  Numerics numerics{.backend = "libtorch " LRTUNE_LIBTORCH_VERSION,
+  Numerics numerics{.backend = "libtorch " TORCH_VERSION,
                     .device = options.device,
                     .instruction_set = device->instruction_set,
                     .threads = options.threads > 0 ? options.threads : cores};

@@ -1,0 +1,181 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "tests/support/image_files.h"
+#include "tests/support/temporary_folder.h"
+#include "worker/training/datasets.h"
+
+namespace lrtune {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class DatasetsTest : public ::testing::Test {
+ protected:
+  std::string error_of_folder() {
+    const auto dataset = load_dataset("mnist", data_);
+    return dataset ? "no error" : dataset.error().message;
+  }
+  std::filesystem::path file(std::size_t number) const { return data_ / kIdxFiles[number]; }
+
+  TemporaryFolder folder_;
+  std::filesystem::path data_ = folder_.path() / "data";
+};
+
+TEST_F(DatasetsTest, ReadsFourFiles) {
+  write_image_files(data_, {.train = 30, .test = 20});
+  const auto dataset = load_dataset("mnist", data_);
+  ASSERT_TRUE(dataset) << dataset.error().message;
+  EXPECT_EQ(dataset->train.samples(), 30);
+  EXPECT_EQ(dataset->test.samples(), 20);
+  EXPECT_EQ(dataset->train.pixels.size(), 30u * 28 * 28);
+  EXPECT_EQ(dataset->classes, 10);
+  const Bytes file_bytes = read_bytes(file(0));
+  EXPECT_TRUE(std::equal(dataset->train.pixels.begin(), dataset->train.pixels.end(),
+                         file_bytes.begin() + 16));
+}
+
+TEST_F(DatasetsTest, FingerprintIsThatOfTheUncompressedContents) {
+  write_image_files(data_);
+  write_image_files(folder_.path() / "packed", {.gzip = true});
+  const auto plain = load_dataset("mnist", data_);
+  const auto packed = load_dataset("mnist", folder_.path() / "packed");
+  ASSERT_TRUE(plain && packed);
+  Bytes all;
+  for (std::size_t i = 0; i < 4; ++i) {
+    const Bytes bytes = read_bytes(file(i));
+    all.insert(all.end(), bytes.begin(), bytes.end());
+  }
+  EXPECT_EQ(plain->fingerprint, sha256(all));
+  EXPECT_EQ(packed->fingerprint, plain->fingerprint);
+}
+
+TEST_F(DatasetsTest, EachMissingFileIsNamed) {
+  for (std::size_t i = 0; i < 4; ++i) {
+    write_image_files(data_);
+    std::filesystem::remove(file(i));
+    EXPECT_THAT(error_of_folder(),
+                AllOf(HasSubstr(data_.string()), HasSubstr(std::string(kIdxFiles[i]))));
+  }
+}
+
+TEST_F(DatasetsTest, ALabelAboveNineIsRefused) {
+  write_image_files(data_, {.train = 30});
+  Bytes labels = read_bytes(file(1));
+  labels[8 + 17] = 10;
+  write_bytes(file(1), labels);
+  EXPECT_EQ(error_of_folder(), file(1).string() + ": label 10 of sample 17 is not from 0 to 9");
+}
+
+TEST_F(DatasetsTest, CountsThatDifferAreRefused) {
+  write_image_files(data_, {.test = 50});
+  write_bytes(file(3), idx_bytes({49}, Bytes(49, 1)));
+  EXPECT_THAT(error_of_folder(),
+              AllOf(HasSubstr(file(2).string() + " has 50 images"), HasSubstr("49 labels")));
+}
+
+TEST_F(DatasetsTest, ImagesOfAnotherSizeAreRefused) {
+  write_image_files(data_);
+  write_bytes(file(0), idx_bytes({2, 32, 32}, Bytes(2 * 32 * 32, 1)));
+  EXPECT_THAT(error_of_folder(), AllOf(HasSubstr(file(0).string()), HasSubstr("wrong shape"),
+                                       HasSubstr("expected images of 28x28, found 32x32")));
+}
+
+TEST_F(DatasetsTest, ImagesAndLabelsExchangedAreRefused) {
+  write_image_files(data_);
+  const Bytes images = read_bytes(file(0));
+  write_bytes(file(0), read_bytes(file(1)));
+  write_bytes(file(1), images);
+  EXPECT_THAT(error_of_folder(),
+              AllOf(HasSubstr(file(0).string()), HasSubstr("wrong magic number")));
+}
+
+TEST_F(DatasetsTest, PlacesAreSearchedInOrder) {
+  const auto root = folder_.path();
+  const DataPlaces places{.lrtune_data = root / "env", .xdg_cache_home = root / "cache"};
+  const auto found = [&] {
+    return find_dataset({.name = "fashion-mnist"}, places).value_or("nowhere");
+  };
+  write_image_files(root / "cache" / "lrtune" / "fashion-mnist", {.gzip = true});
+  EXPECT_EQ(found(), root / "cache" / "lrtune" / "fashion-mnist");
+  write_image_files(root / "env");
+  EXPECT_EQ(found(), root / "env");
+  write_image_files(root / "env" / "fashion-mnist");
+  EXPECT_EQ(found(), root / "env" / "fashion-mnist");
+}
+
+TEST_F(DatasetsTest, HomeHoldsTheCacheFolderIfNothingElseIsSaid) {
+  const auto home = folder_.path();
+  write_image_files(home / ".cache" / "lrtune" / "mnist");
+  EXPECT_EQ(find_dataset({.name = "mnist"}, {.home = home}).value_or("nowhere"),
+            home / ".cache/lrtune/mnist");
+}
+
+TEST_F(DatasetsTest, AGivenPathIsTheOnlyPlace) {
+  write_image_files(folder_.path() / "env");
+  const DataPlaces places{.lrtune_data = folder_.path() / "env"};
+  EXPECT_EQ(find_dataset({.name = "mnist", .path = folder_.path()}, places).value_or("nowhere"),
+            folder_.path());
+  const auto missing = find_dataset({.name = "mnist", .path = data_ / "not there"}, places);
+  ASSERT_FALSE(missing);
+  EXPECT_THAT(missing.error().message, HasSubstr((data_ / "not there").string()));
+}
+
+TEST_F(DatasetsTest, AnUnfoundSetNamesAllPlaces) {
+  const auto missing =
+      find_dataset({.name = "mnist"}, {.lrtune_data = data_, .home = folder_.path()});
+  if (missing) {  // this machine has one for everybody
+    EXPECT_EQ(*missing, "/usr/share/datasets/mnist");
+    return;
+  }
+  EXPECT_THAT(
+      missing.error().message,
+      AllOf(HasSubstr((data_ / "mnist").string()), HasSubstr((folder_.path() / ".cache").string()),
+            HasSubstr("/usr/share/datasets/mnist"), HasSubstr("LRTUNE_DATA")));
+}
+
+TEST_F(DatasetsTest, AnUnknownNameSuggestsTheNearest) {
+  const auto unknown = find_dataset({.name = "fashion_mnist"}, {});
+  ASSERT_FALSE(unknown);
+  EXPECT_THAT(unknown.error().message, HasSubstr("did you mean 'fashion-mnist'?"));
+}
+
+TEST_F(DatasetsTest, TheCacheReadsOnceForAllThreads) {
+  write_image_files(data_);
+  DatasetCache cache(DataPlaces{});
+  const DatasetSpec spec{.name = "mnist", .path = data_};
+  std::shared_ptr<const Dataset> first;
+  std::thread other([&] { first = cache.get(spec).value_or(nullptr); });
+  const auto second = cache.get(spec).value_or(nullptr);
+  other.join();
+  ASSERT_NE(second, nullptr);
+  EXPECT_EQ(first, second);
+}
+
+TEST_F(DatasetsTest, TheCacheTriesAgainAfterAnError) {
+  write_image_files(data_);
+  const Bytes labels = read_bytes(file(1));
+  write_bytes(file(1), {});
+  DatasetCache cache(DataPlaces{});
+  const DatasetSpec spec{.name = "mnist", .path = data_};
+  EXPECT_FALSE(cache.get(spec));
+  write_bytes(file(1), labels);
+  EXPECT_TRUE(cache.get(spec));
+}
+
+TEST_F(DatasetsTest, FactsCountTheParts) {
+  write_image_files(data_, {.train = 30, .test = 20});
+  const auto dataset = load_dataset("mnist", data_);
+  ASSERT_TRUE(dataset);
+  const auto facts = data_facts(*dataset, 0.1);
+  ASSERT_TRUE(facts);
+  EXPECT_EQ(facts->train_samples, 27);
+  EXPECT_EQ(facts->validation_samples, 3);
+  EXPECT_EQ(facts->test_samples, 20);
+}
+
+}  // namespace
+}  // namespace lrtune
