@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <latch>
 #include <thread>
 
@@ -166,6 +167,17 @@ TEST_F(SendQueueTest, AMessageThatCannotBeEncodedIsDroppedAlone) {
   EXPECT_EQ(decoded(frames_).size(), 2U);
   EXPECT_THAT(dropped_, ::testing::ElementsAre(::testing::HasSubstr("a hello message of")));
   EXPECT_TRUE(queue_.empty());
+}
+
+TEST(StopSignals, TellWhichSignalCame) {
+  auto signals = StopSignals::block();
+  ASSERT_TRUE(signals) << signals.error().message;
+  EXPECT_FALSE(readable(signals->descriptor()));
+  pthread_kill(pthread_self(), SIGINT);
+  EXPECT_TRUE(readable(signals->descriptor()));
+  EXPECT_EQ(signals->take(), "SIGINT");
+  EXPECT_EXIT(raise(SIGINT), ::testing::KilledBySignal(SIGINT), "")
+      << "a second one ends the process";
 }
 
 TEST(WatchProcess, BecomesReadableWhenItEnds) {

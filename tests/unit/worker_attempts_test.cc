@@ -1,0 +1,210 @@
+// The worker's state machine: assignments, slots, numbered reports.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "tests/support/worker_core_fixture.h"
+
+namespace lrtune::testing {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+TEST_F(WorkerCoreTest, ReportsAreNumberedAndSentAgainUntilAcknowledged) {
+  join();
+  receive(assignment(7, 1));
+  measured(7, 1, 0);
+  measured(7, 1, 5);
+  finished(7, 1);
+  drop();
+  acknowledge(7, 1, 1);
+  pass(2900ms);
+  EXPECT_THAT(take(), ElementsAre("heartbeat"));
+  pass(100ms);
+  EXPECT_THAT(take(), ElementsAre("measured 7.1 #2", "finished 7.1 #3 completed"));
+  acknowledge(7, 1, 3);
+  pass(5s);
+  EXPECT_THAT(take(), ElementsAre("heartbeat"));
+  receive(wire::Introduce{});
+  EXPECT_THAT(take(), ElementsAre("hello")) << "an acknowledged attempt is forgotten";
+}
+
+TEST_F(WorkerCoreTest, OddAcknowledgementsAreHarmless) {
+  join();
+  receive(assignment(7, 1));
+  acknowledge(7, 1, 100);
+  measured(7, 1, 0);
+  measured(7, 1, 5);
+  acknowledge(7, 2, 1);
+  acknowledge(8, 1, 1);
+  acknowledge(7, 1, 2);
+  acknowledge(7, 1, 1);
+  drop();
+  finished(7, 1);
+  EXPECT_THAT(take(), ElementsAre("finished 7.1 #3 completed"));
+  acknowledge(7, 1, std::numeric_limits<std::int64_t>::max() - 1);
+  pass(5s);
+  EXPECT_THAT(take(), ElementsAre("heartbeat"));
+}
+
+TEST_F(WorkerCoreTest, ADuplicateAssignmentIsIgnored) {
+  join(2);
+  receive(assignment(7, 1));
+  receive(assignment(7, 1));
+  EXPECT_THAT(take(), ElementsAre("start 7.1 in 0"));
+  finished(7, 1);
+  receive(assignment(7, 1));
+  acknowledge(7, 1, 1);
+  receive(assignment(7, 1));
+  EXPECT_THAT(take(), ElementsAre("finished 7.1 #1 completed"));
+}
+
+TEST_F(WorkerCoreTest, AnOlderAttemptIsIgnored) {
+  join(2);
+  receive(assignment(7, 3));
+  receive(assignment(7, 2));
+  EXPECT_THAT(take(), ElementsAre("start 7.3 in 0"));
+}
+
+TEST_F(WorkerCoreTest, ANewerAttemptStopsTheOlderAndTakesItsSlot) {
+  join(2);
+  receive(assignment(7, 1));
+  measured(7, 1, 0);
+  drop();
+  receive(assignment(7, 2));
+  EXPECT_THAT(take(), ElementsAre("stop 7.1"));
+  receive(wire::Introduce{});
+  EXPECT_THAT(take(), ElementsAre("hello 7.2"));
+  measured(7, 1, 5);
+  finished(7, 1, OutcomeKind::kStopped);
+  EXPECT_THAT(take(), ElementsAre("start 7.2 in 0"));
+}
+
+TEST_F(WorkerCoreTest, TheNewestOfSeveralWaitingAttemptsRuns) {
+  join();
+  receive(assignment(7, 1));
+  receive(assignment(7, 2));
+  receive(assignment(7, 3));
+  receive(assignment(7, 2));
+  drop();
+  finished(7, 1, OutcomeKind::kStopped);
+  EXPECT_THAT(take(), ElementsAre("start 7.3 in 0"));
+}
+
+TEST_F(WorkerCoreTest, ANewerAttemptReplacesReportsOfTheOlder) {
+  join();
+  receive(assignment(7, 1));
+  finished(7, 1);
+  receive(assignment(7, 2));
+  drop();
+  pass(3s);
+  EXPECT_THAT(take(), ElementsAre("heartbeat"));
+}
+
+TEST_F(WorkerCoreTest, WithoutAFreeSlotItRefuses) {
+  join(2);
+  receive(assignment(1, 1));
+  receive(assignment(2, 1));
+  receive(assignment(3, 1));
+  EXPECT_THAT(take(),
+              ElementsAre("start 1.1 in 0", "start 2.1 in 1", "refused 3.1 no slot is free"));
+  finished(1, 1);
+  drop();
+  receive(assignment(3, 1));
+  EXPECT_THAT(take(), ElementsAre("start 3.1 in 0")) << "a refused attempt may come again";
+}
+
+TEST_F(WorkerCoreTest, RefusesNumericsThatItCannotGive) {
+  join();
+  const auto refuses = [&](auto change, const char* reason) {
+    wire::Assign assign = assignment(7, 1);
+    change(assign.identity.numerics);
+    receive(assign);
+    EXPECT_THAT(take(), ElementsAre(HasSubstr(reason)));
+  };
+  refuses([](Numerics& n) { n.backend = "libtorch 2.16.0"; },
+          "back end is libtorch 2.15.0, the job needs libtorch 2.16.0");
+  refuses([](Numerics& n) { n.device = "cuda"; }, "device is cpu, the job needs cuda");
+  refuses([](Numerics& n) { n.instruction_set = "AVX2"; }, "instruction set is AVX512");
+  refuses([](Numerics& n) { n.memory_format = "contiguous"; }, "memory format is channels_last");
+  refuses([](Numerics& n) { n.threads = 3; }, "has 2 threads, the job needs 3");
+  wire::Assign fewer = assignment(7, 1);
+  fewer.identity.numerics.threads = 1;
+  receive(fewer);
+  EXPECT_THAT(take(), ElementsAre("start 7.1 in 0"));
+}
+
+TEST_F(WorkerCoreTest, ACancelledAttemptIsStoppedAndForgotten) {
+  join();
+  receive(assignment(7, 1));
+  measured(7, 1, 0);
+  drop();
+  receive(wire::Cancel{JobId{7}, 1, "paused"});
+  receive(wire::Cancel{JobId{7}, 1, "paused"});
+  EXPECT_THAT(take(), ElementsAre("stop 7.1"));
+  measured(7, 1, 5);
+  step(worker_event::JobProgressed{JobId{7}, 1, 6});
+  finished(7, 1, OutcomeKind::kStopped);
+  receive(assignment(7, 1));
+  pass(3s);
+  EXPECT_THAT(take(), ElementsAre("heartbeat"));
+}
+
+TEST_F(WorkerCoreTest, ACancelledSlotIsUsedAgainWhenItsThreadHasEnded) {
+  join();
+  receive(assignment(7, 1));
+  receive(wire::Cancel{JobId{7}, 1, "paused"});
+  drop();
+  receive(assignment(8, 1));
+  receive(assignment(9, 1));
+  EXPECT_THAT(take(), ElementsAre("refused 9.1 no slot is free"));
+  finished(7, 1, OutcomeKind::kStopped);
+  EXPECT_THAT(take(), ElementsAre("start 8.1 in 0"));
+}
+
+TEST_F(WorkerCoreTest, AWaitingAssignmentCanBeCancelled) {
+  join();
+  receive(assignment(7, 1));
+  receive(assignment(7, 2));
+  receive(wire::Cancel{JobId{7}, 2, "paused"});
+  drop();
+  finished(7, 1, OutcomeKind::kStopped);
+  receive(assignment(8, 1));
+  EXPECT_THAT(take(), ElementsAre("start 8.1 in 0"));
+}
+
+TEST_F(WorkerCoreTest, ACancelDropsReportsOfAnAttemptThatHasEnded) {
+  join();
+  receive(assignment(7, 1));
+  finished(7, 1);
+  drop();
+  receive(wire::Cancel{JobId{7}, 1, "given up"});
+  pass(3s);
+  EXPECT_THAT(take(), ElementsAre("heartbeat"));
+}
+
+TEST_F(WorkerCoreTest, ProgressIsThrottledAndNeverGoesBack) {
+  join();
+  receive(assignment(7, 1));
+  drop();
+  const auto progress = [&](std::int64_t iteration) {
+    step(worker_event::JobProgressed{JobId{7}, 1, iteration});
+  };
+  progress(1);
+  now_ += 500ms;
+  progress(2);
+  progress(3);
+  now_ += 400ms;
+  progress(4);
+  now_ += 100ms;
+  progress(2);
+  progress(5);
+  EXPECT_THAT(take(), ElementsAre("progress 7.1 at 2", "heartbeat", "progress 7.1 at 5"));
+}
+
+}  // namespace
+}  // namespace lrtune::testing
