@@ -207,7 +207,7 @@ std::string key_words(std::string_view pointer) {
     const std::size_t end = pointer.find('/', start);
     std::string step(pointer.substr(start, end == std::string_view::npos ? end : end - start));
     for (std::size_t at = 0; (at = step.find('~', at)) != std::string::npos; ++at) {
-      step.replace(at, 2, step.compare(at, 2, "~1") == 0 ? "/" : "~");
+      step.replace(at, 2, 1, step.compare(at, 2, "~1") == 0 ? '/' : '~');
     }
     const bool is_index =
         !step.empty() && step.find_first_not_of("0123456789") == std::string::npos;
