@@ -36,10 +36,14 @@ std::string suggestion(const std::string& name, const std::vector<std::string>& 
   return near ? fmt::format("; did you mean '{}'?", *near) : std::string();
 }
 
+int bad_usage(const CLI::App& app, const std::string& message) {
+  fmt::print(stderr, "lrtune: {}\nTry '{} --help'.\n", message, full_name(&app));
+  return kExitBadInput;
+}
+
 // CLI11 only says that a subcommand is missing where a name is misspelt; this names it and the
-// nearest one.
-std::optional<std::string> unknown_command(const CLI::App& root, int argc,
-                                           const char* const* argv) {
+// nearest one. Gives the exit code, or none if all names are known.
+std::optional<int> reject_unknown_command(const CLI::App& root, int argc, const char* const* argv) {
   const CLI::App* app = &root;
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
@@ -48,7 +52,8 @@ std::optional<std::string> unknown_command(const CLI::App& root, int argc,
     const auto named = app->get_subcommands(
         [&word](const CLI::App* command) { return command->check_name(word); });
     if (named.empty()) {
-      return fmt::format("{} has no command '{}'{}", full_name(app), word, suggestion(word, names));
+      return bad_usage(*app, fmt::format("{} has no command '{}'{}", full_name(app), word,
+                                         suggestion(word, names)));
     }
     app = named.front();
   }
@@ -73,11 +78,6 @@ std::string words_of(const CLI::ParseError& error, const CLI::App& app) {
   return fmt::format("{} takes no '{}'{}", full_name(&app), word, suggestion(word, options));
 }
 
-int bad_usage(const CLI::App& app, const std::string& message) {
-  fmt::print(stderr, "lrtune: {}\nTry '{} --help'.\n", message, full_name(&app));
-  return kExitBadInput;
-}
-
 }  // namespace
 
 int run_command_line(int argc, const char* const* argv) {
@@ -95,7 +95,7 @@ int run_command_line(int argc, const char* const* argv) {
     fmt::print(stderr, "{}", app.help());
     return kExitBadInput;
   }
-  if (const auto message = unknown_command(app, argc, argv)) return bad_usage(app, *message);
+  if (const auto code = reject_unknown_command(app, argc, argv)) return *code;
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {  // --help, --version

@@ -24,8 +24,8 @@ struct PoliciesOptions {
   PolicyFilter filter;
   RankBy by = RankBy::kTop1;
   RankAt at = RankAt::kBest;
-  std::size_t limit = 0;  // 0: all
-  std::int64_t id = 0;    // show
+  std::int64_t limit = 0;  // 0: all
+  std::int64_t id = 0;     // show
   bool json = false;
 };
 
@@ -65,7 +65,8 @@ int show_list(const PoliciesOptions& options, bool ranked) {
     std::erase_if(*entries, [](const PolicyEntry& entry) { return entry.runs.empty(); });
     *entries = best_first(*std::move(entries), options.by);
   }
-  if (options.limit > 0 && entries->size() > options.limit) entries->resize(options.limit);
+  const auto limit = static_cast<std::size_t>(options.limit);
+  if (limit > 0 && entries->size() > limit) entries->resize(limit);
   if (options.json) return write(policies_json(*entries, options.at).dump(2) + "\n");
   if (entries->empty()) {
     fmt::print(stderr, "lrtune policies: the store {} has no policies{}\n", options.store,
@@ -98,7 +99,7 @@ void add_common_options(CLI::App& command, const Options& options) {
   command.add_flag("--json", options->json, "Print JSON");
 }
 
-void add_filter_options(CLI::App& command, const Options& options, std::size_t limit) {
+void add_filter_options(CLI::App& command, const Options& options, std::int64_t limit) {
   options->limit = limit;
   command
       .add_option("--dataset", options->filter.dataset,
@@ -109,9 +110,8 @@ void add_filter_options(CLI::App& command, const Options& options, std::size_t l
   command
       .add_option("--optimizer", options->filter.optimizer, "Only policies under this optimizer")
       ->type_name("NAME");
-  command
-      .add_option("--limit", options->limit,
-                  limit == 0 ? "At most so many lines" : "At most so many lines; 0: all")
+  command.add_option("--limit", options->limit, "At most so many lines; 0: all")
+      ->check(CLI::NonNegativeNumber)
       ->type_name("N")
       ->capture_default_str();
 }

@@ -124,7 +124,8 @@ std::string commented(const std::string& text, bool colour) {
   std::string comments;
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = text.find('\n', begin);
-    comments += paint("# " + text.substr(begin, end - begin), Ink::kDim, colour) + "\n";
+    const std::string line = end == begin ? "#" : "# " + text.substr(begin, end - begin);
+    comments += paint(line, Ink::kDim, colour) + "\n";
     begin = end + 1;
   }
   return comments;

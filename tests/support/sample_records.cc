@@ -47,16 +47,26 @@ TrainingIdentity identity() {
   return identity;
 }
 
-MetricPoint point_at(const Policy& policy, std::int64_t t, const Digest& state, double quality) {
-  const double progress = static_cast<double>(t) / static_cast<double>(kIterations);
-  const double top1 = 0.1 + (quality - 0.1) * progress;
+// How a trial's metrics run: top-1 rises from 0.1 to `top1`, which it reaches at iteration `at`.
+// All start alike, since the search's trials share their first state.
+struct Curve {
+  double top1;
+  std::int64_t at;
+  double gap;  // evaluated loss minus train loss
+};
+
+MetricPoint point_at(const Policy& policy, std::int64_t t, const Digest& state,
+                     const Curve& curve) {
+  const double risen = std::min(1.0, static_cast<double>(t) / static_cast<double>(curve.at));
+  const double top1 = 0.1 + (curve.top1 - 0.1) * risen;
+  const auto iteration = static_cast<double>(t);
   return {t,
           state,
           learning_rate(policy, t),
           {1 - top1, top1 + 0.003, 1},
-          {1.05 - top1, top1, 0.999},
-          60 * progress,
-          2 * progress};
+          {1 - top1 + curve.gap * risen, top1, 0.999},
+          iteration * 0.03,
+          iteration * 0.001};
 }
 
 std::string message_of(OutcomeKind kind) {
@@ -81,7 +91,7 @@ class Sample {
   void begin() {
     write_campaign(CampaignState::kSearching, 0);
     records.emplace_back(IdentityRecord{identity_.hash(), identity_});
-    decide({}, "created", {{"method", "list"}, {"trials", 8}});
+    decide({}, "created", {{"method", "list"}, {"candidates", 8}, {"seed", 7}});
   }
 
   void add_trial(TrialPhase phase, TrialId verifies, std::uint32_t repeat, const Policy& policy) {
@@ -111,8 +121,7 @@ class Sample {
                                    {}});
   }
 
-  // `quality`, 0 to 1, is the top-1 accuracy at the end.
-  void finish(std::int64_t number, OutcomeKind kind, std::int64_t end, double quality) {
+  void finish(std::int64_t number, OutcomeKind kind, std::int64_t end, const Curve& curve) {
     TrialRecord& trial = trials_.at(static_cast<std::size_t>(number));
     JobRecord job = job_of(trial);
     job.attempt = kind == OutcomeKind::kFailed ? 3 : 1;
@@ -125,7 +134,7 @@ class Sample {
     const std::int64_t measured = kind == OutcomeKind::kCompleted ? end + 1 : end;
     for (std::int64_t t = 0; t < measured; t += kEvery) {
       state = state_after(state, trial.policy, std::max<std::int64_t>(0, t - kEvery), t);
-      points.push_back(point_at(trial.policy, t, state, quality));
+      points.push_back(point_at(trial.policy, t, state, curve));
       records.emplace_back(
           PointRecord{trial.job, 1, Part::kTest, trial.plan.train_subset, points.back()});
     }
@@ -214,20 +223,22 @@ std::vector<Record> sample_records() {
   sample.begin();
   const std::vector<Policy> all = policies();
   for (const Policy& policy : all) sample.add_trial(TrialPhase::kSearch, {}, 0, policy);
-  const double qualities[] = {0.1135, 0.9711, 0.9512, 0.9833, 0.9832, 0.9815};
-  for (std::int64_t i = 0; i < 6; ++i)
-    sample.finish(i, OutcomeKind::kCompleted, kIterations, qualities[i]);
-  sample.finish(6, OutcomeKind::kDiverged, 37, 0.1);
-  sample.finish(7, OutcomeKind::kFailed, 0, 0.1);
+  const Curve curves[] = {{0.1135, 2000, 0.001}, {0.9711, 2000, 0.01}, {0.9512, 2000, 0.02},
+                          {0.9833, 1500, 0.031}, {0.9832, 1000, 0.03}, {0.9815, 2000, 0.015}};
+  for (std::int64_t i = 0; i < 6; ++i) {
+    sample.finish(i, OutcomeKind::kCompleted, kIterations, curves[i]);
+  }
+  sample.finish(6, OutcomeKind::kDiverged, 37, {0.1, 2000, 0});
+  sample.finish(7, OutcomeKind::kFailed, 0, {0.1, 2000, 0});
   sample.rank_search();
   for (std::uint32_t repeat = 1; repeat <= 2; ++repeat) {
     sample.add_trial(TrialPhase::kVerify, TrialId{4}, repeat, all[3]);
     sample.add_trial(TrialPhase::kVerify, TrialId{5}, repeat, all[4]);
   }
-  sample.finish(8, OutcomeKind::kCompleted, kIterations, 0.9829);
-  sample.finish(9, OutcomeKind::kCompleted, kIterations, 0.9836);
-  sample.finish(10, OutcomeKind::kCompleted, kIterations, 0.9825);
-  sample.finish(11, OutcomeKind::kCompleted, kIterations, 0.9834);
+  sample.finish(8, OutcomeKind::kCompleted, kIterations, {0.9829, 1500, 0.033});
+  sample.finish(9, OutcomeKind::kCompleted, kIterations, {0.9836, 1000, 0.029});
+  sample.finish(10, OutcomeKind::kCompleted, kIterations, {0.9825, 1500, 0.032});
+  sample.finish(11, OutcomeKind::kCompleted, kIterations, {0.9834, 1000, 0.028});
   sample.rank_verification(8);
   sample.end();
   return sample.records;

@@ -1,0 +1,181 @@
+// What `lrtune policies` and `lrtune why` print about the sample store.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <stdexcept>
+
+#include "coordinator/cli/policies_text.h"
+#include "coordinator/cli/why.h"
+#include "coordinator/core/decisions.h"
+#include "coordinator/store/sqlite_store.h"
+#include "tests/support/record_model.h"
+#include "tests/support/temporary_folder.h"
+
+namespace lrtune {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class SampleStore : public testing::Test {
+ protected:
+  void SetUp() override {
+    setenv("TZ", "UTC", 1);
+    const auto store = SqliteStore::open(path());
+    ASSERT_TRUE(store) << store.error().message;
+    ASSERT_TRUE((*store)->commit(sample_records()));
+  }
+  std::string path() const { return folder_.file("a.db"); }
+  std::vector<PolicyEntry> entries(const PolicyFilter& filter = {},
+                                   RankAt at = RankAt::kBest) const {
+    return queries().policies(filter, at).value();
+  }
+  PolicyQueries queries() const { return PolicyQueries::open(path()).value(); }
+
+ private:
+  TemporaryFolder folder_{memory_folder()};
+};
+
+std::vector<std::int64_t> ids(const std::vector<PolicyEntry>& entries) {
+  std::vector<std::int64_t> ids;
+  for (const PolicyEntry& entry : entries) ids.push_back(entry.id);
+  return ids;
+}
+
+TEST_F(SampleStore, ListsPolicies) {
+  EXPECT_EQ("\n" + policies_table(entries(), false, {}), R"(
+id  policy                                                         trained                   iterations  runs            top-1             loss  to target     seconds         loss diff
+ 1  FIX k0=0.1                                                     lenet on mnist, momentum        2000     1           0.1135           0.8875          -        62.0           -0.0010
+ 2  FIX k0=0.01                                                    lenet on mnist, momentum        2000     1           0.9711           0.0389       2000        62.0           -0.0100
+ 3  FIX k0=0.001                                                   lenet on mnist, momentum        2000     1           0.9512           0.0688          -        62.0           -0.0200
+ 4  SIN2 k0=0.01 k1=0.06 l=500                                     lenet on mnist, momentum        2000     3  0.9829 ± 0.0004  0.0491 ± 0.0012   1500 ± 0  62.0 ± 0.0  -0.0320 ± 0.0010
+ 5  COS k0=0.01 k1=0.06 l=500                                      lenet on mnist, momentum        2000     3  0.9834 ± 0.0002  0.0456 ± 0.0011   1000 ± 0  62.0 ± 0.0  -0.0290 ± 0.0010
+ 6  composite: TRI k0=0.01 k1=0.06 l=500 until 1500; FIX k0=0.001  lenet on mnist, momentum        2000     1           0.9815           0.0335       2000        62.0           -0.0150
+ 7  FIX k0=5                                                       lenet on mnist, momentum        2000     1                -                -          -           -                 -  1 did not end well
+ 8  FIX k0=0.02                                                    lenet on mnist, momentum        2000     1                -                -          -           -                 -  1 did not end well
+)");
+}
+
+TEST_F(SampleStore, ShowsOnePolicy) {
+  EXPECT_EQ("\n" + policy_page(queries().policy(4, RankAt::kBest).value(), RankAt::kBest, {}), R"(
+# policy 4: SIN2 k0=0.01 k1=0.06 l=500
+function: sin2
+k0: 0.01
+k1: 0.06
+l: 500
+#
+# lenet on mnist, batch 100, momentum 0.9, weight decay 0.0005
+# 2000 iterations, evaluated on the test part, target top1 0.97
+# trial  campaign  phase   repeat  result   top-1    at   final    loss  to target  seconds  loss diff
+#     4         1  search       0  done    0.9833  1500  0.9833  0.0477       1500     62.0    -0.0310
+#     9         1  verify       1  done    0.9829  1500  0.9829  0.0501       1500     62.0    -0.0330
+#    11         1  verify       2  done    0.9825  1500  0.9825  0.0495       1500     62.0    -0.0320
+# top-1 0.9829 ± 0.0004, loss 0.0491 ± 0.0012 over 3 runs
+)");
+}
+
+TEST_F(SampleStore, RanksByEachMeasure) {
+  using Ids = std::vector<std::int64_t>;
+  EXPECT_EQ(ids(best_first(entries(), RankBy::kTop1)), (Ids{5, 4, 6, 2, 3, 1, 7, 8}));
+  EXPECT_EQ(ids(best_first(entries(), RankBy::kLoss)), (Ids{6, 2, 5, 4, 3, 1, 7, 8}));
+  EXPECT_EQ(ids(best_first(entries(), RankBy::kCost)), (Ids{5, 4, 2, 6, 3, 1, 7, 8}));
+  EXPECT_EQ(ids(best_first(entries(), RankBy::kRobustness)), (Ids{1, 2, 6, 3, 5, 4, 7, 8}));
+}
+
+TEST_F(SampleStore, Filters) {
+  EXPECT_EQ(entries({"mnist", "lenet", "momentum"}).size(), 8U);
+  EXPECT_EQ(entries({"mnist", "", ""}).size(), 8U);
+  EXPECT_EQ(entries({"cifar10", "", ""}).size(), 0U);
+  EXPECT_EQ(entries({"", "resnet32", ""}).size(), 0U);
+  EXPECT_EQ(entries({"", "", "sgd"}).size(), 0U);
+}
+
+TEST_F(SampleStore, JsonHasEveryRun) {
+  const nlohmann::json list = policies_json(entries(), RankAt::kBest);
+  ASSERT_EQ(list.size(), 8U);
+  EXPECT_EQ(list[3]["runs"].size(), 3U);
+  EXPECT_EQ(list[3]["policy"]["function"], "sin2");
+  EXPECT_EQ(list[3]["train"]["dataset"]["name"], "mnist");
+  EXPECT_EQ(list[3]["run"]["iterations"], 2000);
+  EXPECT_EQ(list[3]["runs"][1]["phase"], "verify");
+  EXPECT_EQ(list[3]["runs"][1]["scores"]["top1_iteration"], 1500);
+  EXPECT_EQ(list[6]["runs"][0]["outcome"], "diverged");
+  EXPECT_TRUE(list[7]["runs"][0]["scores"]["top1"].is_null());
+}
+
+// Two trials of one stage job are one run, whoever asked for it.
+TEST_F(SampleStore, SharedJobsCountOnce) {
+  std::vector<Record> again;
+  for (const Record& record : sample_records()) {
+    if (const auto* trial = std::get_if<TrialRecord>(&record);
+        trial != nullptr && trial->id.value == 4) {
+      TrialRecord copy = *trial;
+      copy.id.value = 100;
+      copy.number = 99;
+      copy.state = TrialState::kDone;
+      again.emplace_back(copy);
+      copy.id.value = 101;
+      copy.number = 100;
+      copy.job.value = 101;
+      copy.state = TrialState::kWaiting;
+      again.emplace_back(copy);
+      again.emplace_back(JobRecord{.id = JobId{101}});
+      break;
+    }
+  }
+  {
+    const auto store = SqliteStore::open(path());
+    ASSERT_TRUE((*store)->commit(again));
+  }
+  const PolicyEntry entry = entries().at(3);
+  EXPECT_EQ(entry.runs.size(), 3U);
+  EXPECT_EQ(entry.open, 1);
+}
+
+TEST_F(SampleStore, TellsWhy) {
+  const TrialStory story = queries().story(TrialId{4}).value();
+  std::vector<std::string> codes;
+  std::string wanted =
+      "Trial 4, number 3 of campaign 1 (mnist-lenet): SIN2 k0=0.01 k1=0.06 l=500 (done)\n";
+  for (const DecisionRecord& decision : story.decisions) {
+    codes.push_back(decision.code);
+    wanted += "2023-11-14 22:13:20  " + sentence(decision) + "\n";
+  }
+  const std::vector<std::string> all = {"created", "assigned", "completed",
+                                        "ranked",  "verified", "done"};
+  EXPECT_EQ(codes, all);
+  EXPECT_EQ(story_text(story, {}), wanted);
+}
+
+TEST_F(SampleStore, TellsWhyATrialFailed) {
+  const std::string text = story_text(queries().story(TrialId{8}).value(), {});
+  EXPECT_THAT(text,
+              StartsWith("Trial 8, number 7 of campaign 1 (mnist-lenet): FIX k0=0.02 (failed)\n"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("Trial 8 failed at iteration 0: 3 attempts ended with their worker's death."));
+}
+
+TEST_F(SampleStore, StoryAsJson) {
+  const nlohmann::json story = story_json(queries().story(TrialId{9}).value());
+  EXPECT_EQ(story["verifies"], 4);
+  EXPECT_EQ(story["repeat"], 1);
+  EXPECT_EQ(story["decisions"][0]["trial"], nullptr);
+  EXPECT_EQ(story["decisions"][1]["code"], "assigned");
+  EXPECT_EQ(story["decisions"][1]["numbers"]["worker"], "local/0");
+  EXPECT_EQ(story["decisions"][1]["sentence"],
+            "Trial 9 was assigned to worker local/0 as attempt 1.");
+}
+
+TEST_F(SampleStore, SaysWhatItHas) {
+  const auto policy = queries().policy(99, RankAt::kBest);
+  ASSERT_FALSE(policy);
+  EXPECT_THAT(policy.error().message, HasSubstr("has no policy 99; it has 1 to 8"));
+  const auto story = queries().story(TrialId{13});
+  ASSERT_FALSE(story);
+  EXPECT_THAT(story.error().message, HasSubstr("has no trial 13; it has 1 to 12"));
+}
+
+}  // namespace
+}  // namespace lrtune

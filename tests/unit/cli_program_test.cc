@@ -1,0 +1,160 @@
+// The program itself: exit codes, which stream says what, how it helps.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "coordinator/store/sqlite_store.h"
+#include "tests/support/record_model.h"
+#include "tests/support/temporary_folder.h"
+
+namespace lrtune {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+struct Finished {
+  int exit_code = 0;
+  std::string out;
+  std::string err;
+};
+
+class Program : public testing::Test {
+ protected:
+  // `arguments` in the shell's words; runs in the test's own folder.
+  Finished run(const std::string& arguments) const {
+    const std::string command =
+        "cd '" + folder_.path().string() + "' && '" LRTUNE_PROGRAM "' " + arguments +
+        (arguments.find('>') == std::string::npos ? " >out" : "") + " 2>err </dev/null";
+    const int status = std::system(command.c_str());
+    return {WEXITSTATUS(status), text_of("out"), text_of("err")};
+  }
+
+  void make_store(const std::string& name) const {
+    const auto store = SqliteStore::open(folder_.file(name));
+    ASSERT_TRUE(store) << store.error().message;
+    ASSERT_TRUE((*store)->commit(sample_records()));
+  }
+
+ private:
+  std::string text_of(const std::string& name) const {
+    std::ostringstream text;
+    text << std::ifstream(folder_.file(name)).rdbuf();
+    return text.str();
+  }
+  TemporaryFolder folder_{memory_folder()};
+};
+
+TEST_F(Program, SaysItsVersion) {
+  const Finished run = this->run("--version");
+  EXPECT_EQ(run.exit_code, 0);
+  EXPECT_EQ(run.out, "lrtune " LRTUNE_VERSION "\n");
+  EXPECT_THAT(run.err, IsEmpty());
+}
+
+TEST_F(Program, EveryCommandHasHelp) {
+  const Finished root = run("--help");
+  EXPECT_EQ(root.exit_code, 0);
+  EXPECT_THAT(root.out,
+              HasSubstr("Exit codes: 0 done, 1 failure, 2 bad usage or input, 75 stopped"));
+  for (const char* command :
+       {"run", "schedule", "policies", "policies list", "policies top", "policies show", "why"}) {
+    const Finished help = run(std::string(command) + " --help");
+    EXPECT_EQ(help.exit_code, 0) << command;
+    EXPECT_THAT(help.out, HasSubstr("Usage: ")) << command;
+    EXPECT_THAT(help.err, IsEmpty()) << command;
+  }
+}
+
+TEST_F(Program, BadUsageIsTwoAndHelps) {
+  EXPECT_THAT(run("").err, HasSubstr("Usage: lrtune"));
+  EXPECT_EQ(run("").exit_code, 2);
+  const std::pair<const char*, const char*> cases[] = {
+      {"polices list",
+       "lrtune: lrtune has no command 'polices'; did you mean 'policies'?\nTry 'lrtune --help'.\n"},
+      {"policies tap",
+       "lrtune: lrtune policies has no command 'tap'; did you mean 'top'?\nTry 'lrtune policies "
+       "--help'.\n"},
+      {"policies top --lmit 3",
+       "lrtune: lrtune policies top takes no '--lmit'; did you mean '--limit'?\nTry 'lrtune "
+       "policies top --help'.\n"},
+      {"frobnicate", "lrtune: lrtune has no command 'frobnicate'\nTry 'lrtune --help'.\n"},
+  };
+  for (const auto& [arguments, words] : cases) {
+    const Finished run = this->run(arguments);
+    EXPECT_EQ(run.exit_code, 2) << arguments;
+    EXPECT_EQ(run.err, words);
+    EXPECT_THAT(run.out, IsEmpty());
+  }
+  for (const char* arguments :
+       {"policies", "policies show", "policies show x", "policies show 0", "why", "why -- -3",
+        "policies top --by speed", "policies list --limit -1"}) {
+    const Finished run = this->run(arguments);
+    EXPECT_EQ(run.exit_code, 2) << arguments;
+    EXPECT_THAT(run.err, StartsWith("lrtune: ")) << arguments;
+    EXPECT_THAT(run.out, IsEmpty()) << arguments;
+  }
+}
+
+TEST_F(Program, MissingStoreIsOneSentence) {
+  const Finished list = run("policies list");
+  EXPECT_EQ(list.exit_code, 2);
+  EXPECT_EQ(list.err,
+            "lrtune policies: there is no store lrtune.db; `lrtune run` makes one, --store names "
+            "another\n");
+  EXPECT_EQ(
+      run("why 1 --store none.db").err,
+      "lrtune why: there is no store none.db; `lrtune run` makes one, --store names another\n");
+}
+
+TEST_F(Program, DataGoToStandardOutput) {
+  make_store("lrtune.db");
+  const Finished top = run("policies top --by cost --limit 2");
+  EXPECT_EQ(top.exit_code, 0);
+  EXPECT_THAT(top.err, IsEmpty());
+  EXPECT_EQ("\n" + top.out, R"(
+rank  id  policy                      trained                   iterations  runs            top-1             loss  to target     seconds         loss diff
+   1   5  COS k0=0.01 k1=0.06 l=500   lenet on mnist, momentum        2000     3  0.9834 ± 0.0002  0.0456 ± 0.0011   1000 ± 0  62.0 ± 0.0  -0.0290 ± 0.0010
+   2   4  SIN2 k0=0.01 k1=0.06 l=500  lenet on mnist, momentum        2000     3  0.9829 ± 0.0004  0.0491 ± 0.0012   1500 ± 0  62.0 ± 0.0  -0.0320 ± 0.0010
+)");
+  const auto json = nlohmann::json::parse(run("policies list --json --dataset mnist").out);
+  EXPECT_EQ(json.size(), 8U);
+  EXPECT_EQ(run("policies list --json --dataset svhn").out, "[]\n");
+  const Finished none = run("policies list --dataset svhn --model lenet");
+  EXPECT_THAT(none.out, IsEmpty());
+  EXPECT_EQ(none.err,
+            "lrtune policies: the store lrtune.db has no policies for dataset svhn, model lenet\n");
+  const Finished missing = run("policies show 99");
+  EXPECT_EQ(missing.exit_code, 2);
+  EXPECT_EQ(missing.err, "lrtune policies: the store lrtune.db has no policy 99; it has 1 to 8\n");
+}
+
+TEST_F(Program, StoreMayBeAnywhere) {
+  make_store("a b.db");
+  EXPECT_EQ(run("policies list --store 'a b.db'").exit_code, 0);
+  EXPECT_EQ(run("why 4 --store 'a b.db' --json").exit_code, 0);
+}
+
+// The page of a policy is a policy: what stands around it is comment.
+TEST_F(Program, ShownPolicyCanBeScheduled) {
+  make_store("lrtune.db");
+  ASSERT_EQ(run("policies show 6 > policy.yaml").exit_code, 0);
+  const Finished schedule = run("schedule policy.yaml --at 0,500,1500");
+  EXPECT_EQ(schedule.exit_code, 0) << schedule.err;
+  EXPECT_EQ(schedule.out, "t,lr\n0,0.01\n500,0.06\n1500,0.001\n");
+}
+
+TEST_F(Program, FullStandardOutputIsAFailure) {
+  make_store("lrtune.db");
+  const Finished run = this->run("policies list > /dev/full");
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_EQ(run.err, "lrtune: cannot write to standard output: No space left on device\n");
+}
+
+}  // namespace
+}  // namespace lrtune
