@@ -93,6 +93,21 @@ TEST_F(DatasetsTest, ImagesAndLabelsExchangedAreRefused) {
               AllOf(HasSubstr(file(0).string()), HasSubstr("wrong magic number")));
 }
 
+// $LRTUNE_DATA set to one data set's folder must not stand for another. The real files are not part
+// of the project; where the system has one, it is tried under the other name.
+TEST_F(DatasetsTest, ThePublishedFilesOfAnotherSetAreRefused) {
+  const std::filesystem::path published = "/usr/share/datasets/fashion-mnist";
+  if (!std::filesystem::exists(published)) {
+    EXPECT_FALSE(find_dataset({.name = "fashion-mnist"}, {}));
+    return;
+  }
+  EXPECT_TRUE(load_dataset("fashion-mnist", published));
+  const auto wrong = load_dataset("mnist", published);
+  ASSERT_FALSE(wrong);
+  EXPECT_THAT(wrong.error().message,
+              HasSubstr("holds the files of fashion-mnist, not those of mnist"));
+}
+
 TEST_F(DatasetsTest, PlacesAreSearchedInOrder) {
   const auto root = folder_.path();
   const DataPlaces places{.lrtune_data = root / "env", .xdg_cache_home = root / "cache"};
