@@ -87,7 +87,7 @@ TEST_P(SimulatedCluster, KeepsItsPromises) {
   for (std::uint64_t seed = 1; seed <= seeds && !HasFailure(); ++seed) {
     run_seed(GetParam(), seed, false, made);
   }
-  if (seeds < kEnoughSeeds) return;
+  if (seeds < kEnoughSeeds || HasFailure()) return;
   // A family that met none of its faults would show nothing.
   for (const std::string& code : must_happen(GetParam())) {
     EXPECT_GT(made[code], 0) << code << " never happened in " << seeds << " seeds";

@@ -17,7 +17,7 @@ struct NetworkFaults {
   Duration min_latency{50};
   Duration max_latency{2000};
   double drop = 0;       // chance that a batch is lost
-  double duplicate = 0;  // chance that a batch comes twice
+  double duplicate = 0;  // chance that a batch comes again, perhaps much later
   double slow = 0;       // chance of a latency of up to `slow_latency`
   Duration slow_latency{3'000'000};
 };
@@ -33,7 +33,12 @@ class Channel : public std::enable_shared_from_this<Channel<Message>> {
 
   void send(Batch batch) {
     if (closed_ || random_.chance(lossy_ ? 1 : faults_.drop)) return;
-    if (random_.chance(faults_.duplicate)) put(batch);
+    if (random_.chance(faults_.duplicate)) {
+      loop_.after(random_.between(Duration(0), 3 * faults_.slow_latency),
+                  [self = this->shared_from_this(), batch] {
+                    if (!self->closed_) self->put(batch);
+                  });
+    }
     put(std::move(batch));
   }
 

@@ -36,6 +36,7 @@ void SimWorker::crash() {
   world_.trace.line("{} crashes", peer_);
   core_.reset();
   training_.clear();
+  begun_.clear();
   reports_.clear();
   deferred_.clear();
   planned_tick_.reset();
@@ -188,7 +189,7 @@ void SimWorker::start_job(const worker_action::StartJob& action) {
   const AttemptKey key{assignment.job, assignment.attempt};
   require(action.slot >= 0 && action.slot < slots_, "a job starts in a slot that is not there");
   require(static_cast<int>(training_.size()) < slots_, "more jobs train than there are slots");
-  require(!training_.contains(key), "an attempt starts twice in one process");
+  require(begun_.insert(key).second, "an attempt starts twice in one process");
   Training training;
   training.assignment = assignment;
   training.run =

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -84,6 +85,7 @@ class SimWorker {
   std::vector<std::function<void()>> deferred_;  // while frozen
   std::optional<WorkerTime> planned_tick_;
   std::map<AttemptKey, Training> training_;
+  std::set<AttemptKey> begun_;  // by this process
   std::map<std::tuple<JobId, Attempt, std::int64_t>, wire::ToCoordinator> reports_;  // by sequence
 };
 
