@@ -15,6 +15,7 @@
 #include "coordinator/cli/exit_code.h"
 #include "coordinator/cli/policies_text.h"
 #include "coordinator/cli/terminal.h"
+#include "coordinator/cli/whole_number.h"
 
 namespace lrtune {
 namespace {
@@ -22,8 +23,8 @@ namespace {
 struct PoliciesOptions {
   std::string store = "lrtune.db";
   PolicyFilter filter;
-  RankBy by = RankBy::kTop1;
-  RankAt at = RankAt::kBest;
+  std::string by = "top1";
+  std::string at = "best";
   std::int64_t limit = 0;  // 0: all
   std::int64_t id = 0;     // show
   bool json = false;
@@ -58,16 +59,16 @@ std::string filter_words(const PolicyFilter& filter) {
 int show_list(const PoliciesOptions& options, bool ranked) {
   const auto queries = PolicyQueries::open(options.store);
   if (!queries) return bad_input(queries.error());
-  Result<Entries> entries = queries->policies(options.filter, options.at);
+  Result<Entries> entries = queries->policies(options.filter, kAt.at(options.at));
   if (!entries) return bad_input(entries.error());
   if (ranked) {
     // What has not been measured yet cannot be ranked.
     std::erase_if(*entries, [](const PolicyEntry& entry) { return entry.runs.empty(); });
-    *entries = best_first(*std::move(entries), options.by);
+    *entries = best_first(*std::move(entries), kBy.at(options.by));
   }
   const auto limit = static_cast<std::size_t>(options.limit);
   if (limit > 0 && entries->size() > limit) entries->resize(limit);
-  if (options.json) return write(policies_json(*entries, options.at).dump(2) + "\n");
+  if (options.json) return write(policies_json(*entries, kAt.at(options.at)).dump(2) + "\n");
   if (entries->empty()) {
     fmt::print(stderr, "lrtune policies: the store {} has no policies{}\n", options.store,
                filter_words(options.filter));
@@ -79,31 +80,37 @@ int show_list(const PoliciesOptions& options, bool ranked) {
 int show_policy(const PoliciesOptions& options) {
   const auto queries = PolicyQueries::open(options.store);
   if (!queries) return bad_input(queries.error());
-  const Result<Entries> entries = queries->policy(options.id, options.at);
+  const Result<Entries> entries = queries->policy(options.id, kAt.at(options.at));
   if (!entries) return bad_input(entries.error());
-  return write(options.json ? policies_json(*entries, options.at).dump(2) + "\n"
-                            : policy_page(*entries, options.at, terminal_of(1)));
+  return write(options.json ? policies_json(*entries, kAt.at(options.at)).dump(2) + "\n"
+                            : policy_page(*entries, kAt.at(options.at), terminal_of(1)));
 }
 
 using Options = std::shared_ptr<PoliciesOptions>;
+
+// An error lists the allowed words; help has them as the option's type.
+template <typename Value>
+CLI::Validator one_of(const std::map<std::string, Value>& names) {
+  std::vector<std::string> allowed;
+  for (const auto& [name, value] : names) allowed.push_back(name);
+  return CLI::Validator(CLI::IsMember(allowed)).description("");
+}
 
 void add_common_options(CLI::App& command, const Options& options) {
   command.add_option("--store", options->store, "The policy store")
       ->type_name("FILE")
       ->capture_default_str();
-  command
-      .add_option("--at", options->at,
-                  "Take scores at the best or the final evaluation (default best)")
-      ->transform(CLI::CheckedTransformer(kAt))
-      ->type_name("best|final");
+  command.add_option("--at", options->at, "Take scores at the best or at the final evaluation")
+      ->check(one_of(kAt))
+      ->type_name("best|final")
+      ->capture_default_str();
   command.add_flag("--json", options->json, "Print JSON");
 }
 
 void add_filter_options(CLI::App& command, const Options& options, std::int64_t limit) {
   options->limit = limit;
   command
-      .add_option("--dataset", options->filter.dataset,
-                  "Only policies that were trained on this data set")
+      .add_option("--dataset", options->filter.dataset, "Only policies trained on this data set")
       ->type_name("NAME");
   command.add_option("--model", options->filter.model, "Only policies that trained this model")
       ->type_name("NAME");
@@ -111,10 +118,16 @@ void add_filter_options(CLI::App& command, const Options& options, std::int64_t 
       .add_option("--optimizer", options->filter.optimizer, "Only policies under this optimizer")
       ->type_name("NAME");
   command.add_option("--limit", options->limit, "At most so many lines; 0: all")
-      ->check(CLI::NonNegativeNumber)
+      ->check(whole_number_from(0))
       ->type_name("N")
       ->capture_default_str();
 }
+
+const char* const kTableWords =
+    "runs: those that ended well, or ended well/all; numbers are means over those that ended "
+    "well,\n"
+    "after ± the sample standard deviation. to target: iterations until the run plan's target was\n"
+    "met. loss diff: train loss - evaluated loss.";
 
 void add_list(CLI::App& policies, int& exit_code) {
   CLI::App* command =
@@ -122,6 +135,7 @@ void add_list(CLI::App& policies, int& exit_code) {
   const auto options = std::make_shared<PoliciesOptions>();
   add_filter_options(*command, options, 0);
   add_common_options(*command, options);
+  command->footer(kTableWords);
   command->callback([options, &exit_code] { exit_code = show_list(*options, false); });
 }
 
@@ -130,14 +144,15 @@ void add_top(CLI::App& policies, int& exit_code) {
       policies.add_subcommand("top", "The best policies, by the mean over their runs");
   const auto options = std::make_shared<PoliciesOptions>();
   command
-      ->add_option(
-          "--by", options->by,
-          "top1, loss: of the evaluated part; cost: iterations to the run's target; robustness: "
-          "|train loss - evaluated loss| (default top1)")
-      ->transform(CLI::CheckedTransformer(kBy))
-      ->type_name("top1|loss|cost|robustness");
+      ->add_option("--by", options->by,
+                   "top1, loss: of the evaluated part; cost: iterations to the target; robustness: "
+                   "the size of loss diff")
+      ->check(one_of(kBy))
+      ->type_name("top1|loss|cost|robustness")
+      ->capture_default_str();
   add_filter_options(*command, options, 10);
   add_common_options(*command, options);
+  command->footer(kTableWords);
   command->callback([options, &exit_code] { exit_code = show_list(*options, true); });
 }
 
@@ -147,7 +162,7 @@ void add_show(CLI::App& policies, int& exit_code) {
   const auto options = std::make_shared<PoliciesOptions>();
   command->add_option("ID", options->id, "The policy's number in `lrtune policies list`")
       ->required()
-      ->check(CLI::PositiveNumber);
+      ->check(whole_number_from(1));
   add_common_options(*command, options);
   command->callback([options, &exit_code] { exit_code = show_policy(*options); });
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "common/policy/policy_json.h"
@@ -28,30 +29,60 @@ std::string training_of(const PolicyEntry& entry) {
                      entry.train.optimizer.name);
 }
 
-// What the runs' number does not say: those that have not ended, and those that did not end well.
-std::string remark_of(const PolicyEntry& entry) {
-  std::string remark;
-  const int bad = entry.scores.repeats - entry.scores.ended_well;
-  if (bad > 0) remark = fmt::format("{} did not end well", bad);
-  if (entry.open > 0)
-    remark += fmt::format("{}{} not ended", remark.empty() ? "" : ", ", entry.open);
-  return remark;
+// "3", or "2/3" if only two of three ended well.
+std::string runs_of(const RepeatedScores& scores) {
+  return scores.ended_well == scores.repeats
+             ? fmt::to_string(scores.repeats)
+             : fmt::format("{}/{}", scores.ended_well, scores.repeats);
 }
 
-std::vector<std::string> entry_row(const PolicyEntry& entry) {
+std::string mean_alone(const MeanAndDeviation& value, int digits, int runs) {
+  return runs == 0 ? std::string("-") : number(value.mean, digits);
+}
+
+// What every line would say alike stands once above the table, so that the policies have room.
+bool trained_alike(const std::vector<PolicyEntry>& entries) {
+  return std::all_of(entries.begin(), entries.end(), [&](const PolicyEntry& entry) {
+    return training_of(entry) == training_of(entries.front()) &&
+           entry.plan.iterations == entries.front().plan.iterations;
+  });
+}
+
+struct Layout {
+  bool ranked;
+  bool alike;
+};
+
+std::vector<TableColumn> columns_of(const Layout& layout) {
+  std::vector<TableColumn> columns;
+  if (layout.ranked) columns.push_back({"rank", Align::kRight});
+  columns.push_back({"id", Align::kRight});
+  columns.push_back({"policy", Align::kLeft, true});
+  if (!layout.alike) columns.push_back({"trained", Align::kLeft, true});
+  if (!layout.alike) columns.push_back({"iterations", Align::kRight});
+  for (const char* title : {"runs", "top-1", "loss", "to target", "seconds", "loss diff"}) {
+    columns.push_back({title, Align::kRight});
+  }
+  return columns;
+}
+
+std::vector<std::string> entry_row(const PolicyEntry& entry, std::size_t rank,
+                                   const Layout& layout) {
   const RepeatedScores& scores = entry.scores;
   const int runs = scores.ended_well;
-  return {fmt::to_string(entry.id),
-          entry.description,
-          training_of(entry),
-          fmt::to_string(entry.plan.iterations),
-          fmt::to_string(scores.repeats),
-          mean(scores.top1, 4, runs),
-          mean(scores.loss, 4, runs),
-          mean(scores.target_iteration, 0, scores.met_target),
-          mean(scores.seconds, 1, runs),
-          mean(scores.loss_difference, 4, runs),
-          remark_of(entry)};
+  std::vector<std::string> row;
+  if (layout.ranked) row.push_back(fmt::to_string(rank));
+  row.push_back(fmt::to_string(entry.id));
+  row.push_back(entry.description);
+  if (!layout.alike) row.push_back(training_of(entry));
+  if (!layout.alike) row.push_back(fmt::to_string(entry.plan.iterations));
+  row.push_back(runs_of(scores));
+  row.push_back(mean(scores.top1, 4, runs));
+  row.push_back(mean_alone(scores.loss, 4, runs));
+  row.push_back(mean_alone(scores.target_iteration, 0, scores.met_target));
+  row.push_back(mean_alone(scores.seconds, 1, runs));
+  row.push_back(mean_alone(scores.loss_difference, 4, runs));
+  return row;
 }
 
 std::string result_of(const PolicyRun& run) {
@@ -147,26 +178,21 @@ nlohmann::json run_json(const PolicyRun& run, RankAt at) {
 
 std::string policies_table(const std::vector<PolicyEntry>& entries, bool ranked,
                            const Terminal& terminal) {
-  std::vector<TableColumn> columns = {{"id", Align::kRight},
-                                      {"policy", Align::kLeft, true},
-                                      {"trained", Align::kLeft, true},
-                                      {"iterations", Align::kRight},
-                                      {"runs", Align::kRight},
-                                      {"top-1", Align::kRight},
-                                      {"loss", Align::kRight},
-                                      {"to target", Align::kRight},
-                                      {"seconds", Align::kRight},
-                                      {"loss diff", Align::kRight},
-                                      {"", Align::kLeft}};
-  if (ranked) columns.insert(columns.begin(), {"rank", Align::kRight});
-  TextTable table(std::move(columns));
+  if (entries.empty()) return {};
+  const Layout layout{ranked, trained_alike(entries)};
+  TextTable table(columns_of(layout));
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    std::vector<std::string> row = entry_row(entries[i]);
-    if (ranked) row.insert(row.begin(), fmt::to_string(i + 1));
     const bool well = entries[i].scores.ended_well == entries[i].scores.repeats;
-    table.add_row(std::move(row), !well ? Ink::kBad : ranked && i == 0 ? Ink::kGood : Ink::kPlain);
+    table.add_row(entry_row(entries[i], i + 1, layout), !well              ? Ink::kBad
+                                                        : ranked && i == 0 ? Ink::kGood
+                                                                           : Ink::kPlain);
   }
-  return table.text(terminal);
+  std::string heading;
+  if (layout.alike) {
+    heading = fmt::format("{}, {} iterations\n", training_of(entries.front()),
+                          entries.front().plan.iterations);
+  }
+  return heading + table.text(terminal);
 }
 
 std::string policy_page(const std::vector<PolicyEntry>& entries, RankAt at,

@@ -11,6 +11,7 @@
 namespace lrtune {
 
 // One line a policy and its training, with the means over its runs; `ranked` puts the rank before.
+// What was trained stands above the table if it is the same in every line. Empty without entries.
 std::string policies_table(const std::vector<PolicyEntry>& entries, bool ranked,
                            const Terminal& terminal);
 

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "coordinator/cli/exit_code.h"
+#include "coordinator/cli/whole_number.h"
 #include "coordinator/core/decisions.h"
 
 namespace lrtune {
@@ -92,7 +93,7 @@ void add_why_command(CLI::App& app, int& exit_code) {
   const auto options = std::make_shared<WhyOptions>();
   command->add_option("TRIAL", options->trial, "The trial's number in the result table")
       ->required()
-      ->check(CLI::PositiveNumber);
+      ->check(whole_number_from(1));
   command->add_option("--store", options->store, "The policy store")
       ->type_name("FILE")
       ->capture_default_str();

@@ -45,15 +45,29 @@ std::vector<std::int64_t> ids(const std::vector<PolicyEntry>& entries) {
 
 TEST_F(SampleStore, ListsPolicies) {
   EXPECT_EQ("\n" + policies_table(entries(), false, {}), R"(
-id  policy                                                         trained                   iterations  runs            top-1             loss  to target     seconds         loss diff
- 1  FIX k0=0.1                                                     lenet on mnist, momentum        2000     1           0.1135           0.8875          -        62.0           -0.0010
- 2  FIX k0=0.01                                                    lenet on mnist, momentum        2000     1           0.9711           0.0389       2000        62.0           -0.0100
- 3  FIX k0=0.001                                                   lenet on mnist, momentum        2000     1           0.9512           0.0688          -        62.0           -0.0200
- 4  SIN2 k0=0.01 k1=0.06 l=500                                     lenet on mnist, momentum        2000     3  0.9829 ± 0.0004  0.0491 ± 0.0012   1500 ± 0  62.0 ± 0.0  -0.0320 ± 0.0010
- 5  COS k0=0.01 k1=0.06 l=500                                      lenet on mnist, momentum        2000     3  0.9834 ± 0.0002  0.0456 ± 0.0011   1000 ± 0  62.0 ± 0.0  -0.0290 ± 0.0010
- 6  composite: TRI k0=0.01 k1=0.06 l=500 until 1500; FIX k0=0.001  lenet on mnist, momentum        2000     1           0.9815           0.0335       2000        62.0           -0.0150
- 7  FIX k0=5                                                       lenet on mnist, momentum        2000     1                -                -          -           -                 -  1 did not end well
- 8  FIX k0=0.02                                                    lenet on mnist, momentum        2000     1                -                -          -           -                 -  1 did not end well
+lenet on mnist, momentum, 2000 iterations
+id  policy                                                         runs            top-1    loss  to target  seconds  loss diff
+ 1  FIX k0=0.1                                                        1           0.1135  0.8875          -     62.0    -0.0010
+ 2  FIX k0=0.01                                                       1           0.9711  0.0389       2000     62.0    -0.0100
+ 3  FIX k0=0.001                                                      1           0.9512  0.0688          -     62.0    -0.0200
+ 4  SIN2 k0=0.01 k1=0.06 l=500                                        3  0.9829 ± 0.0004  0.0491       1500     62.0    -0.0320
+ 5  COS k0=0.01 k1=0.06 l=500                                         3  0.9834 ± 0.0002  0.0456       1000     62.0    -0.0290
+ 6  composite: TRI k0=0.01 k1=0.06 l=500 until 1500; FIX k0=0.001     1           0.9815  0.0335       2000     62.0    -0.0150
+ 7  FIX k0=5                                                        0/1                -       -          -        -          -
+ 8  FIX k0=0.02                                                     0/1                -       -          -        -          -
+)");
+}
+
+// Policies of different trainings say in each line what was trained.
+TEST_F(SampleStore, NamesTheTrainingWhereItDiffers) {
+  std::vector<PolicyEntry> two = entries();
+  two.resize(2);
+  two[1].train.model = "resnet32";
+  two[1].plan.iterations = 64000;
+  EXPECT_EQ("\n" + policies_table(two, true, {}), R"(
+rank  id  policy       trained                      iterations  runs   top-1    loss  to target  seconds  loss diff
+   1   1  FIX k0=0.1   lenet on mnist, momentum           2000     1  0.1135  0.8875          -     62.0    -0.0010
+   2   2  FIX k0=0.01  resnet32 on mnist, momentum       64000     1  0.9711  0.0389       2000     62.0    -0.0100
 )");
 }
 

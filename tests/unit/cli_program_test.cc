@@ -83,6 +83,11 @@ TEST_F(Program, BadUsageIsTwoAndHelps) {
       {"policies top --lmit 3",
        "lrtune: lrtune policies top takes no '--lmit'; did you mean '--limit'?\nTry 'lrtune "
        "policies top --help'.\n"},
+      {"policies show 0",
+       "lrtune: ID: must be a whole number from 1, not '0'\nTry 'lrtune policies show --help'.\n"},
+      {"policies top --by speed",
+       "lrtune: --by: speed not in {cost,loss,robustness,top1}\nTry 'lrtune policies top "
+       "--help'.\n"},
       {"frobnicate", "lrtune: lrtune has no command 'frobnicate'\nTry 'lrtune --help'.\n"},
   };
   for (const auto& [arguments, words] : cases) {
@@ -118,9 +123,10 @@ TEST_F(Program, DataGoToStandardOutput) {
   EXPECT_EQ(top.exit_code, 0);
   EXPECT_THAT(top.err, IsEmpty());
   EXPECT_EQ("\n" + top.out, R"(
-rank  id  policy                      trained                   iterations  runs            top-1             loss  to target     seconds         loss diff
-   1   5  COS k0=0.01 k1=0.06 l=500   lenet on mnist, momentum        2000     3  0.9834 ± 0.0002  0.0456 ± 0.0011   1000 ± 0  62.0 ± 0.0  -0.0290 ± 0.0010
-   2   4  SIN2 k0=0.01 k1=0.06 l=500  lenet on mnist, momentum        2000     3  0.9829 ± 0.0004  0.0491 ± 0.0012   1500 ± 0  62.0 ± 0.0  -0.0320 ± 0.0010
+lenet on mnist, momentum, 2000 iterations
+rank  id  policy                      runs            top-1    loss  to target  seconds  loss diff
+   1   5  COS k0=0.01 k1=0.06 l=500      3  0.9834 ± 0.0002  0.0456       1000     62.0    -0.0290
+   2   4  SIN2 k0=0.01 k1=0.06 l=500     3  0.9829 ± 0.0004  0.0491       1500     62.0    -0.0320
 )");
   const auto json = nlohmann::json::parse(run("policies list --json --dataset mnist").out);
   EXPECT_EQ(json.size(), 8U);
