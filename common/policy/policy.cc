@@ -47,10 +47,10 @@ std::string describe(const LrFunction& function) {
                  [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   const ParameterSet takes = parameters_of(function.kind);
   auto out = std::back_inserter(text);
-  fmt::format_to(out, " k0={}", function.k0);
-  if (takes.k1) fmt::format_to(out, " k1={}", function.k1);
-  if (takes.gamma) fmt::format_to(out, " gamma={}", function.gamma);
-  if (takes.p) fmt::format_to(out, " p={}", function.p);
+  fmt::format_to(out, " k0={:.6g}", function.k0);
+  if (takes.k1) fmt::format_to(out, " k1={:.6g}", function.k1);
+  if (takes.gamma) fmt::format_to(out, " gamma={:.6g}", function.gamma);
+  if (takes.p) fmt::format_to(out, " p={:.6g}", function.p);
   if (takes.l) fmt::format_to(out, " l={}", function.l);
   if (takes.boundaries) fmt::format_to(out, " l=[{}]", fmt::join(function.boundaries, ","));
   return text;

@@ -97,7 +97,7 @@ double learning_rate(const Policy& policy, std::int64_t t);
 void learning_rates(const Policy& policy, std::int64_t first, std::span<double> rates);
 
 // A short text for tables, e.g. "SIN2 k0=0.01 k1=0.06 l=2000" or "composite: TRI ... until 5000;
-// FIX ...".
+// FIX ...". Numbers are rounded to six digits: for eyes, not for reading back.
 std::string describe(const Policy& policy);
 
 }  // namespace lrtune

@@ -152,10 +152,39 @@ TEST_F(RunTest, AStoreThatIsInUseIsRefused) {
   EXPECT_THAT(second.err, HasSubstr("lrtune.db"));
 }
 
-TEST_F(RunTest, NoColorAndPipesAreObeyed) {
+TEST_F(RunTest, APipeGetsLinesWithoutEscapes) {
   const ProcessResult result = run({"--workers", "1"}, 100).wait();
   EXPECT_THAT(result.err, testing::Not(HasSubstr("\x1b")));
   EXPECT_THAT(result.err, testing::Not(HasSubstr("\r")));
+}
+
+// script(1) of Debian's bsdutils gives the program a terminal.
+class TerminalRunTest : public RunTest {
+ protected:
+  ProcessResult run_on_terminal(const std::map<std::string, std::string>& environment) const {
+    write("experiment.yaml", experiment());
+    const std::string command = std::string("'") + LRTUNE_PROGRAM +
+                                "' run experiment.yaml --workers 1 --worker-argument=--trainer"
+                                " --worker-argument=synthetic:iteration_us=2000";
+    return Process("/usr/bin/script", {"-qec", command, "/dev/null"}, folder_.path(), environment)
+        .wait();
+  }
+};
+
+TEST_F(TerminalRunTest, ATerminalGetsABlockThatIsDrawnInPlace) {
+  const ProcessResult result = run_on_terminal({{"TERM", "xterm"}, {"NO_COLOR", ""}});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.out, HasSubstr("\x1b[1mtiny: searching, "));
+  EXPECT_THAT(result.out, testing::ContainsRegex("\x1b\\[[45]A")) << "the cursor goes up over it";
+  EXPECT_THAT(result.out, HasSubstr("  worker-1  trial 1 "));
+  EXPECT_THAT(result.out, testing::Not(HasSubstr("\x1b[?25l"))) << "the cursor stays visible";
+}
+
+TEST_F(TerminalRunTest, NoColorTakesTheColourAndNothingElse) {
+  const ProcessResult result = run_on_terminal({{"TERM", "xterm"}, {"NO_COLOR", "1"}});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.out, HasSubstr("tiny: searching, "));
+  EXPECT_THAT(result.out, testing::Not(testing::ContainsRegex("\x1b\\[[0-9]*m")));
 }
 
 }  // namespace

@@ -1,9 +1,21 @@
-# Real processes; the workers train synthetically but in the test of LibTorch.
+# Real processes. In e2e_test the workers train synthetically, in e2e_libtorch_test with LibTorch.
 find_package(SQLiteCpp REQUIRED)
 find_package(Boost 1.81 REQUIRED)
+add_library(lrtune_run_test_base STATIC e2e/run_test_base.cc support/process.cc)
+target_link_libraries(lrtune_run_test_base
+  PUBLIC lrtune_build GTest::gmock nlohmann_json::nlohmann_json
+  PRIVATE SQLiteCpp Boost::headers)
+target_compile_definitions(lrtune_run_test_base PUBLIC LRTUNE_PROGRAM="$<TARGET_FILE:lrtune>")
+add_dependencies(lrtune_run_test_base lrtune lrtune-worker)
+
 lrtune_test(e2e_test
-  SOURCES e2e/run_test_base.cc e2e/run_command_test.cc e2e/run_interrupted_test.cc support/process.cc
-  DEPENDS SQLiteCpp nlohmann_json::nlohmann_json Boost::headers
+  SOURCES e2e/run_command_test.cc e2e/run_interrupted_test.cc
+  DEPENDS lrtune_run_test_base Boost::headers
   LABELS e2e)
-add_dependencies(e2e_test lrtune lrtune-worker)
-target_compile_definitions(e2e_test PRIVATE LRTUNE_PROGRAM="$<TARGET_FILE:lrtune>")
+
+if(LRTUNE_LIBTORCH)
+  lrtune_test(e2e_libtorch_test
+    SOURCES e2e/run_libtorch_test.cc
+    DEPENDS lrtune_run_test_base lrtune_image_files
+    LABELS e2e)
+endif()
