@@ -6,24 +6,29 @@ repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 usage() {
   cat <<'END'
-usage: deploy/test.sh [--cpu | --cuda] [--preset PRESET] [CTEST OPTION ...]
+usage: deploy/test.sh [--cpu | --cuda] [--preset PRESET] [--only PROGRAM ...] [CTEST OPTION ...]
 
 Installs what is missing, builds the preset (dev unless said) and runs its tests. The last line of standard output is
 "N passed, N failed"; the exit code is 0 only if tests ran and all of them passed. A test that was skipped,
 disabled or not built counts as failed.
 
   --cpu, --cuda   as in deploy/setup.sh
+  --only PROGRAM  build this test program and run its tests, not all; may be given several times
   CTEST OPTION    goes to ctest, for example -R policy
 END
 }
 
 setup_options=()
 preset=dev
+programs=()
 while (($# > 0)); do
   case $1 in
     --cpu | --cuda) setup_options+=("$1") ;;
     --preset)
       preset=${2:?--preset wants a name: dev, release, asan or tsan}
+      shift ;;
+    --only)
+      programs+=("${2:?--only wants the name of a test program, such as core_test}")
       shift ;;
     --help | -h) usage; exit 0 ;;
     *) break ;;
@@ -44,14 +49,17 @@ END
 }
 
 "$repo/deploy/setup.sh" "${setup_options[@]}"
-"$repo/deploy/build.sh" "$preset"
+"$repo/deploy/build.sh" "$preset" "${programs[@]}"
 
 build="$repo/build/$preset"
+# CTest knows a program that was not asked for by one test, NAME_NOT_BUILT (or its cases, if it was built before).
+selection=()
+((${#programs[@]} == 0)) || selection=(--exclude-regex '_NOT_BUILT$')
 results="$build/test-results.xml"
 rm -f "$results"
 status=0
 ctest --test-dir "$build" --parallel "$(nproc)" --output-on-failure --no-tests=error \
-  --output-junit "$results" "$@" || status=$?
+  --output-junit "$results" "${selection[@]}" "$@" || status=$?
 
 read -r passed failed < <(if [[ -s $results ]]; then count_results "$results"; else printf '0 0\n'; fi)
 if ((status != 0 && failed == 0)); then
