@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -158,8 +159,7 @@ TEST(Schedule, BadInputSaysWhatIsWrong) {
 TEST(Schedule, BadOptionsAreRefused) {
   EXPECT_THAT(run({kSin2, "--at", "-1"}).err, HasSubstr("-1"));
   EXPECT_THAT(run({kSin2, "--iterations", "0"}).err, HasSubstr("--iterations"));
-  EXPECT_THAT(run({kSin2, "--iterations", "5", "--at", "1"}).err,
-              HasSubstr("excludes"));
+  EXPECT_THAT(run({kSin2, "--iterations", "5", "--at", "1"}).err, HasSubstr("excludes"));
   EXPECT_THAT(run({kSin2, "--iterations", "5", "--log"}).err, HasSubstr("--log requires --plot"));
 }
 
@@ -195,6 +195,24 @@ TEST_F(ScheduleFiles, APlotThatCannotBeWrittenIsAFailure) {
       run({kSin2, "--iterations", "10", "--plot", (folder_ / "none" / "p.svg").string()});
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.err, HasSubstr("cannot write the plot to"));
+}
+
+// docs/POLICIES.md: each command, run, draws the figure that stands there.
+TEST_F(ScheduleFiles, TheFiguresOfTheGuideAreWhatTheirCommandsDraw) {
+  static const std::regex kCommand(
+      "lrtune schedule '([^']+)' --iterations ([0-9]+) --plot docs/img/([a-z0-9]+).svg --quiet");
+  const std::filesystem::path docs = std::filesystem::path(LRTUNE_SOURCE_DIR) / "docs";
+  const std::string guide = read(docs / "POLICIES.md");
+  std::size_t figures = 0;
+  for (std::sregex_iterator it(guide.begin(), guide.end(), kCommand), end; it != end; ++it) {
+    const std::string name = (*it)[3].str() + ".svg";
+    const Printed result =
+        run({(*it)[1], "--iterations", (*it)[2], "--plot", (folder_ / name).string(), "--quiet"});
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_EQ(read(folder_ / name), read(docs / "img" / name)) << it->str();
+    ++figures;
+  }
+  EXPECT_EQ(figures, all_lr_functions().size() + 1);
 }
 
 TEST(RateRows, ASinkThatRefusesEndsTheWriting) {
