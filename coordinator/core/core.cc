@@ -8,6 +8,15 @@
 namespace lrtune {
 namespace {
 
+// Survey numbers are not stored. Each start counts from elsewhere, so that a late answer to an
+// earlier coordinator's survey is not taken for that of another data set.
+std::int64_t first_survey(const std::string& incarnation) {
+  const Digest digest = sha256(incarnation);
+  std::int64_t high = 0;
+  for (std::size_t i = 0; i < 5; ++i) high = high << 8 | digest.bytes[i];
+  return (high << 20) + 1;
+}
+
 template <typename... Handlers>
 struct Overloaded : Handlers... {
   using Handlers::operator()...;
@@ -98,6 +107,7 @@ Core::Core(CoreOptions options, StoredState stored, Now now)
   state_->options = std::move(options);
   state_->now = now;
   state_->last_scan = now.steady;
+  state_->next_survey = first_survey(state_->options.incarnation);
   restore_campaigns(*state_, stored);  // what it decides goes out with the first step
 }
 

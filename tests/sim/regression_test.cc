@@ -88,6 +88,22 @@ TEST_F(LateOrphan, IsTakenBackByAReportToo) {
 
 // Bug: a worker that had no slot just then never got a job of that identity again, and if it was
 // the only one the campaign never ended.
+// Bug: surveys counted from 1 after each start, so that facts could be those of another data set.
+TEST(CoreRegression, ALateAnswerToAnEarlierCoordinatorsSurveyIsIgnored) {
+  CoreHarness harness;
+  harness.step(event::Submitted{two_policies()});
+  harness.hello("a");
+  const wire::Survey early = harness.sent<wire::Survey>("a").at(0);
+  harness.advance(1'000);
+  harness.restart();
+  harness.hello("a");
+  ASSERT_THAT(harness.sent<wire::Survey>("a"), SizeIs(1));
+  harness.say("a", wire::Surveyed{early.survey, DataFacts{}, ""});
+  EXPECT_EQ(harness.campaign().state, CampaignState::kSurveying);
+  harness.answer_survey("a");
+  EXPECT_EQ(harness.campaign().state, CampaignState::kSearching);
+}
+
 TEST(CoreRegression, ARefusalHoldsForALeaseThenForTwiceAsLong) {
   CoreHarness harness;
   harness.step(event::Submitted{two_policies()});
