@@ -208,7 +208,7 @@ std::string ObjectReader::string(std::string_view key, std::string fallback) {
 }
 
 std::string ObjectReader::one_of(std::string_view key, std::span<const std::string> allowed,
-                                 std::optional<std::string> fallback) {
+                                 const std::optional<std::string>& fallback) {
   const nlohmann::json* value = fallback ? raw(key) : required_raw(key);
   const std::string otherwise = fallback.value_or(allowed.front());
   if (value == nullptr) return otherwise;

@@ -67,7 +67,7 @@ class ObjectReader {
   std::string string(std::string_view key, std::string fallback);
   // A string out of a closed set; an error lists the set and suggests the nearest.
   std::string one_of(std::string_view key, std::span<const std::string> allowed,
-                     std::optional<std::string> fallback = std::nullopt);
+                     const std::optional<std::string>& fallback = std::nullopt);
 
   // Records an error of the caller's own about `key` (or about the object, if empty), unless one is
   // there.

@@ -79,8 +79,10 @@ double LrEvaluator::decaying_at(std::int64_t t) const {
   const LrFunction& f = function_;
   const auto real_t = static_cast<double>(t);
   switch (f.kind) {
-    case LrFunctionKind::kStep:
-      return std::min(f.k0 * exp_of_product(log_gamma_, static_cast<double>(t / l_)), kLargest);
+    case LrFunctionKind::kStep: {
+      const std::int64_t n = t / l_;
+      return std::min(f.k0 * exp_of_product(log_gamma_, static_cast<double>(n)), kLargest);
+    }
     case LrFunctionKind::kNstep: {
       const auto passed = std::upper_bound(f.boundaries.begin(), f.boundaries.end(), t);
       const auto n = static_cast<double>(passed - f.boundaries.begin());

@@ -64,7 +64,7 @@ int show_list(const PoliciesOptions& options, bool ranked) {
   if (ranked) {
     // What has not been measured yet cannot be ranked.
     std::erase_if(*entries, [](const PolicyEntry& entry) { return entry.runs.empty(); });
-    *entries = best_first(*std::move(entries), kBy.at(options.by));
+    *entries = best_first(std::move(*entries), kBy.at(options.by));
   }
   const auto limit = static_cast<std::size_t>(options.limit);
   if (limit > 0 && entries->size() > limit) entries->resize(limit);
