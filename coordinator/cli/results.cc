@@ -16,10 +16,12 @@ using JobIndex = std::unordered_map<JobId, const JobRecord*>;
 
 std::vector<MetricPoint> points_of(const StoredState& stored, const JobRecord& job) {
   const auto key = [](const PointRecord& point) { return std::pair(point.job, point.attempt); };
-  const auto range =
-      std::ranges::equal_range(stored.points, std::pair(job.id, job.attempt), {}, key);
+  const auto wanted = std::pair(job.id, job.attempt);
   std::vector<MetricPoint> points;
-  for (const PointRecord& record : range) points.push_back(record.point);
+  for (auto point = std::ranges::lower_bound(stored.points, wanted, {}, key);
+       point != stored.points.end() && key(*point) == wanted; ++point) {
+    points.push_back(point->point);
+  }
   return points;
 }
 
