@@ -15,6 +15,11 @@ namespace {
 
 // A step is never edited once it was released: it must turn the fixtures in tests/fixtures/store
 // into what a new store looks like. SCHEMA.md says what each table and column means.
+//
+// Two things that cost more than they seem to: an IN of more than two names builds a temporary tree
+// at each row, so names are checked by a chain of OR; a deferred reference that is open makes the
+// insertion of any parent scan its children, so references are immediate and the writer goes from
+// parents to children.
 constexpr std::array<Migration, 1> kMigrations = {{{1, R"sql(
 CREATE TABLE store (
   one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -28,7 +33,8 @@ CREATE TABLE campaign (
   name TEXT NOT NULL,
   hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
   experiment TEXT NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('surveying', 'searching', 'verifying', 'done', 'failed')),
+  state TEXT NOT NULL CHECK (state = 'surveying' OR state = 'searching' OR state = 'verifying'
+      OR state = 'done' OR state = 'failed'),
   failure TEXT NOT NULL,
   created_at INTEGER NOT NULL,
   ended_at INTEGER NOT NULL,
@@ -57,11 +63,13 @@ CREATE TABLE job (
   from_state BLOB NOT NULL CHECK (length(from_state) = 32),
   to_state BLOB NOT NULL CHECK (length(to_state) = 32),
   state TEXT NOT NULL
-    CHECK (state IN ('pending', 'assigned', 'running', 'done', 'diverged', 'failed')),
+    CHECK (state = 'pending' OR state = 'assigned' OR state = 'running'
+      OR state = 'done' OR state = 'diverged' OR state = 'failed'),
   attempt INTEGER NOT NULL CHECK (attempt >= 0),
   deaths INTEGER NOT NULL CHECK (deaths >= 0),
   worker TEXT NOT NULL,
-  outcome TEXT CHECK (outcome IN ('completed', 'target_reached', 'diverged', 'failed', 'stopped')),
+  outcome TEXT CHECK (outcome = 'completed' OR outcome = 'target_reached'
+      OR outcome = 'diverged' OR outcome = 'failed' OR outcome = 'stopped'),
   outcome_iteration INTEGER,
   outcome_state BLOB CHECK (length(outcome_state) = 32),
   outcome_message TEXT,
@@ -72,23 +80,25 @@ CREATE TABLE job (
 
 CREATE TABLE trial (
   id INTEGER PRIMARY KEY,
-  campaign INTEGER NOT NULL REFERENCES campaign (id) DEFERRABLE INITIALLY DEFERRED,
+  campaign INTEGER NOT NULL REFERENCES campaign (id),
   number INTEGER NOT NULL CHECK (number >= 0),
   phase TEXT NOT NULL CHECK (phase IN ('search', 'verify')),
-  verifies INTEGER REFERENCES trial (id) DEFERRABLE INITIALLY DEFERRED,
+  verifies INTEGER REFERENCES trial (id),
   repeat INTEGER NOT NULL CHECK (repeat >= 0),
   seed INTEGER NOT NULL CHECK (seed >= 0),
-  identity INTEGER NOT NULL REFERENCES identity (id) DEFERRABLE INITIALLY DEFERRED,
-  policy INTEGER NOT NULL REFERENCES policy (id) DEFERRABLE INITIALLY DEFERRED,
+  identity INTEGER NOT NULL REFERENCES identity (id),
+  policy INTEGER NOT NULL REFERENCES policy (id),
   iterations INTEGER NOT NULL,
   evaluate_every INTEGER NOT NULL,
-  evaluate_on TEXT NOT NULL CHECK (evaluate_on IN ('train', 'validation', 'test')),
+  evaluate_on TEXT NOT NULL CHECK (evaluate_on = 'train' OR evaluate_on = 'validation'
+      OR evaluate_on = 'test'),
   train_subset INTEGER NOT NULL,
   target_measure TEXT CHECK (target_measure IN ('top1', 'loss')),
   target_value REAL,
   stop_at_target INTEGER NOT NULL CHECK (stop_at_target IN (0, 1)),
-  job INTEGER REFERENCES job (id) DEFERRABLE INITIALLY DEFERRED,
-  state TEXT NOT NULL CHECK (state IN ('waiting', 'running', 'done', 'diverged', 'failed')),
+  job INTEGER REFERENCES job (id),
+  state TEXT NOT NULL CHECK (state = 'waiting' OR state = 'running' OR state = 'done'
+      OR state = 'diverged' OR state = 'failed'),
   UNIQUE (campaign, number),
   CHECK ((target_measure IS NULL) = (target_value IS NULL))
 ) STRICT;
@@ -100,8 +110,8 @@ CREATE TABLE state (
 ) STRICT;
 
 CREATE TABLE metric (
-  state INTEGER NOT NULL REFERENCES state (id) DEFERRABLE INITIALLY DEFERRED,
-  part TEXT NOT NULL CHECK (part IN ('train', 'validation', 'test')),
+  state INTEGER NOT NULL REFERENCES state (id),
+  part TEXT NOT NULL CHECK (part = 'train' OR part = 'validation' OR part = 'test'),
   subset INTEGER NOT NULL CHECK (subset >= 0),
   version INTEGER NOT NULL,
   loss REAL NOT NULL,
@@ -111,11 +121,12 @@ CREATE TABLE metric (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE point (
-  job INTEGER NOT NULL REFERENCES job (id) DEFERRABLE INITIALLY DEFERRED,
+  job INTEGER NOT NULL REFERENCES job (id),
   attempt INTEGER NOT NULL,
   iteration INTEGER NOT NULL CHECK (iteration >= 0),
-  state INTEGER NOT NULL REFERENCES state (id) DEFERRABLE INITIALLY DEFERRED,
-  evaluated_on TEXT NOT NULL CHECK (evaluated_on IN ('train', 'validation', 'test')),
+  state INTEGER NOT NULL REFERENCES state (id),
+  evaluated_on TEXT NOT NULL CHECK (evaluated_on = 'train' OR evaluated_on = 'validation'
+      OR evaluated_on = 'test'),
   train_subset INTEGER NOT NULL,
   learning_rate REAL NOT NULL,
   train_seconds REAL NOT NULL,
@@ -125,8 +136,8 @@ CREATE TABLE point (
 
 CREATE TABLE decision (
   id INTEGER PRIMARY KEY,
-  campaign INTEGER NOT NULL REFERENCES campaign (id) DEFERRABLE INITIALLY DEFERRED,
-  trial INTEGER REFERENCES trial (id) DEFERRABLE INITIALLY DEFERRED,
+  campaign INTEGER NOT NULL REFERENCES campaign (id),
+  trial INTEGER REFERENCES trial (id),
   at INTEGER NOT NULL,
   code TEXT NOT NULL,
   numbers TEXT NOT NULL
@@ -135,10 +146,10 @@ CREATE INDEX decision_by_trial ON decision (trial) WHERE trial IS NOT NULL;
 CREATE INDEX decision_of_campaign ON decision (campaign) WHERE trial IS NULL;
 
 CREATE TABLE ranking (
-  campaign INTEGER NOT NULL REFERENCES campaign (id) DEFERRABLE INITIALLY DEFERRED,
+  campaign INTEGER NOT NULL REFERENCES campaign (id),
   phase TEXT NOT NULL CHECK (phase IN ('search', 'verify')),
   rank INTEGER NOT NULL CHECK (rank >= 1),
-  trial INTEGER NOT NULL REFERENCES trial (id) DEFERRABLE INITIALLY DEFERRED,
+  trial INTEGER NOT NULL REFERENCES trial (id),
   scores TEXT NOT NULL,
   PRIMARY KEY (campaign, phase, rank)
 ) STRICT, WITHOUT ROWID;

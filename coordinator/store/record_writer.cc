@@ -12,7 +12,7 @@ namespace {
 using sql::execute;
 using sql::Use;
 
-constexpr std::size_t kKnownPolicies = 16384;
+constexpr std::size_t kKnownTrials = 16384;
 constexpr std::int64_t kWholePart = 0;  // metric.subset of the part that is evaluated
 
 constexpr const char* kCampaign = R"sql(
@@ -49,9 +49,10 @@ RecordWriter::RecordWriter(SQLite::Database& database)
       find_policy_(database, "SELECT id FROM policy WHERE hash = ?"),
       policy_(database, "INSERT INTO policy (hash, document, description) VALUES (?, ?, ?)"),
       trial_(database, kTrial),
+      trial_state_(database, "UPDATE trial SET job = ?2, state = ?3 WHERE id = ?1"),
       job_(database, kJob),
       find_state_(database, "SELECT id FROM state WHERE name = ?"),
-      state_(database, "INSERT INTO state (name) VALUES (?)"),
+      state_(database, "INSERT INTO state (name) VALUES (?) ON CONFLICT DO NOTHING"),
       metric_(database, "INSERT INTO metric VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"),
       point_(database,
              "INSERT INTO point VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"),
@@ -72,6 +73,24 @@ void RecordWriter::write(const IdentityRecord& record) {
 }
 
 void RecordWriter::write(const TrialRecord& record) {
+  if (changed_state_only(record)) {
+    execute(trial_state_, record.id, record.job, name_of(record.state));
+    return;
+  }
+  write_whole(record);
+  if (known_trials_.size() >= kKnownTrials) known_trials_.clear();
+  known_trials_.insert_or_assign(record.id, record);
+}
+
+bool RecordWriter::changed_state_only(const TrialRecord& record) {
+  const auto known = known_trials_.find(record.id);
+  if (known == known_trials_.end()) return false;
+  known->second.job = record.job;
+  known->second.state = record.state;
+  return known->second == record;
+}
+
+void RecordWriter::write_whole(const TrialRecord& record) {
   const RunPlan& plan = record.plan;
   std::optional<std::string_view> measure;
   std::optional<double> value;
@@ -80,10 +99,9 @@ void RecordWriter::write(const TrialRecord& record) {
     value = plan.target->value;
   }
   execute(trial_, record.id, record.campaign, record.number, name_of(record.phase), record.verifies,
-          record.repeat, record.seed, identity_row(record.identity),
-          policy_row(record.id, record.policy), plan.iterations, plan.evaluate_every,
-          name_of(plan.evaluate_on), plan.train_subset, measure, value, plan.stop_at_target,
-          record.job, name_of(record.state));
+          record.repeat, record.seed, identity_row(record.identity), policy_row(record.policy),
+          plan.iterations, plan.evaluate_every, name_of(plan.evaluate_on), plan.train_subset,
+          measure, value, plan.stop_at_target, record.job, name_of(record.state));
 }
 
 void RecordWriter::write(const JobRecord& record) {
@@ -120,16 +138,7 @@ void RecordWriter::write(const RankingRecord& record) {
           sql::exact_text(record.scores));
 }
 
-std::int64_t RecordWriter::policy_row(TrialId trial, const Policy& policy) {
-  const auto known = known_policies_.find(trial);
-  if (known != known_policies_.end() && known->second.policy == policy) return known->second.row;
-  if (known_policies_.size() >= kKnownPolicies) known_policies_.clear();
-  const std::int64_t row = find_or_add_policy(policy);
-  known_policies_.insert_or_assign(trial, KnownPolicy{policy, row});
-  return row;
-}
-
-std::int64_t RecordWriter::find_or_add_policy(const Policy& policy) {
+std::int64_t RecordWriter::policy_row(const Policy& policy) {
   const std::string document = sql::exact_text(to_json(policy));
   const Digest hash = sha256(document);
   {
@@ -141,21 +150,23 @@ std::int64_t RecordWriter::find_or_add_policy(const Policy& policy) {
 }
 
 std::int64_t RecordWriter::identity_row(const Digest& hash) {
+  if (const auto known = known_identities_.find(hash); known != known_identities_.end())
+    return known->second;
   Use find(find_identity_, hash);
   if (!find.next()) {
     throw std::invalid_argument("a trial has the training identity " + hash.hex() +
                                 ", which was never written");
   }
-  return find.column(0).getInt64();
+  return known_identities_[hash] = find.column(0).getInt64();
 }
 
+// Most states are new, so that the insertion comes first.
 std::int64_t RecordWriter::state_row(const Digest& name) {
-  {
-    Use find(find_state_, name);
-    if (find.next()) return find.column(0).getInt64();
-  }
   execute(state_, name);
-  return database_.getLastInsertRowid();
+  if (database_.getChanges() > 0) return database_.getLastInsertRowid();
+  Use find(find_state_, name);
+  if (!find.next()) throw std::runtime_error("state " + name.hex() + " is in the store and is not");
+  return find.column(0).getInt64();
 }
 
 void RecordWriter::write_metric(std::int64_t state, Part part, std::int64_t subset,

@@ -25,12 +25,10 @@ class RecordWriter {
   void write(const RankingRecord& record);
 
  private:
-  struct KnownPolicy {
-    Policy policy;
-    std::int64_t row;
-  };
-  std::int64_t policy_row(TrialId trial, const Policy& policy);
-  std::int64_t find_or_add_policy(const Policy& policy);
+  // The trial as the store has it, if it was written lately and only `job` and `state` differ.
+  bool changed_state_only(const TrialRecord& record);
+  void write_whole(const TrialRecord& record);
+  std::int64_t policy_row(const Policy& policy);
   std::int64_t identity_row(const Digest& hash);
   std::int64_t state_row(const Digest& name);
   void write_metric(std::int64_t state, Part part, std::int64_t subset, const PartMetrics& metrics);
@@ -42,6 +40,7 @@ class RecordWriter {
   SQLite::Statement find_policy_;
   SQLite::Statement policy_;
   SQLite::Statement trial_;
+  SQLite::Statement trial_state_;
   SQLite::Statement job_;
   SQLite::Statement find_state_;
   SQLite::Statement state_;
@@ -50,8 +49,9 @@ class RecordWriter {
   SQLite::Statement decision_;
   SQLite::Statement ranking_;
 
-  // A trial is written several times in its life, its policy once: what the newest trials use.
-  std::unordered_map<TrialId, KnownPolicy> known_policies_;
+  // A trial is written several times in its life, all but its state once: the newest trials.
+  std::unordered_map<TrialId, TrialRecord> known_trials_;
+  std::unordered_map<Digest, std::int64_t> known_identities_;
 };
 
 }  // namespace lrtune

@@ -21,6 +21,12 @@ struct SqliteStore::Connection {
         writer(*database) {}
 
   void write_all(std::span<const Record> records);
+  template <typename Kind>
+  void write_kind(std::span<const Record> records) {
+    for (const Record& record : records) {
+      if (const Kind* one = std::get_if<Kind>(&record)) writer.write(*one);
+    }
+  }
   void roll_back() noexcept;
 
   std::unique_ptr<SQLite::Database> database;
@@ -44,16 +50,17 @@ void run(SQLite::Statement& statement) {
 
 }  // namespace
 
+// Rows before those that refer to them, whatever their order in the turn; rows of one table in the
+// turn's order.
 void SqliteStore::Connection::write_all(std::span<const Record> records) {
   run(begin);
-  // A trial is tied to the row of its identity, which may come later in the same turn.
-  for (const Record& record : records) {
-    if (const auto* identity = std::get_if<IdentityRecord>(&record)) writer.write(*identity);
-  }
-  for (const Record& record : records) {
-    if (std::holds_alternative<IdentityRecord>(record)) continue;
-    std::visit([this](const auto& value) { writer.write(value); }, record);
-  }
+  write_kind<CampaignRecord>(records);
+  write_kind<IdentityRecord>(records);
+  write_kind<JobRecord>(records);
+  write_kind<TrialRecord>(records);
+  write_kind<PointRecord>(records);
+  write_kind<DecisionRecord>(records);
+  write_kind<RankingRecord>(records);
   run(commit);
 }
 
