@@ -25,7 +25,9 @@ Chart point_chart(const CampaignResults& results, std::string title, std::string
   Chart chart{std::move(title), "iteration", std::move(y_label)};
   for (const PolicyResult* policy : results.top(kPlottedPolicies)) {
     Series series{series_name(*policy)};
+    const bool trained = policy->search.points.size() > 2;
     for (const MetricPoint& point : policy->search.points) {
+      if (trained && point.iteration == 0) continue;  // before training; it would flatten the curves
       series.x.push_back(static_cast<double>(point.iteration));
       series.y.push_back(value(point));
     }
