@@ -27,7 +27,8 @@ Chart point_chart(const CampaignResults& results, std::string title, std::string
     Series series{series_name(*policy)};
     const bool trained = policy->search.points.size() > 2;
     for (const MetricPoint& point : policy->search.points) {
-      if (trained && point.iteration == 0) continue;  // before training; it would flatten the curves
+      if (trained && point.iteration == 0)
+        continue;  // before training; it would flatten the curves
       series.x.push_back(static_cast<double>(point.iteration));
       series.y.push_back(value(point));
     }
