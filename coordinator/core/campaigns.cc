@@ -108,11 +108,11 @@ void restore_jobs(CoreState& state, StoredState& stored) {
     state.orphans.insert(job.record.id);
     job.deadline = state.now.steady + state.options.lease;
   }
-  for (PointRecord& record : stored.points) {
+  for (const PointRecord& record : stored.points) {
     Job& job = state.jobs.at(record.job);
     if (record.attempt != job.record.attempt) continue;
     job.iteration = record.point.iteration;
-    job.points.push_back(std::move(record.point));
+    job.points.push_back(record.point);
   }
 }
 

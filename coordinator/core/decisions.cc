@@ -32,7 +32,6 @@ std::string target(const json& n) {
 }
 
 std::string score_words(const json& n) {
-  const std::string by = number(n, "by");
   if (n.contains("repeats")) {
     return fmt::format("top-1 {} +- {} over {} new seeds", number(n, "top1_mean"),
                        number(n, "top1_deviation"), number(n, "repeats"));
@@ -42,8 +41,10 @@ std::string score_words(const json& n) {
 
 using Sentence = std::function<std::string(const std::string&, const json&)>;
 
-const std::map<std::string_view, Sentence>& sentences() {
-  static const std::map<std::string_view, Sentence> kSentences = {
+using Sentences = std::map<std::string_view, Sentence>;
+
+const Sentences& campaign_sentences() {
+  static const Sentences kSentences = {
       {"created",
        [](const std::string& who, const json& n) {
          return fmt::format("{} was made: {} search over {} candidates, seed {}.", who,
@@ -81,6 +82,12 @@ const std::map<std::string_view, Sentence>& sentences() {
        [](const std::string& who, const json& n) {
          return fmt::format("{} failed: {}.", who, number(n, "reason"));
        }},
+  };
+  return kSentences;
+}
+
+const Sentences& trial_sentences() {
+  static const Sentences kSentences = {
       {"assigned",
        [](const std::string& who, const json& n) {
          return fmt::format("{} was assigned to worker {} as attempt {}.", who, number(n, "worker"),
@@ -161,10 +168,11 @@ const std::map<std::string_view, Sentence>& sentences() {
 std::string sentence(const DecisionRecord& decision) {
   const std::string who = decision.trial ? fmt::format("Trial {}", decision.trial.value)
                                          : fmt::format("Campaign {}", decision.campaign.value);
-  const auto it = sentences().find(decision.code);
-  if (it == sentences().end())
-    return fmt::format("{}: {} {}", who, decision.code, decision.numbers.dump());
-  return it->second(who, decision.numbers);
+  for (const Sentences* sentences : {&campaign_sentences(), &trial_sentences()}) {
+    const auto it = sentences->find(decision.code);
+    if (it != sentences->end()) return it->second(who, decision.numbers);
+  }
+  return fmt::format("{}: {} {}", who, decision.code, decision.numbers.dump());
 }
 
 }  // namespace lrtune

@@ -15,7 +15,8 @@ std::string words(const Numerics& numerics) {
 }
 
 std::string survey_waits_for(const CoreState& state, const Campaign& campaign) {
-  for (const auto& [key, need] : campaign.surveys) {
+  for (const auto& survey : campaign.surveys) {
+    const auto& need = survey.second;  // clang 14 captures no structured binding
     if (need.facts || !need.asked.empty()) continue;
     const bool anybody =
         std::any_of(state.workers.begin(), state.workers.end(), [&](const auto& entry) {
