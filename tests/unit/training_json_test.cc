@@ -66,7 +66,8 @@ TEST(TrainingJson, OptimizerSaysOnlyWhatItUses) {
 
 // The hash names states in stores: it must never change while the meaning does not.
 TEST(TrainingJson, HashOfAnIdentityIsPinned) {
-  EXPECT_EQ(sample_identity().hash().hex(), "1b8d4edc943eae79d446f3e8468ef04094a8ad190b7649e4ea3aff818cbaf3e3");
+  EXPECT_EQ(sample_identity().hash().hex(),
+            "1b8d4edc943eae79d446f3e8468ef04094a8ad190b7649e4ea3aff818cbaf3e3");
 }
 
 TEST(TrainingJson, HashFollowsEveryFieldButThePath) {
