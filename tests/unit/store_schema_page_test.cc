@@ -3,9 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <regex>
 #include <set>
 #include <sstream>
+#include <string>
+#include <vector>
 
 #include "coordinator/store/sqlite_store.h"
 #include "tests/support/record_model.h"
@@ -22,20 +23,30 @@ std::string page() {
   return text.str();
 }
 
+std::vector<std::string> split(const std::string& text, char at) {
+  std::vector<std::string> parts;
+  std::istringstream stream(text);
+  for (std::string part; std::getline(stream, part, at);) {
+    part.erase(0, part.find_first_not_of(' '));
+    part.erase(part.find_last_not_of(' ') + 1);
+    parts.push_back(part);
+  }
+  return parts;
+}
+
+// The lines "| name, name | TYPE | meaning |" under the headings "### table: meaning".
 Columns described() {
   Columns columns;
-  std::istringstream lines(page());
   std::string table;
-  const std::regex heading("### ([a-z]+): .*"), row("\\| ([a-z0-9_, ]+) \\| [A-Z, ]+ \\| .*"),
-      name("[a-z0-9_]+");
-  std::smatch match;
-  for (std::string line; std::getline(lines, line);) {
-    if (std::regex_match(line, match, heading)) table = match[1];
-    if (!std::regex_match(line, match, row)) continue;
-    const std::string names = match[1];
-    for (std::sregex_iterator it(names.begin(), names.end(), name), end; it != end; ++it) {
-      columns.insert(table + "." + it->str());
+  for (const std::string& line : split(page(), '\n')) {
+    if (line.starts_with("### ")) table = line.substr(4, line.find(':') - 4);
+    if (line.starts_with("## ")) table.clear();
+    const std::vector<std::string> cells = split(line, '|');
+    if (table.empty() || cells.size() < 4 ||
+        cells[2].find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ, ") != cells[2].npos) {
+      continue;
     }
+    for (const std::string& name : split(cells[1], ',')) columns.insert(table + "." + name);
   }
   return columns;
 }
