@@ -1,5 +1,7 @@
 #include "worker/job_runner.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <exception>
@@ -25,6 +27,17 @@ Result<DataFacts> survey_safely(Trainer& trainer, const TrainSpec& spec) {
   }
 }
 
+// Why this machine cannot train the job now, though another may: its data are missing or others.
+// Empty if it can. Data that were looked at before cost nothing.
+std::string obstacle_here(Trainer& trainer, const TrainingJob& job) {
+  const auto facts = survey_safely(trainer, job.identity.train);
+  if (!facts) return facts.error().message;
+  if (*facts == job.identity.data) return {};
+  return fmt::format("the data of {} here (fingerprint {:.12}) are not those of the job ({:.12})",
+                     job.identity.train.dataset.name, facts->fingerprint.hex(),
+                     job.identity.data.fingerprint.hex());
+}
+
 }  // namespace
 
 // `job_` and `attempt_` change only while the slot is idle; the task's post() hands them to the
@@ -43,6 +56,11 @@ class JobRunner::Slot : public TrainingObserver {
     busy_.store(true);
     TrainingJob job{assignment.identity, assignment.policy, assignment.seed, assignment.plan};
     thread_.post([this, &trainer, job = std::move(job)] {
+      if (std::string obstacle = obstacle_here(trainer, job); !obstacle.empty()) {
+        busy_.store(false);
+        inbox_.push(worker_event::JobRefused{job_, attempt_, std::move(obstacle)});
+        return;
+      }
       inbox_.push(worker_event::JobStarted{job_, attempt_});
       Outcome outcome = train_safely(trainer, job, *this, stop_);
       busy_.store(false);

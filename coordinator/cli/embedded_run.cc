@@ -2,13 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace lrtune {
 namespace {
 
-constexpr std::chrono::seconds kPatience{
-    15};  // for workers to leave; one step of training is far shorter
+// For workers to leave; one step of training is far shorter.
+constexpr std::chrono::seconds kPatience{15};
+// Local workers are all alike: what none of them can do now, none will do. Longer than one lease,
+// after which a refusal is thought over once.
+constexpr std::chrono::seconds kHopeless{12};
 
 }  // namespace
 
@@ -71,6 +75,18 @@ void EmbeddedRun::look_at(const CampaignView& view, const Now& now) {
   if (!end_) display_.show(view, now.steady);
   if (view.state == CampaignState::kDone) stop(RunEnd::kDone, "the campaign is done", now);
   if (view.state == CampaignState::kFailed) stop(RunEnd::kCampaignFailed, view.failure, now);
+  const std::vector<std::string> workers = workers_.running_names();
+  const bool all_joined =
+      !workers.empty() && std::all_of(workers.begin(), workers.end(), [this](const auto& worker) {
+        return runtime_.has_joined(worker);
+      });
+  if (view.waiting_for.empty() || !all_joined) {
+    waiting_since_.reset();
+  } else if (!waiting_since_) {
+    waiting_since_ = now.steady;
+  } else if (now.steady - *waiting_since_ >= kHopeless) {
+    stop(RunEnd::kFailed, view.waiting_for, now);
+  }
 }
 
 bool EmbeddedRun::all_gone(const Snapshot& snapshot, const Now& now) {

@@ -41,6 +41,7 @@ class EmbeddedRun : public RuntimeWatcher {
   ProgressDisplay display_;
   std::optional<RunEnd> end_;  // since the run is being ended
   std::string reason_;
+  std::optional<SteadyTime> waiting_since_;  // nothing runs, although every worker is there
   bool killed_ = false;
   SteadyTime kill_at_{};  // workers that have not left by then are killed
 };

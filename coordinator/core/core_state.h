@@ -67,6 +67,7 @@ struct Worker {
   struct Refusal {
     SteadyTime until;
     std::chrono::milliseconds length{0};
+    std::string reason;
   };
   std::map<Digest, Refusal> refused;
 

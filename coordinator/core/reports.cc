@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 
 #include "common/state_name.h"
 #include "coordinator/core/core_state.h"
@@ -40,6 +42,15 @@ Job* next_report(CoreState& state, Worker& worker, const Report& report) {
     state.send(worker.peer, wire::Acknowledge{report.job, report.attempt, recorded});
   }
   return report.sequence == recorded + 1 ? job : nullptr;
+}
+
+bool is_finite(const MetricPoint& point) {
+  const std::array<double, 9> numbers = {
+      point.learning_rate,  point.train_seconds,  point.evaluate_seconds,
+      point.train.loss,     point.train.top1,     point.train.top5,
+      point.evaluated.loss, point.evaluated.top1, point.evaluated.top5};
+  return std::all_of(numbers.begin(), numbers.end(),
+                     [](double number) { return std::isfinite(number); });
 }
 
 void set_running(CoreState& state, Job& job) {
@@ -143,6 +154,13 @@ void on_progress(CoreState& state, Worker& worker, const wire::Progress& report)
 void on_measured(CoreState& state, Worker& worker, const wire::Measured& report) {
   Job* job = next_report(state, worker, report);
   if (job == nullptr) return;
+  if (!is_finite(report.point)) {
+    end_job(state, *job,
+            {OutcomeKind::kFailed, report.point.iteration, report.point.state,
+             "the worker reported a number that is not finite"});
+    state.send(worker.peer, wire::Cancel{report.job, report.attempt, "its report is not finite"});
+    return;
+  }
   set_running(state, *job);
   const RunPlan& plan = state.first_trial(*job).plan;
   job->iteration = report.point.iteration;
@@ -180,6 +198,7 @@ void on_refused(CoreState& state, Worker& worker, const wire::Refused& report) {
   Worker::Refusal& refusal = worker.refused[state.first_trial(*job).identity];
   refusal.length = std::max(state.options.lease, 2 * refusal.length);
   refusal.until = state.now.steady + refusal.length;
+  refusal.reason = report.reason;
   state.decide(*job, "refused", {{"worker", worker.name}, {"reason", report.reason}});
   requeue(state, *job, fmt::format("worker {} refused it: {}", worker.name, report.reason), false);
 }

@@ -38,13 +38,13 @@ std::string waits_for(const CoreState& state, const Campaign& campaign) {
   if (!state.held.empty()) return {};
   for (const auto& [identity, jobs] : state.pending) {
     const Numerics& wanted = state.identities.at(identity).numerics;
-    bool offered = false;
+    std::string refusal;
     for (const auto& [peer, worker] : state.workers) {
       if (!offers(worker.numerics, wanted)) continue;
       if (!worker.refuses(identity, state.now.steady)) return {};
-      offered = true;
+      refusal = worker.refused.at(identity).reason;
     }
-    if (offered) return "every worker that could train it has refused: see `lrtune why`";
+    if (!refusal.empty()) return "every worker that could train it refuses: " + refusal;
     return fmt::format("no worker offers {}, which the campaign was made with", words(wanted));
   }
   return {};

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "coordinator/core/decisions.h"
 #include "tests/unit/core_harness.h"
 
@@ -233,6 +235,26 @@ TEST_F(CoreTest, DivergedTrialRanksLastAndTheSearchGoesOn) {
   harness.run("a", job_of("a"), 0.5);
   EXPECT_EQ(harness.campaign().diverged, 1);
   EXPECT_EQ(harness.kept().of<RankingRecord>().back().trial.value, 1);
+}
+
+// Regression: SQLite turns NaN into NULL, so a foreign worker's NaN made every commit fail.
+TEST_F(CoreTest, ReportThatIsNotFiniteFailsItsTrialAndIsNotKept) {
+  begin(two_policies());
+  const wire::Assign job = job_of("a");
+  wire::Measured report = harness.measured(job, 1, 0, 0.1);
+  report.point.train.loss = std::numeric_limits<double>::quiet_NaN();
+  harness.say("a", report);
+  EXPECT_EQ(harness.campaign().failed, 1);
+  EXPECT_THAT(harness.kept().of<PointRecord>(), IsEmpty());
+  EXPECT_EQ(harness.sent<wire::Cancel>("a").size(), 1u);
+}
+
+TEST_F(CoreTest, PeopleAreToldWhyEveryWorkerRefuses) {
+  begin(two_policies());
+  const wire::Assign job = job_of("a");
+  harness.say("a", wire::Refused{job.job, job.attempt, "no data here"});
+  EXPECT_EQ(harness.campaign().waiting_for,
+            "every worker that could train it refuses: no data here");
 }
 
 TEST_F(CoreTest, WrongChainOfRatesFailsTheTrial) {

@@ -321,23 +321,49 @@ TEST_F(WorkerRuntimeTest, BadFramesAreDropped) {
 
 class ThrowingTrainer : public Trainer {
  public:
+  explicit ThrowingTrainer(bool survey_throws) : survey_throws_(survey_throws) {}
   Numerics numerics() const override { return make_synthetic_trainer()->numerics(); }
-  Result<DataFacts> survey(const TrainSpec&) override { throw std::runtime_error("survey broke"); }
+  Result<DataFacts> survey(const TrainSpec& spec) override {
+    if (survey_throws_) throw std::runtime_error("survey broke");
+    return make_synthetic_trainer()->survey(spec);
+  }
   Outcome train(const TrainingJob&, TrainingObserver&, const std::atomic<bool>&) override {
     throw std::runtime_error("training broke");
   }
+
+ private:
+  bool survey_throws_;
 };
 
 TEST_F(WorkerRuntimeTest, ATrainerThatThrowsFailsItsJobAndNotTheProcess) {
-  ThrowingTrainer trainer;
+  ThrowingTrainer trainer(false);
+  start(trainer);
+  coordinator_.welcome();
+  coordinator_.send(assignment(1, 1, 10));
+  const auto finished = coordinator_.expect<wire::Finished>();
+  EXPECT_EQ(finished.outcome.kind, OutcomeKind::kFailed);
+  EXPECT_EQ(finished.outcome.message, "the trainer failed: training broke");
+}
+
+// Regression: a job whose data were gone failed for good instead of going to another worker.
+TEST_F(WorkerRuntimeTest, AJobWhoseDataAreNotHereIsRefusedAndNotFailed) {
+  ThrowingTrainer trainer(true);
   start(trainer);
   coordinator_.welcome();
   coordinator_.send(wire::Survey{1, assignment(1, 1, 1).identity.train});
   EXPECT_EQ(coordinator_.expect<wire::Surveyed>().error, "the survey failed: survey broke");
   coordinator_.send(assignment(1, 1, 10));
-  const auto finished = coordinator_.expect<wire::Finished>();
-  EXPECT_EQ(finished.outcome.kind, OutcomeKind::kFailed);
-  EXPECT_EQ(finished.outcome.message, "the trainer failed: training broke");
+  EXPECT_EQ(coordinator_.expect<wire::Refused>().reason, "the survey failed: survey broke");
+}
+
+TEST_F(WorkerRuntimeTest, AJobOfOtherDataIsRefused) {
+  start(*fast_);
+  coordinator_.welcome();
+  wire::Assign other = assignment(1, 1, 10);
+  other.identity.data.fingerprint = sha256("other data");
+  coordinator_.send(other);
+  EXPECT_THAT(coordinator_.expect<wire::Refused>().reason,
+              ::testing::HasSubstr("are not those of the job"));
 }
 
 TEST_F(WorkerRuntimeTest, AnEndpointThatIsNoneIsAnError) {

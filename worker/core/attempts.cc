@@ -90,6 +90,13 @@ Slot* supersede(WorkerState& state, JobId job) {
   return place;
 }
 
+// The slot's thread is idle again; what waited for it starts.
+void vacate(WorkerState& state, Slot& slot) {
+  const auto next = std::exchange(slot.next, std::nullopt);
+  slot = Slot{};
+  if (next) start(state, slot, *next);
+}
+
 Slot* first_slot(WorkerState& state, bool (*fits)(const Slot&)) {
   const auto it = std::find_if(state.slots.begin(), state.slots.end(), fits);
   return it == state.slots.end() ? nullptr : &*it;
@@ -160,9 +167,20 @@ void on_job_finished(WorkerState& state, const worker_event::JobFinished& event)
   Slot* slot = state.slot_of(key_of(event));
   if (slot == nullptr) return;
   if (!slot->forgotten) report_finished(state, key_of(event), event.outcome);
-  const auto next = std::exchange(slot->next, std::nullopt);
-  *slot = Slot{};
-  if (next) start(state, *slot, *next);
+  vacate(state, *slot);
+}
+
+// A refusal that is lost with its connection is made again: the coordinator sends the assignment
+// again.
+void on_job_refused(WorkerState& state, const worker_event::JobRefused& event) {
+  const AttemptKey key = key_of(event);
+  Slot* slot = state.slot_of(key);
+  if (slot == nullptr) return;
+  if (!slot->forgotten) {
+    state.reports.erase(key);
+    state.send(wire::Refused{event.job, event.attempt, event.reason});
+  }
+  vacate(state, *slot);
 }
 
 void stop_all(WorkerState& state) {

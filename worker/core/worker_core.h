@@ -57,6 +57,13 @@ struct JobFinished {
   Attempt attempt = 0;
   Outcome outcome;
 };
+// The trainer cannot do the job here, by no fault of the job: its data are missing or not those of
+// the job's identity. In place of JobStarted; nothing was trained.
+struct JobRefused {
+  JobId job;
+  Attempt attempt = 0;
+  std::string reason;
+};
 struct Connected {};  // a connection was made; what was sent over an earlier one may be lost
 struct Ticked {};
 struct StopRequested {
@@ -66,7 +73,8 @@ struct StopRequested {
 using WorkerEvent =
     std::variant<worker_event::Received, worker_event::SurveyDone, worker_event::JobStarted,
                  worker_event::JobProgressed, worker_event::JobMeasured, worker_event::JobFinished,
-                 worker_event::Connected, worker_event::Ticked, worker_event::StopRequested>;
+                 worker_event::JobRefused, worker_event::Connected, worker_event::Ticked,
+                 worker_event::StopRequested>;
 
 namespace worker_action {
 struct Send {

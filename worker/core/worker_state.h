@@ -104,6 +104,7 @@ void on_job_started(WorkerState& state, const worker_event::JobStarted& event);
 void on_job_progressed(WorkerState& state, const worker_event::JobProgressed& event);
 void on_job_measured(WorkerState& state, const worker_event::JobMeasured& event);
 void on_job_finished(WorkerState& state, const worker_event::JobFinished& event);
+void on_job_refused(WorkerState& state, const worker_event::JobRefused& event);
 void stop_all(WorkerState& state);
 std::vector<wire::HeldAttempt> held_attempts(const WorkerState& state);
 void say_what_runs(WorkerState& state);
