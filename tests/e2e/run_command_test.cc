@@ -59,7 +59,8 @@ TEST_F(RunTest, TheNumberOfWorkersChangesNoResult) {
         run({"--workers", workers, "--json", "--store", workers + ".db"}).wait();
     EXPECT_EQ(result.exit_code, 0) << result.err;
     std::vector<nlohmann::json> found;
-    for (const auto& policy : nlohmann::json::parse(result.out)["policies"]) {
+    const nlohmann::json document = nlohmann::json::parse(result.out);
+    for (const auto& policy : document["policies"]) {
       found.push_back({policy["policy"], policy["top1"], policy["loss"], policy["final_top1"]});
     }
     return found;
