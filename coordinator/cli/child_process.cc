@@ -30,6 +30,8 @@ class SpawnPlan {
     posix_spawn_file_actions_addopen(&files_, STDOUT_FILENO, log.c_str(),
                                      O_WRONLY | O_CREAT | O_APPEND, 0644);
     posix_spawn_file_actions_adddup2(&files_, STDOUT_FILENO, STDERR_FILENO);
+    // Not every library opens with O_CLOEXEC: a log of the parent's must not live on in a child.
+    posix_spawn_file_actions_addclosefrom_np(&files_, STDERR_FILENO + 1);
     sigset_t none;
     sigset_t all;
     sigemptyset(&none);

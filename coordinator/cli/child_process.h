@@ -1,7 +1,7 @@
 // A child process whose end can be waited for with poll(2). Signals: the child starts with none
 // blocked and the defaults restored, in its own process group, so that Ctrl-C on the terminal
-// reaches only its parent. posix_spawn and a pidfd rather than Boost.Process, which offers neither
-// the signal mask nor the descriptor.
+// reaches only its parent. It inherits no descriptor beyond the standard three. posix_spawn and a
+// pidfd rather than Boost.Process, which offers neither the signal mask nor the descriptor.
 #pragma once
 
 #include <sys/types.h>

@@ -13,6 +13,7 @@
 #include "common/json_reader.h"
 #include "coordinator/cli/commands.h"
 #include "coordinator/cli/exit_code.h"
+#include "coordinator/cli/terminal.h"
 
 namespace lrtune {
 namespace {
@@ -37,7 +38,7 @@ std::string suggestion(const std::string& name, const std::vector<std::string>& 
 }
 
 int bad_usage(const CLI::App& app, const std::string& message) {
-  fmt::print(stderr, "lrtune: {}\nTry '{} --help'.\n", message, full_name(&app));
+  say("lrtune: {}\nTry '{} --help'.\n", message, full_name(&app));
   return kExitBadInput;
 }
 
@@ -92,7 +93,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_commands(app, exit_code);
 
   if (argc < 2) {
-    fmt::print(stderr, "{}", app.help());
+    say("{}", app.help());
     return kExitBadInput;
   }
   if (const auto code = reject_unknown_command(app, argc, argv)) return *code;

@@ -9,14 +9,15 @@
 #include <fstream>
 #include <utility>
 
+#include "coordinator/cli/output_folder.h"
+
 namespace lrtune {
 
 Result<void> LocalWorkers::start(int count) {
   for (int number = 1; number <= count; ++number) {
     Worker& worker = workers_.emplace_back();
     worker.name = fmt::format("worker-{}", number);
-    std::error_code ignored;  // of a log that is not there
-    std::filesystem::remove(log_of(worker), ignored);
+    mark_new_run(log_of(worker));
     if (auto launched = launch(worker); !launched) return launched;
   }
   return {};

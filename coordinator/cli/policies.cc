@@ -39,7 +39,7 @@ const std::map<std::string, RankAt> kAt = {{"best", RankAt::kBest}, {"final", Ra
 using Entries = std::vector<PolicyEntry>;
 
 int bad_input(const Error& error) {
-  fmt::print(stderr, "lrtune policies: {}\n", error.message);
+  say("lrtune policies: {}\n", error.message);
   return kExitBadInput;
 }
 
@@ -70,8 +70,8 @@ int show_list(const PoliciesOptions& options, bool ranked) {
   if (limit > 0 && entries->size() > limit) entries->resize(limit);
   if (options.json) return write(policies_json(*entries, kAt.at(options.at)).dump(2) + "\n");
   if (entries->empty()) {
-    fmt::print(stderr, "lrtune policies: the store {} has no policies{}\n", options.store,
-               filter_words(options.filter));
+    say("lrtune policies: the store {} has no policies{}\n", options.store,
+        filter_words(options.filter));
     return kExitDone;
   }
   return write(policies_table(*entries, ranked, terminal_of(1)));

@@ -32,9 +32,6 @@ void ProgressDisplay::clear() {
   drawn_ = 0;
 }
 
-void ProgressDisplay::write(const std::string& bytes) {
-  std::fwrite(bytes.data(), 1, bytes.size(), stderr);
-  std::fflush(stderr);
-}
+void ProgressDisplay::write(const std::string& bytes) { write_note(bytes); }
 
 }  // namespace lrtune

@@ -6,26 +6,31 @@
 
 #include <CLI/Option.hpp>
 #include <CLI/Validators.hpp>
+#include <csignal>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "coordinator/cli/embedded_run.h"
 #include "coordinator/cli/exit_code.h"
+#include "coordinator/cli/output_folder.h"
 #include "coordinator/cli/result_files.h"
 #include "coordinator/cli/run_settings.h"
+#include "coordinator/cli/terminal.h"
 #include "coordinator/store/sqlite_store.h"
 
 namespace lrtune {
 namespace {
 
 int say_error(const Error& error, int exit_code) {
-  fmt::print(stderr, "lrtune: {}\n", error.message);
+  say("lrtune: {}\n", error.message);
   return exit_code;
 }
 
 // The log of the coordinator itself: structured lines, in a file of the output folder.
 Result<std::shared_ptr<spdlog::logger>> open_log(const std::filesystem::path& path) try {
+  mark_new_run(path);
   auto sink = std::make_shared<spdlog::sinks::basic_file_sink_st>(path.string());
   auto log = std::make_shared<spdlog::logger>("coordinator", std::move(sink));
   log->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
@@ -45,29 +50,27 @@ const CampaignRecord* find_campaign(const StoredState& stored, const Digest& has
 class RunCommand {
  public:
   RunCommand(const RunOptions& options, Experiment experiment, WorkerNeeds needs)
-      : options_(options), experiment_(std::move(experiment)), needs_(std::move(needs)) {
-    output_ = options.output.empty() ? default_output(experiment_)
-                                     : std::filesystem::path(options.output);
-  }
+      : options_(options), experiment_(std::move(experiment)), needs_(std::move(needs)) {}
 
   int run() {
+    if (auto file = check_store_file(options_.store); !file) {
+      return say_error(file.error(), kExitBadInput);
+    }
     auto store = SqliteStore::open(options_.store);
     if (!store) return say_error(store.error(), kExitFailure);
     store_ = std::move(*store);
     const auto stored = store_->load();
     if (!stored) return say_error(stored.error(), kExitFailure);
-    std::error_code error;
-    std::filesystem::create_directories(output_ / "logs", error);
-    if (error) {
-      return say_error({fmt::format("cannot make {}: {}", output_.string(), error.message())},
-                       kExitFailure);
-    }
+    auto output =
+        OutputFolder::open(options_.output.empty() ? default_output(experiment_)
+                                                   : std::filesystem::path(options_.output));
+    if (!output) return say_error(output.error(), kExitFailure);
+    output_ = std::move(*output);
     const CampaignRecord* campaign = find_campaign(*stored, experiment_.hash);
     if (campaign == nullptr || campaign->state != CampaignState::kDone) {
       if (const int code = train(); code != kExitDone) return code;
     } else {
-      fmt::print(stderr, "lrtune: {} is done already; nothing is trained again\n",
-                 experiment_.name);
+      say("lrtune: {} is done already; nothing is trained again\n", experiment_.name);
     }
     return show_results();
   }
@@ -81,7 +84,7 @@ class RunCommand {
   const RunOptions& options_;
   Experiment experiment_;
   WorkerNeeds needs_;
-  std::filesystem::path output_;
+  std::optional<OutputFolder> output_;  // from run() on
   std::unique_ptr<SqliteStore> store_;
 };
 
@@ -94,7 +97,7 @@ Result<LocalWorkerOptions> RunCommand::worker_options(const std::string& endpoin
   options.endpoint = endpoint;
   options.device = needs_.device;
   options.threads = needs_.threads;
-  options.logs = output_ / "logs";
+  options.logs = output_->logs();
   options.arguments = options_.worker_arguments;
   return options;
 }
@@ -103,7 +106,7 @@ Result<LocalWorkerOptions> RunCommand::worker_options(const std::string& endpoin
 int RunCommand::train() {
   auto signals = StopSignals::open();  // before ZeroMQ starts its threads
   if (!signals) return say_error(signals.error(), kExitFailure);
-  auto log = open_log(output_ / "logs" / "coordinator.log");
+  auto log = open_log(output_->logs() / "coordinator.log");
   if (!log) return say_error(log.error(), kExitFailure);
   auto socket = wire::RouterSocket::bind("tcp://127.0.0.1:*");
   if (!socket) return say_error(socket.error(), kExitFailure);
@@ -123,9 +126,9 @@ int RunCommand::train() {
   if (auto started = workers.start(count); !started) {
     return say_error(started.error(), kExitFailure);
   }
-  fmt::print(stderr, "lrtune: {} with {} local {} ({}, {} {} each)\n", experiment_.name, count,
-             count == 1 ? "worker" : "workers", needs_.device, needs_.threads,
-             needs_.threads == 1 ? "thread" : "threads");
+  say("lrtune: {} with {} local {} ({}, {} {} each)\n", experiment_.name, count,
+      count == 1 ? "worker" : "workers", needs_.device, needs_.threads,
+      needs_.threads == 1 ? "thread" : "threads");
 
   EmbeddedRun embedded(runtime, workers, *signals);
   if (auto ran = runtime.run(embedded); !ran) return say_error(ran.error(), kExitFailure);
@@ -137,8 +140,8 @@ int RunCommand::ended(const EmbeddedRun& embedded) const {
     case RunEnd::kDone:
       return kExitDone;
     case RunEnd::kStopped:
-      fmt::print(stderr, "lrtune: stopped; what is done is kept in {}. The same command goes on.\n",
-                 options_.store);
+      say("lrtune: stopped; what is done is kept in {}. The same command goes on.\n",
+          options_.store);
       return kExitResumable;
     case RunEnd::kCampaignFailed:  // by its data or its values: no trial could be made
       return say_error({embedded.reason()}, kExitBadInput);
@@ -153,7 +156,7 @@ int RunCommand::show_results() {
   if (!stored) return say_error(stored.error(), kExitFailure);
   const auto results = collect_results(*stored, experiment_.hash);
   if (!results) return say_error(results.error(), kExitFailure);
-  const auto files = write_result_files(*results, output_);
+  const auto files = write_result_files(*results, output_->path());
   if (!files) return say_error(files.error(), kExitFailure);
 
   const std::string best = best_policy_yaml(*results);
@@ -167,12 +170,14 @@ int RunCommand::show_results() {
     if (!best.empty()) text += '\n' + best;
   }
   if (!write_data(text)) return kExitFailure;
-  fmt::print(stderr, "lrtune: results, plots and logs are in {}\n", output_.string());
+  say("lrtune: results, plots and logs are in {}\n", output_->path().string());
   if (best.empty()) return say_error({"no policy ended well"}, kExitFailure);
   return kExitDone;
 }
 
 int run(const RunOptions& options) {
+  // Whoever read the progress may go away; the run does not.
+  std::signal(SIGPIPE, SIG_IGN);
   auto experiment = read_experiment(options);
   if (!experiment) return say_error(experiment.error(), kExitBadInput);
   WorkerNeeds needs = worker_needs(*experiment);

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 
 #include "coordinator/search/search.h"
 
@@ -14,6 +15,10 @@ namespace lrtune {
 namespace {
 
 Result<std::string> read_file(const std::string& path) {
+  std::error_code none;
+  if (std::filesystem::is_directory(path, none)) {
+    return fail(fmt::format("{} is a folder, not an experiment's file", path));
+  }
   std::ifstream stream(path, std::ios::binary);
   std::ostringstream text;
   text << stream.rdbuf();

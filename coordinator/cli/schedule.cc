@@ -23,6 +23,7 @@
 #include "coordinator/cli/exit_code.h"
 #include "coordinator/cli/policy_argument.h"
 #include "coordinator/cli/rate_rows.h"
+#include "coordinator/cli/terminal.h"
 #include "coordinator/plot/chart.h"
 
 namespace lrtune {
@@ -47,8 +48,7 @@ bool write_to_standard_output(std::string_view text) {
     const ssize_t written = ::write(STDOUT_FILENO, text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) {
-      fmt::print(stderr, "lrtune schedule: cannot write to standard output: {}\n",
-                 std::strerror(errno));
+      say("lrtune schedule: cannot write to standard output: {}\n", std::strerror(errno));
       return false;
     }
     text.remove_prefix(static_cast<std::size_t>(written));
@@ -105,8 +105,7 @@ bool write_plot(const ScheduleOptions& options, const Policy& policy, std::int64
   file << to_svg(chart);
   file.close();
   if (file) return true;
-  fmt::print(stderr, "lrtune schedule: cannot write the plot to {}: {}\n", options.plot,
-             std::strerror(errno));
+  say("lrtune schedule: cannot write the plot to {}: {}\n", options.plot, std::strerror(errno));
   return false;
 }
 
@@ -122,7 +121,7 @@ bool write_rates(const ScheduleOptions& options, const Policy& policy, std::int6
 }
 
 int bad_input(const std::string& message) {
-  fmt::print(stderr, "lrtune schedule: {}\n", message);
+  say("lrtune schedule: {}\n", message);
   return kExitBadInput;
 }
 

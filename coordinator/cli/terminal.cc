@@ -1,6 +1,5 @@
 #include "coordinator/cli/terminal.h"
 
-#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -53,9 +52,13 @@ std::string paint(std::string_view text, Ink ink, bool colour) {
 bool write_data(std::string_view text) {
   const bool written =
       std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-  if (!written)
-    fmt::print(stderr, "lrtune: cannot write to standard output: {}\n", std::strerror(errno));
+  if (!written) say("lrtune: cannot write to standard output: {}\n", std::strerror(errno));
   return written;
+}
+
+void write_note(std::string_view text) noexcept {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  std::fflush(stderr);
 }
 
 }  // namespace lrtune

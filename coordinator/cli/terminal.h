@@ -1,8 +1,11 @@
 // What the places that text goes to can show.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace lrtune {
 
@@ -25,5 +28,14 @@ std::string paint(std::string_view text, Ink ink, bool colour);
 // Writes data to standard output, all of it and flushed; false if that failed (a full disk), said
 // on standard error.
 bool write_data(std::string_view text);
+
+// Writes to standard error at once. That it fails, as on a terminal that was closed, changes
+// nothing: what a person would have read is no reason to end a run.
+void write_note(std::string_view text) noexcept;
+
+template <typename... Args>
+void say(fmt::format_string<Args...> format, Args&&... args) {
+  write_note(fmt::format(format, std::forward<Args>(args)...));
+}
 
 }  // namespace lrtune

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "coordinator/cli/exit_code.h"
+#include "coordinator/cli/terminal.h"
 #include "coordinator/cli/whole_number.h"
 #include "coordinator/core/decisions.h"
 
@@ -44,7 +45,7 @@ int show_story(const WhyOptions& options) {
   const auto story = queries ? queries->story(TrialId{options.trial})
                              : Result<TrialStory>(tl::unexpected(queries.error()));
   if (!story) {
-    fmt::print(stderr, "lrtune why: {}\n", story.error().message);
+    say("lrtune why: {}\n", story.error().message);
     return kExitBadInput;
   }
   const std::string text =

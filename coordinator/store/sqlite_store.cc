@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "coordinator/store/file_lock.h"
 #include "coordinator/store/record_reader.h"
 #include "coordinator/store/record_writer.h"
 #include "coordinator/store/store_file.h"
@@ -36,7 +37,7 @@ struct SqliteStore::Connection {
 
 struct SqliteStore::Parts {
   std::string path;
-  WriteLock lock;
+  FileLock lock;
   std::unique_ptr<Connection> connection;  // none if it could not be opened again
   bool failed = false;                     // a commit has failed since the last load()
 };
@@ -75,6 +76,7 @@ SqliteStore::SqliteStore(Parts parts) : parts_(std::make_unique<Parts>(std::move
 SqliteStore::~SqliteStore() = default;
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) {
+  if (auto file = check_store_file(path); !file) return tl::unexpected(file.error());
   // Two names of one file must meet the same lock.
   std::error_code error;
   const std::filesystem::path real =
@@ -82,7 +84,8 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) 
   if (error) return fail(fmt::format("cannot open the store {}: {}", path, error.message()));
   if (auto folder = check_folder(real.parent_path().string()); !folder)
     return tl::unexpected(folder.error());
-  auto lock = WriteLock::take(real.string());
+  auto lock = FileLock::take(real.string() + ".lock", "the store " + real.string(),
+                             "one coordinator at a time writes a store");
   if (!lock) return tl::unexpected(lock.error());
   auto database = open_for_writing(real.string());
   if (!database) return tl::unexpected(database.error());

@@ -9,6 +9,10 @@
 
 namespace lrtune {
 
+// Whether a store can be at `path`: a file in a local folder that is there, or nothing yet. The
+// error says what stands there instead.
+Result<void> check_store_file(const std::string& path);
+
 class SqliteStore : public Store {
  public:
   // Opens the store at `path` for writing, and makes it if it is not there. Holds PATH.lock until

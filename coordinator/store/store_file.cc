@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "coordinator/store/migrations.h"
+#include "coordinator/store/sqlite_store.h"
 
 namespace lrtune {
 namespace {
@@ -77,15 +78,6 @@ std::string mount_type(dev_t device) {
 std::string folder_of(const std::string& path) {
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   return folder.empty() ? std::string(".") : folder.string();
-}
-
-// The process that holds the lock wrote its id into the file.
-std::string holder_of(int file) {
-  std::array<char, 32> text{};
-  const ssize_t size = pread(file, text.data(), text.size() - 1, 0);
-  const std::string holder(text.data(), size > 0 ? static_cast<std::size_t>(size) : 0U);
-  return holder.empty() ? std::string("another lrtune process")
-                        : fmt::format("lrtune process {}", holder);
 }
 
 Result<void> check_kind(SQLite::Database& database, const std::string& path) {
@@ -155,38 +147,27 @@ Result<void> check_folder(const std::string& folder) {
   return {};
 }
 
-Result<WriteLock> WriteLock::take(const std::string& store_path) {
-  const std::string path = store_path + ".lock";
-  WriteLock lock(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
-  if (lock.file_ < 0)
-    return fail(fmt::format("cannot make the lock file {}: {}", path, std::strerror(errno)));
-  struct flock whole {};
-  whole.l_type = F_WRLCK;
-  whole.l_whence = SEEK_SET;
-  if (fcntl(lock.file_, F_OFD_SETLK, &whole) != 0) {
-    if (errno != EAGAIN && errno != EACCES) {
-      return fail(fmt::format("cannot lock {}: {}", path, std::strerror(errno)));
-    }
+Result<void> check_store_file(const std::string& path) {
+  if (path.empty()) return fail("a store needs a file name, such as --store lrtune.db");
+  if (auto folder = check_folder(folder_of(path)); !folder) return folder;
+  std::error_code none;
+  const std::filesystem::file_status status = std::filesystem::status(path, none);
+  if (!std::filesystem::exists(status)) return {};
+  if (std::filesystem::is_directory(status)) {
+    return fail(fmt::format("{} is a folder; a store is a file, such as --store {}", path,
+                            (std::filesystem::path(path) / "lrtune.db").string()));
+  }
+  if (!std::filesystem::is_regular_file(status)) {
     return fail(
-        fmt::format("the store {} is in use by {}; one coordinator at a time writes a store",
-                    store_path, holder_of(lock.file_)));
+        fmt::format("{} is no regular file; a store is one, such as --store lrtune.db", path));
   }
-  const std::string holder = std::to_string(getpid());
-  if (ftruncate(lock.file_, 0) != 0 || pwrite(lock.file_, holder.data(), holder.size(), 0) < 0) {
-    // The number only makes the sentence above better.
+  std::array<char, 16> head{};
+  std::ifstream file(path, std::ios::binary);
+  if (file.read(head.data(), head.size()) &&
+      std::string_view(head.data(), 15) != "SQLite format 3") {
+    return fail(fmt::format("{} is no lrtune store (not an SQLite database)", path));
   }
-  return lock;
-}
-
-WriteLock::WriteLock(WriteLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
-
-WriteLock& WriteLock::operator=(WriteLock&& other) noexcept {
-  std::swap(file_, other.file_);
-  return *this;
-}
-
-WriteLock::~WriteLock() {
-  if (file_ >= 0) close(file_);
+  return {};
 }
 
 Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& path) {
@@ -205,15 +186,63 @@ Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& pa
   }
 }
 
+namespace {
+
+// For a file name in an SQLite URI (https://sqlite.org/uri.html).
+std::string uri_of(const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : std::filesystem::absolute(path).string()) {
+    if (c == '%' || c == '?' || c == '#') {
+      uri += fmt::format("%{:02X}", static_cast<unsigned>(c));
+    } else {
+      uri += c;
+    }
+  }
+  return uri;
+}
+
+// SQLite opens lazily; the first look at the file shows whether it can be read.
+std::unique_ptr<SQLite::Database> readable(const std::string& name, int flags) {
+  auto database =
+      std::make_unique<SQLite::Database>(name, SQLite::OPEN_READONLY | flags, kBusyMillis);
+  static_cast<void>(database->execAndGet("PRAGMA user_version"));
+  return database;
+}
+
+bool has_open_log(const std::string& path) {
+  std::error_code none;
+  const auto size = std::filesystem::file_size(path + "-wal", none);
+  return !none && size > 0;
+}
+
+std::unique_ptr<SQLite::Database> open_anywhere(const std::string& path) try {
+  return readable(path, 0);
+} catch (const SQLite::Exception& error) {
+  const int code = error.getErrorCode() & 0xff;  // without SQLite's finer distinctions
+  if (code != SQLITE_CANTOPEN && code != SQLITE_READONLY) throw;
+  if (access(path.c_str(), R_OK) != 0) {
+    throw std::runtime_error(std::strerror(errno));
+  }
+  if (has_open_log(path)) {
+    throw std::runtime_error(fmt::format(
+        "it is being written, or was not closed in order, and its folder cannot be written, which "
+        "reading its log {}-wal needs; read a copy of both files elsewhere",
+        path));
+  }
+  return readable(uri_of(path) + "?immutable=1", SQLite::OPEN_URI);
+}
+
+}  // namespace
+
 Result<std::unique_ptr<SQLite::Database>> open_for_reading(const std::string& path) {
   std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) {
+  if (!path.empty() && !std::filesystem::exists(path, ignored)) {
     return fail(
         fmt::format("there is no store {}; `lrtune run` makes one, --store names another", path));
   }
-  if (auto folder = check_folder(folder_of(path)); !folder) return tl::unexpected(folder.error());
+  if (auto file = check_store_file(path); !file) return tl::unexpected(file.error());
   try {
-    auto database = std::make_unique<SQLite::Database>(path, SQLite::OPEN_READONLY, kBusyMillis);
+    auto database = open_anywhere(path);
     if (auto kind = check_kind(*database, path); !kind) return tl::unexpected(kind.error());
     if (const int version = version_of(*database); version < schema_version()) {
       return fail(
@@ -223,6 +252,8 @@ Result<std::unique_ptr<SQLite::Database>> open_for_reading(const std::string& pa
     return database;
   } catch (const SQLite::Exception& error) {
     return fail(fmt::format("cannot read the store {}: {}", path, words_of(error)));
+  } catch (const std::exception& error) {
+    return fail(fmt::format("cannot read the store {}: {}", path, error.what()));
   }
 }
 

@@ -21,27 +21,13 @@ std::optional<std::string_view> network_file_system(std::int64_t magic, std::str
 // An error that says why, if the folder lies on a network file system or is not there.
 Result<void> check_folder(const std::string& folder);
 
-// The right to write a store: an open-file-description lock on PATH.lock. It ends with this object
-// or the process, whatever way it dies. The file stays.
-class WriteLock {
- public:
-  // Errors: another process has it (one sentence that names it), the file cannot be made.
-  static Result<WriteLock> take(const std::string& store_path);
-  WriteLock(WriteLock&& other) noexcept;
-  WriteLock& operator=(WriteLock&& other) noexcept;
-  ~WriteLock();
-
- private:
-  explicit WriteLock(int file) : file_(file) {}
-  int file_ = -1;
-};
-
 // Opens for writing with the settings that SCHEMA.md promises, making and migrating it. The caller
 // holds the lock.
 Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& path);
 
 // Opens for reading only; beside a writer, and without one. The file must be a store of the present
-// schema.
+// schema. In a folder that cannot be written, where SQLite could not make the memory that readers
+// and writers share, a store that was closed in order is read as a file that does not change.
 Result<std::unique_ptr<SQLite::Database>> open_for_reading(const std::string& path);
 
 }  // namespace lrtune

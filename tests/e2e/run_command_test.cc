@@ -1,4 +1,6 @@
 // The whole way of `lrtune run`: results, files, options, errors.
+#include <signal.h>
+
 #include <boost/property_tree/ptree.hpp>
 #include <boost/property_tree/xml_parser.hpp>
 #include <nlohmann/json.hpp>
@@ -151,6 +153,55 @@ TEST_F(RunTest, AStoreThatIsInUseIsRefused) {
   const ProcessResult second = run({"--workers", "1"}).wait();
   EXPECT_EQ(second.exit_code, 1);
   EXPECT_THAT(second.err, HasSubstr("lrtune.db"));
+}
+
+// Two runs with stores of their own wrote one folder at once.
+TEST_F(RunTest, AnOutputFolderThatIsInUseIsRefused) {
+  Process first = run({"--workers", "1"}, 20'000);
+  first.until("the first run has begun", [&] { return !jobs().empty(); });
+  const ProcessResult second = run({"--workers", "1", "--store", "other.db"}).wait();
+  EXPECT_EQ(second.exit_code, 1);
+  EXPECT_THAT(second.err, HasSubstr("lrtune: the folder out is in use by lrtune process " +
+                                    std::to_string(first.id())));
+}
+
+// The second run of a file threw the logs of the first away.
+TEST_F(RunTest, LogsOfAnEarlierRunAreKept) {
+  ASSERT_EQ(run({"--workers", "1"}).wait().exit_code, 0);
+  for (const char* log : {"out/logs/coordinator.log", "out/logs/worker-1.log"}) {
+    const std::string before = read(log);
+    ASSERT_THAT(before, testing::Not(IsEmpty()));
+    ASSERT_THAT(before, testing::Not(HasSubstr("a new run")));
+  }
+  const std::string coordinator = read("out/logs/coordinator.log");
+  const std::string worker = read("out/logs/worker-1.log");
+  ASSERT_EQ(run({"--workers", "1", "--store", "other.db"}).wait().exit_code, 0);
+  EXPECT_THAT(read("out/logs/coordinator.log"), StartsWith(coordinator + "======== "));
+  EXPECT_THAT(read("out/logs/worker-1.log"), StartsWith(worker + "======== "));
+}
+
+// The workers held the coordinator's log open.
+TEST_F(RunTest, WorkersInheritNoFile) {
+  Process process = run({"--workers", "1"}, 20'000);
+  process.until("a trial runs", [&] { return !jobs().empty(); });
+  ASSERT_THAT(process.children(), testing::SizeIs(1));
+  const std::string files = "/proc/" + std::to_string(process.children().front()) + "/fd";
+  for (const auto& entry : std::filesystem::directory_iterator(files)) {
+    std::error_code gone;
+    EXPECT_NE(std::filesystem::read_symlink(entry, gone).filename(), "coordinator.log");
+  }
+}
+
+// A terminal that goes away takes the progress display with it, not the exit code.
+TEST_F(RunTest, AStopIsCleanWithoutSomebodyWhoReads) {
+  write("experiment.yaml", experiment());
+  write("run.sh", std::string("exec '") + LRTUNE_PROGRAM +
+                      "' run experiment.yaml --workers 1 --output out --worker-argument=--trainer"
+                      " --worker-argument=synthetic:iteration_us=20000 2>/dev/full\n");
+  Process process("/bin/sh", {"run.sh"}, folder_.path());
+  process.until("a trial runs", [&] { return !jobs().empty(); });
+  process.signal(SIGHUP);
+  EXPECT_EQ(process.wait(20).exit_code, 75);
 }
 
 TEST_F(RunTest, APipeGetsLinesWithoutEscapes) {

@@ -41,6 +41,8 @@ class Program : public testing::Test {
     ASSERT_TRUE((*store)->commit(sample_records()));
   }
 
+  std::string file(const std::string& name) const { return folder_.file(name); }
+
  private:
   std::string text_of(const std::string& name) const {
     std::ostringstream text;
@@ -115,6 +117,38 @@ TEST_F(Program, MissingStoreIsOneSentence) {
   EXPECT_EQ(
       run("why 1 --store none.db").err,
       "lrtune why: there is no store none.db; `lrtune run` makes one, --store names another\n");
+}
+
+// A store that cannot be one was an internal error, or "disk I/O error", with 1 here and 2 there.
+TEST_F(Program, WhatCannotBeAStoreIsBadInput) {
+  ASSERT_EQ(std::system(("mkdir '" + file("folder") + "'").c_str()), 0);
+  std::ofstream(file("e.yaml")) << "name: a\ntrain: {dataset: {name: mnist}, model: lenet, "
+                                   "optimizer: {name: sgd}, batch: 1}\n"
+                                   "run: {iterations: 1}\n"
+                                   "search: {method: list, policies: [{function: fix, k0: 1}]}\n";
+  const std::pair<const char*, const char*> cases[] = {
+      {"''", "a store needs a file name, such as --store lrtune.db\n"},
+      {"folder", "folder is a folder; a store is a file, such as --store folder/lrtune.db\n"},
+      {"/dev/null", "/dev/null is no regular file; a store is one, such as --store lrtune.db\n"},
+      {"e.yaml", "e.yaml is no lrtune store (not an SQLite database)\n"},
+  };
+  for (const auto& [store, words] : cases) {
+    for (const std::string command : {"run e.yaml", "policies list", "why 1"}) {
+      const Finished run = this->run(command + " --store " + store);
+      EXPECT_EQ(run.exit_code, 2) << command << store;
+      EXPECT_THAT(run.err, testing::EndsWith(words));
+      EXPECT_EQ(std::count(run.err.begin(), run.err.end(), '\n'), 1) << run.err;
+    }
+  }
+}
+
+// Words that nobody can read threw: 134 in the place of the command's own exit code.
+TEST_F(Program, ADeadStandardErrorChangesNoExitCode) {
+  const std::string program = LRTUNE_PROGRAM;
+  for (const char* arguments : {" policies list", " schedule none", " frobnicate", " run none"}) {
+    const int status = std::system((program + arguments + " 2>/dev/full").c_str());
+    EXPECT_EQ(WEXITSTATUS(status), 2) << arguments;
+  }
 }
 
 TEST_F(Program, DataGoToStandardOutput) {

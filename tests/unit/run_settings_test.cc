@@ -65,6 +65,8 @@ TEST(RunSettings, AMissingFileIsNamed) {
   options.file = "/nowhere/x.yaml";
   EXPECT_EQ(read_experiment(options).error().message,
             "cannot read /nowhere/x.yaml: No such file or directory");
+  options.file = "/";
+  EXPECT_EQ(read_experiment(options).error().message, "/ is a folder, not an experiment's file");
 }
 
 TEST(RunSettings, AMissingWorkerProgramIsNamed) {

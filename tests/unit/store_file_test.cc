@@ -2,6 +2,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <array>
 #include <filesystem>
@@ -53,6 +54,54 @@ TEST(StoreFile, OthersReadWhileOneWrites) {
   EXPECT_THROW((*reader)->exec("DELETE FROM trial"), SQLite::Exception);
 }
 
+// Files are nobody's in a folder that cannot be written, whoever runs the test.
+class ReadOnlyFolder {
+ public:
+  explicit ReadOnlyFolder(const fs::path& path) : path_(path) {
+    for (const auto& entry : fs::directory_iterator(path))
+      fs::permissions(entry.path(), fs::perms(0444));
+    fs::permissions(path, fs::perms(0555));
+    EXPECT_EQ(user_ == 0 ? seteuid(65534) : 0, 0);
+  }
+  ~ReadOnlyFolder() {
+    EXPECT_EQ(user_ == 0 ? seteuid(0) : 0, 0);
+    fs::permissions(path_, fs::perms::owner_all);
+  }
+
+ private:
+  fs::path path_;
+  uid_t user_ = geteuid();
+};
+
+// A store in a folder without the right to write was "unable to open database file".
+TEST(StoreFile, IsReadInAFolderThatCannotBeWritten) {
+  const TemporaryFolder folder(memory_folder());
+  const std::string path = folder.file("a %?#.db");
+  {
+    const auto store = SqliteStore::open(path);
+    ASSERT_TRUE(store) << store.error().message;
+    ASSERT_TRUE((*store)->commit(sample_records()));
+  }
+  const ReadOnlyFolder sealed(folder.path());
+  const auto reader = open_for_reading(path);
+  ASSERT_TRUE(reader) << reader.error().message;
+  EXPECT_EQ((*reader)->execAndGet("SELECT count(*) FROM trial").getInt(), 12);
+}
+
+TEST(StoreFile, WithAnOpenLogInAFolderThatCannotBeWrittenSaysWhatToDo) {
+  const TemporaryFolder folder(memory_folder());
+  const auto store = SqliteStore::open(folder.file("a.db"));
+  ASSERT_TRUE(store) << store.error().message;
+  ASSERT_TRUE((*store)->commit(sample_records()));
+  const TemporaryFolder copy(memory_folder());
+  for (const char* name : {"a.db", "a.db-wal"}) fs::copy_file(folder.file(name), copy.file(name));
+  const ReadOnlyFolder sealed(copy.path());
+  const auto reader = open_for_reading(copy.file("a.db"));
+  ASSERT_FALSE(reader);
+  EXPECT_THAT(reader.error().message, HasSubstr("its folder cannot be written"));
+  EXPECT_THAT(reader.error().message, HasSubstr("read a copy of both files elsewhere"));
+}
+
 TEST(StoreFile, KeepsItsSettings) {
   const TemporaryFolder folder;
   const auto database = open_for_writing(folder.file("a.db"));
@@ -82,10 +131,13 @@ TEST(StoreFile, RefusesOtherFiles) {
   EXPECT_THAT(refusal(folder.file("other.db")), HasSubstr("is a database of another program"));
   std::ofstream(folder.file("text.db")) << std::string(5000, 'x');
   EXPECT_THAT(refusal(folder.file("text.db")),
-              HasSubstr("it is no lrtune store (not an SQLite database)"));
+              HasSubstr("is no lrtune store (not an SQLite database)"));
   EXPECT_THAT(refusal(folder.file("nowhere/a.db")), HasSubstr("cannot use the folder"));
   fs::create_directory(folder.file("folder.db"));
-  EXPECT_THAT(refusal(folder.file("folder.db")), HasSubstr("unable to open database file"));
+  EXPECT_THAT(refusal(folder.file("folder.db")),
+              HasSubstr("folder.db is a folder; a store is a file, such as --store"));
+  EXPECT_THAT(refusal("/dev/null"), HasSubstr("/dev/null is no regular file"));
+  EXPECT_THAT(refusal(""), HasSubstr("a store needs a file name"));
 }
 
 TEST(StoreFile, RefusesANewerSchema) {

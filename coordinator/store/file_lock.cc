@@ -1,0 +1,58 @@
+#include "coordinator/store/file_lock.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace lrtune {
+namespace {
+
+// The process that holds the lock wrote its id into the file.
+std::string holder_of(int file) {
+  std::array<char, 32> text{};
+  const ssize_t size = pread(file, text.data(), text.size() - 1, 0);
+  const std::string holder(text.data(), size > 0 ? static_cast<std::size_t>(size) : 0U);
+  return holder.empty() ? std::string("another lrtune process")
+                        : fmt::format("lrtune process {}", holder);
+}
+
+}  // namespace
+
+Result<FileLock> FileLock::take(const std::string& path, const std::string& what,
+                                const std::string& rule) {
+  FileLock lock(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (lock.file_ < 0)
+    return fail(fmt::format("cannot make the lock file {}: {}", path, std::strerror(errno)));
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  if (fcntl(lock.file_, F_OFD_SETLK, &whole) != 0) {
+    if (errno != EAGAIN && errno != EACCES) {
+      return fail(fmt::format("cannot lock {}: {}", path, std::strerror(errno)));
+    }
+    return fail(fmt::format("{} is in use by {}; {}", what, holder_of(lock.file_), rule));
+  }
+  const std::string holder = std::to_string(getpid());
+  if (ftruncate(lock.file_, 0) != 0 || pwrite(lock.file_, holder.data(), holder.size(), 0) < 0) {
+    // The number only makes the sentence above better.
+  }
+  return lock;
+}
+
+FileLock::FileLock(FileLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
+
+FileLock& FileLock::operator=(FileLock&& other) noexcept {
+  std::swap(file_, other.file_);
+  return *this;
+}
+
+FileLock::~FileLock() {
+  if (file_ >= 0) close(file_);
+}
+
+}  // namespace lrtune
