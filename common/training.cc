@@ -29,16 +29,6 @@ Result<Enum> value_named(std::string_view name, std::span<const std::string_view
 
 }  // namespace
 
-std::span<const std::string> known_datasets() {
-  static const std::vector<std::string> names = {"mnist", "fashion-mnist"};
-  return names;
-}
-
-std::span<const std::string> known_models() {
-  static const std::vector<std::string> names = {"lenet"};
-  return names;
-}
-
 std::string_view name_of(Part part) { return kPartNames[static_cast<std::size_t>(part)]; }
 std::string_view name_of(Measure measure) {
   return kMeasureNames[static_cast<std::size_t>(measure)];

@@ -12,30 +12,11 @@
 
 #include "common/hash.h"
 #include "common/result.h"
+#include "common/training/dataset_spec.h"
+#include "common/training/model_spec.h"
+#include "common/training/optimizer_spec.h"
 
 namespace lrtune {
-
-struct DatasetSpec {
-  std::string name;  // "mnist", "fashion-mnist"
-  std::string
-      path;  // folder of its files; empty: searched (docs/EXPERIMENTS.md). Not part of the identity
-  bool operator==(const DatasetSpec&) const = default;
-};
-
-// V is the velocity, g the gradient with weight decay, eta the rate. They differ whenever eta
-// changes.
-enum class MomentumStyle : std::uint8_t {
-  kPaper,  // V = m*V - eta*g; theta += V      (paper, formula 2; Caffe)
-  kTorch,  // V = m*V + g;     theta -= eta*V  (PyTorch)
-};
-
-struct OptimizerSpec {
-  std::string name = "sgd";  // "sgd", "momentum"
-  MomentumStyle style = MomentumStyle::kPaper;
-  double momentum = 0;      // [0, 1)
-  double weight_decay = 0;  // L2, added to the gradient; at least 0
-  bool operator==(const OptimizerSpec&) const = default;
-};
 
 // What `train.validation` is if an experiment does not say.
 inline constexpr double kDefaultValidation = 0.1;
@@ -44,7 +25,7 @@ inline constexpr double kDefaultValidation = 0.1;
 struct TrainSpec {
   DatasetSpec dataset;
   double validation = 0;  // share of the training data held out, [0, 1)
-  std::string model;      // "lenet"
+  ModelSpec model;
   OptimizerSpec optimizer;
   std::int64_t batch = 0;      // samples
   std::string device = "cpu";  // "cpu" or "cuda"
@@ -52,14 +33,20 @@ struct TrainSpec {
   bool operator==(const TrainSpec&) const = default;
 };
 
+// Version of everything in worker/training that decides a step: initial weights, the order of
+// samples, preprocessing, models, optimizers. A change of their numbers raises it, so that no older
+// state is taken for a new one; tests/unit/training_revision_test.cc holds the numbers.
+inline constexpr int kTrainingRevision = 1;
+
 // What decides the bits of a computation beside the formulas.
 struct Numerics {
   std::string backend;  // "libtorch 2.15.0", or "synthetic 1" in tests
-  std::string device;   // "cpu" or "cuda"
+  std::string device;  // "cpu" or "cuda"
   std::string
       instruction_set;  // "AVX512", "AVX2", "DEFAULT"; on CUDA the compute capability, "9.0"
   int threads = 1;
   std::string memory_format = "channels_last";
+  int revision = kTrainingRevision;
   bool operator==(const Numerics&) const = default;
 };
 
@@ -151,8 +138,6 @@ std::string_view name_of(Measure measure);   // "top1", "loss"
 std::string_view name_of(OutcomeKind kind);  // "completed", "target_reached" ...
 Result<Part> part_from_name(std::string_view name);
 Result<OutcomeKind> outcome_kind_from_name(std::string_view name);
-std::span<const std::string> known_datasets();
-std::span<const std::string> known_models();
 
 nlohmann::json to_json(const TrainSpec& spec);
 nlohmann::json to_json(const TrainingIdentity& identity);

@@ -13,27 +13,11 @@ namespace {
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kMostBatch = 1'000'000;  // samples; more is a slip of the pen
 constexpr std::int64_t kMostThreads = 1024;
+constexpr std::int64_t kMostRevision = 1'000'000;
 
-const std::array<std::string, 2> kStyles = {"paper", "torch"};
-const std::array<std::string, 2> kOptimizers = {"sgd", "momentum"};
 const std::array<std::string, 2> kDevices = {"cpu", "cuda"};
 const std::array<std::string, 2> kMemoryFormats = {"channels_last", "contiguous"};
 const std::array<std::string, 3> kParts = {"train", "validation", "test"};
-
-nlohmann::json dataset_to_json(const DatasetSpec& dataset) {
-  nlohmann::json json = {{"name", dataset.name}};
-  if (!dataset.path.empty()) json["path"] = dataset.path;
-  return json;
-}
-
-nlohmann::json optimizer_to_json(const OptimizerSpec& optimizer) {
-  nlohmann::json json = {{"name", optimizer.name}, {"weight_decay", optimizer.weight_decay}};
-  if (optimizer.name == "momentum") {
-    json["momentum"] = optimizer.momentum;
-    json["style"] = kStyles[static_cast<std::size_t>(optimizer.style)];
-  }
-  return json;
-}
 
 // An object inside an object: its own reader's error becomes the error of the outer one.
 template <typename Read>
@@ -49,35 +33,6 @@ auto read_part(ObjectReader& outer, std::string_view key, Read read) {
   return *std::move(value);
 }
 
-Result<DatasetSpec> dataset_from_json(const nlohmann::json& json, const std::string& path) {
-  ObjectReader reader(json, path, "dataset");
-  DatasetSpec dataset;
-  dataset.name = reader.one_of("name", known_datasets());
-  dataset.path = reader.string("path", "");
-  if (auto error = reader.finish()) return tl::unexpected(*error);
-  return dataset;
-}
-
-Result<OptimizerSpec> optimizer_from_json(const nlohmann::json& json, const std::string& path) {
-  ObjectReader reader(json, path, "optimizer");
-  OptimizerSpec optimizer;
-  optimizer.name = reader.one_of("name", kOptimizers);
-  optimizer.weight_decay = reader.number("weight_decay", Range::at_least(0), 0);
-  if (optimizer.name == "momentum") {
-    const std::string style = reader.one_of("style", kStyles, kStyles[0]);
-    optimizer.style = style == kStyles[0] ? MomentumStyle::kPaper : MomentumStyle::kTorch;
-    optimizer.momentum = reader.required_number("momentum", Range::half_open(0, 1));
-  } else {
-    for (const char* key : {"style", "momentum"}) {
-      if (reader.has(key)) {
-        reader.error(key, fmt::format("optimizer sgd has no {}; name: momentum has one", key));
-      }
-    }
-  }
-  if (auto error = reader.finish()) return tl::unexpected(*error);
-  return optimizer;
-}
-
 Result<Digest> digest_from_json(const nlohmann::json& json, const std::string& path) {
   if (!json.is_string()) return fail("fingerprint must be a text of 64 hexadecimal digits", path);
   auto digest = Digest::from_hex(json.get_ref<const std::string&>());
@@ -88,10 +43,10 @@ Result<Digest> digest_from_json(const nlohmann::json& json, const std::string& p
 }  // namespace
 
 nlohmann::json to_json(const TrainSpec& spec) {
-  return {{"dataset", dataset_to_json(spec.dataset)},
+  return {{"dataset", to_json(spec.dataset)},
           {"validation", spec.validation},
-          {"model", spec.model},
-          {"optimizer", optimizer_to_json(spec.optimizer)},
+          {"model", to_json(spec.model)},
+          {"optimizer", to_json(spec.optimizer)},
           {"batch", spec.batch},
           {"device", spec.device},
           {"threads", spec.threads}};
@@ -102,7 +57,7 @@ Result<TrainSpec> train_spec_from_json(const nlohmann::json& json, const std::st
   TrainSpec spec;
   spec.dataset = read_part(reader, "dataset", dataset_from_json);
   spec.validation = reader.number("validation", Range::half_open(0, 1), kDefaultValidation);
-  spec.model = reader.one_of("model", known_models());
+  spec.model = read_part(reader, "model", model_from_json);
   spec.optimizer = read_part(reader, "optimizer", optimizer_from_json);
   spec.batch = reader.required_integer("batch", 1, kMostBatch);
   spec.device = reader.one_of("device", kDevices, kDevices[0]);
@@ -185,17 +140,16 @@ Result<DataFacts> data_facts_from_json(const nlohmann::json& json, const std::st
 }
 
 nlohmann::json to_json(const Numerics& numerics) {
-  return {{"backend", numerics.backend},
-          {"device", numerics.device},
-          {"instruction_set", numerics.instruction_set},
-          {"threads", numerics.threads},
-          {"memory_format", numerics.memory_format}};
+  return {{"backend", numerics.backend}, {"revision", numerics.revision},
+          {"device", numerics.device},   {"instruction_set", numerics.instruction_set},
+          {"threads", numerics.threads}, {"memory_format", numerics.memory_format}};
 }
 
 Result<Numerics> numerics_from_json(const nlohmann::json& json, const std::string& path) {
   ObjectReader reader(json, path, "numerics");
   Numerics numerics;
   numerics.backend = reader.required_string("backend");
+  numerics.revision = static_cast<int>(reader.required_integer("revision", 1, kMostRevision));
   numerics.device = reader.one_of("device", kDevices);
   numerics.instruction_set = reader.required_string("instruction_set");
   numerics.threads = static_cast<int>(reader.required_integer("threads", 1, kMostThreads));

@@ -127,7 +127,7 @@ void reclaim_orphans(CoreState& state) {
 
 std::string survey_key(const TrainSpec& train) {
   return fmt::format("{}|{}|{}|{}|{}|{}", train.dataset.name, train.dataset.path, train.validation,
-                     train.model, train.device, train.threads);
+                     train.model.name, train.device, train.threads);
 }
 
 void on_submitted(CoreState& state, const Experiment& experiment) {

@@ -71,7 +71,8 @@ void ask_surveys(CoreState& state, Campaign& campaign) {
 bool offers(const Numerics& offered, const Numerics& wanted) {
   return offered.backend == wanted.backend && offered.device == wanted.device &&
          offered.instruction_set == wanted.instruction_set &&
-         offered.memory_format == wanted.memory_format && offered.threads >= wanted.threads;
+         offered.memory_format == wanted.memory_format && offered.revision == wanted.revision &&
+         offered.threads >= wanted.threads;
 }
 
 bool can_survey(const Numerics& offered, const TrainSpec& train,

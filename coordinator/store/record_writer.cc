@@ -68,7 +68,7 @@ void RecordWriter::write(const CampaignRecord& record) {
 
 void RecordWriter::write(const IdentityRecord& record) {
   const TrainSpec& train = record.identity.train;
-  execute(identity_, record.hash, train.dataset.name, train.model, train.optimizer.name,
+  execute(identity_, record.hash, train.dataset.name, train.model.name, train.optimizer.name,
           sql::exact_text(to_json(record.identity)));
 }
 

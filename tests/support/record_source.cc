@@ -61,7 +61,7 @@ Record RecordSource::campaign(std::int64_t id) {
 Record RecordSource::identity() {
   TrainingIdentity identity;
   identity.train.dataset = {"mnist", text()};
-  identity.train.model = "lenet";
+  identity.train.model.name = "lenet";
   identity.train.batch = 1 + below(1000);
   identity.train.optimizer = {"momentum", MomentumStyle::kTorch, 0.9, 0.0005};
   identity.data = {digest(), 60000, 0, 10000, 10};

@@ -39,7 +39,7 @@ std::vector<Policy> policies() {
 TrainingIdentity identity() {
   TrainingIdentity identity;
   identity.train.dataset = {"mnist", "/data/mnist"};
-  identity.train.model = "lenet";
+  identity.train.model.name = "lenet";
   identity.train.optimizer = {"momentum", MomentumStyle::kPaper, 0.9, 5e-4};
   identity.train.batch = 100;
   identity.data = {sha256("mnist"), 60000, 0, 10000, 10};

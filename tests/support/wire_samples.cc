@@ -19,7 +19,7 @@ TrainSpec sample_train() {
   TrainSpec train;
   train.dataset = {"mnist", "/data/m\xC3\xBCnchen"};
   train.validation = 0.1;
-  train.model = "lenet";
+  train.model.name = "lenet";
   train.optimizer = {"momentum", MomentumStyle::kTorch, 0.9, 5e-4};
   train.batch = 100;
   train.threads = 2;

@@ -62,7 +62,7 @@ id  policy                                                         runs         
 TEST_F(SampleStore, NamesTheTrainingWhereItDiffers) {
   std::vector<PolicyEntry> two = entries();
   two.resize(2);
-  two[1].train.model = "resnet32";
+  two[1].train.model.name = "resnet32";
   two[1].plan.iterations = 64000;
   EXPECT_EQ("\n" + policies_table(two, true, {}), R"(
 rank  id  policy       trained                      iterations  runs   top-1    loss  to target  seconds  loss diff

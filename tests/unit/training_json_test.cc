@@ -9,7 +9,7 @@ TrainSpec sample_train() {
   TrainSpec train;
   train.dataset = {"mnist", "/data/mnist"};
   train.validation = 0.1;
-  train.model = "lenet";
+  train.model.name = "lenet";
   train.optimizer = {"momentum", MomentumStyle::kTorch, 0.9, 5e-4};
   train.batch = 100;
   train.device = "cuda";
@@ -78,7 +78,7 @@ TEST(TrainingJson, HashFollowsEveryFieldButThePath) {
   const std::vector<void (*)(TrainingIdentity&)> changes = {
       [](TrainingIdentity& i) { i.train.dataset.name = "fashion-mnist"; },
       [](TrainingIdentity& i) { i.train.validation = 0.2; },
-      [](TrainingIdentity& i) { i.train.model = "cnn3"; },
+      [](TrainingIdentity& i) { i.train.model.name = "cnn3"; },
       [](TrainingIdentity& i) { i.train.optimizer.name = "sgd"; },
       [](TrainingIdentity& i) { i.train.optimizer.style = MomentumStyle::kPaper; },
       [](TrainingIdentity& i) { i.train.optimizer.momentum = 0.8; },
@@ -96,6 +96,7 @@ TEST(TrainingJson, HashFollowsEveryFieldButThePath) {
       [](TrainingIdentity& i) { i.numerics.instruction_set = "AVX2"; },
       [](TrainingIdentity& i) { i.numerics.threads = 1; },
       [](TrainingIdentity& i) { i.numerics.memory_format = "contiguous"; },
+      [](TrainingIdentity& i) { ++i.numerics.revision; },
   };
   for (std::size_t i = 0; i < changes.size(); ++i) {
     TrainingIdentity changed = sample_identity();

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "common/training.h"
+#include "worker/training/input.h"
 #include "worker/training/models.h"
 
 namespace lrtune {
@@ -15,7 +16,7 @@ using ::testing::HasSubstr;
 constexpr ImageShape kMnist{.channels = 1, .rows = 28, .columns = 28, .classes = 10};
 
 std::unique_ptr<Model> lenet(std::uint64_t seed = 5) {
-  return std::move(make_model("lenet", kMnist, seed, at::kCPU).value());
+  return std::move(make_model({.name = "lenet"}, kMnist, seed, at::kCPU).value());
 }
 
 constexpr std::array<std::size_t, 4> kBiases{1, 3, 5, 7};  // among the parameters
@@ -105,14 +106,14 @@ TEST(LenetTest, ComputesThePapersNetwork) {
   x = at::matmul(x.reshape({3, 800}), p[4].t()) + p[5];
   x = at::matmul(x.clamp_min(0), p[6].t()) + p[7];
 
-  const at::Tensor logits = model->logits(images);
+  const at::Tensor logits = model->logits(network_inputs(images), {});
   EXPECT_EQ(logits.sizes().vec(), (std::vector<std::int64_t>{3, 10}));
   EXPECT_LT((logits.to(at::kDouble) - x).abs().max().item<double>(), 1e-5);
 }
 
 // Without the strides of channels-last memory, pooling takes seven times as long.
 TEST(ModelsTest, ImagesOfOneChannelAreChannelsLast) {
-  const at::Tensor scaled = scaled_images(byte_images(2), 1.0 / 256);
+  const at::Tensor scaled = network_inputs(byte_images(2));
   EXPECT_EQ(scaled.strides().vec(), (std::vector<std::int64_t>{784, 1, 28, 1}));
   EXPECT_EQ(scaled[0][0][0][255 % 28].item<float>(), (255 % 28) / 256.0f);
   const auto model = lenet();
@@ -121,17 +122,18 @@ TEST(ModelsTest, ImagesOfOneChannelAreChannelsLast) {
 }
 
 TEST(ModelsTest, UnknownModelsAndSmallImagesAreRefused) {
-  const auto unknown = check_model("lenet5", kMnist);
+  const auto unknown = check_model({.name = "lenet5"}, kMnist);
   ASSERT_TRUE(unknown);
   EXPECT_THAT(unknown->message, HasSubstr("did you mean 'lenet'?"));
   const auto small =
-      check_model("lenet", {.channels = 1, .rows = 15, .columns = 28, .classes = 10});
+      check_model({.name = "lenet"}, {.channels = 1, .rows = 15, .columns = 28, .classes = 10});
   ASSERT_TRUE(small);
   EXPECT_THAT(small->message, HasSubstr("at least 16x16"));
 }
 
 TEST(ModelsTest, EveryNameOfAnExperimentIsAModel) {
-  for (const std::string& name : known_models()) EXPECT_FALSE(check_model(name, kMnist)) << name;
+  for (const std::string& name : known_models())
+    EXPECT_FALSE(check_model({.name = name}, kMnist)) << name;
 }
 
 }  // namespace

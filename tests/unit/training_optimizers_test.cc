@@ -57,7 +57,7 @@ void expect_follows(const OptimizerSpec& spec, Formula formula) {
                           .sub_(static_cast<double>(step) + 0.25);
       gradients.push_back(twin.gradient);
     }
-    optimizer->step(gradients, kRates[step]);
+    optimizer->step(gradients, kRates[step], static_cast<std::int64_t>(step));
     for (Twin& twin : twins) {
       for (std::size_t i = 0; i < kSize; ++i) {
         const double g = static_cast<double>(i) - static_cast<double>(step) - 0.25 +
@@ -99,7 +99,7 @@ TEST(OptimizersTest, GradientsStayAsTheyAre) {
       make_optimizer({.name = "momentum", .momentum = 0.9, .weight_decay = 0.1}, parameters)
           .value();
   const std::vector<at::Tensor> gradients{at::ones({static_cast<std::int64_t>(kSize)})};
-  optimizer->step(gradients, 0.1);
+  optimizer->step(gradients, 0.1, 0);
   EXPECT_TRUE(gradients[0].equal(at::ones({static_cast<std::int64_t>(kSize)})));
 }
 

@@ -14,7 +14,7 @@ namespace {
 using ::testing::HasSubstr;
 
 const TrainSpec kSpec{
-    .dataset = {.name = "synthetic"}, .validation = 0.1, .model = "lenet", .batch = 100};
+    .dataset = {.name = "synthetic"}, .validation = 0.1, .model = {.name = "lenet"}, .batch = 100};
 const RunPlan kPlan{.iterations = 1000, .evaluate_every = 300, .train_subset = 10};
 
 LrFunction fixed(double rate) { return {.kind = LrFunctionKind::kFix, .k0 = rate}; }

@@ -25,7 +25,7 @@ class TrainerTest : public ::testing::Test {
   TrainSpec spec() const {
     return {.dataset = {.name = "mnist", .path = data_},
             .validation = 0.2,
-            .model = "lenet",
+            .model = {.name = "lenet"},
             .optimizer = {.name = "momentum", .momentum = 0.9, .weight_decay = 5e-4},
             .batch = 24};
   }
@@ -213,7 +213,7 @@ TEST_F(TrainerTest, SurveyRefusesWhatCannotBeTrained) {
     const auto facts = trainer_->survey(bad);
     return facts ? std::string("no error") : facts.error().message;
   };
-  EXPECT_THAT(error_with([](TrainSpec& s) { s.model = "lenat"; }),
+  EXPECT_THAT(error_with([](TrainSpec& s) { s.model.name = "lenat"; }),
               HasSubstr("did you mean 'lenet'?"));
   EXPECT_THAT(error_with([](TrainSpec& s) { s.dataset.name = "svhn"; }),
               HasSubstr("mnist, fashion-mnist"));

@@ -131,6 +131,7 @@ TEST_F(WorkerCoreTest, RefusesNumericsThatItCannotGive) {
   refuses([](Numerics& n) { n.device = "cuda"; }, "device is cpu, the job needs cuda");
   refuses([](Numerics& n) { n.instruction_set = "AVX2"; }, "instruction set is AVX512");
   refuses([](Numerics& n) { n.memory_format = "contiguous"; }, "memory format is channels_last");
+  refuses([](Numerics& n) { ++n.revision; }, "training code is of revision");
   refuses([](Numerics& n) { n.threads = 3; }, "has 2 threads, the job needs 3");
   wire::Assign fewer = assignment(7, 1);
   fewer.identity.numerics.threads = 1;

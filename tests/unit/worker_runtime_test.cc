@@ -128,7 +128,7 @@ class WorkerRuntimeTest : public ::testing::Test {
     assign.job.value = job;
     assign.attempt = attempt;
     assign.identity.train.dataset.name = "mnist";
-    assign.identity.train.model = "lenet";
+    assign.identity.train.model.name = "lenet";
     assign.identity.train.batch = 100;
     assign.identity.numerics = fast_->numerics();
     assign.identity.data = *fast_->survey(assign.identity.train);

@@ -23,6 +23,10 @@ std::string numerics_error(const Numerics& own, const Numerics& asked) {
   if (own.memory_format != asked.memory_format) {
     return differ("memory format", own.memory_format, asked.memory_format);
   }
+  if (own.revision != asked.revision) {
+    return fmt::format("this worker's training code is of revision {}, the job needs {}",
+                       own.revision, asked.revision);
+  }
   if (asked.threads > own.threads) {
     return fmt::format("a slot of this worker has {} threads, the job needs {}", own.threads,
                        asked.threads);

@@ -11,7 +11,6 @@ constexpr std::int64_t kKernel = 5;
 constexpr std::int64_t kFirstMaps = 20;
 constexpr std::int64_t kSecondMaps = 50;
 constexpr std::int64_t kHidden = 500;
-constexpr double kInputScale = 1.0 / 256;
 constexpr double kBiasRate = 2;  // Caffe: lr_mult 1 for weights, 2 for biases
 
 // Pixels a side after both convolutions and poolings; 28 -> 4.
@@ -32,10 +31,9 @@ class Lenet final : public Model {
     add_layer("ip2", {shape.classes, kHidden});
   }
 
-  at::Tensor logits(const at::Tensor& images) const override {
+  at::Tensor logits(const at::Tensor& inputs, const ForwardPass&) override {
     const auto value = [this](std::size_t i) -> const at::Tensor& { return parameters_[i].value; };
-    at::Tensor x = scaled_images(images, kInputScale);
-    x = at::max_pool2d(at::conv2d(x, value(0), value(1)), {2, 2}, {2, 2});
+    at::Tensor x = at::max_pool2d(at::conv2d(inputs, value(0), value(1)), {2, 2}, {2, 2});
     x = at::max_pool2d(at::conv2d(x, value(2), value(3)), {2, 2}, {2, 2});
     x = at::relu(at::linear(x.flatten(1), value(4), value(5)));
     return at::linear(x, value(6), value(7));

@@ -44,16 +44,16 @@ at::Tensor trained(const at::Tensor& values, at::Device device) {
 
 }  // namespace
 
-std::optional<Error> check_model(const std::string& name, const ImageShape& shape) {
-  const auto entry = find_model(name);
+std::optional<Error> check_model(const ModelSpec& spec, const ImageShape& shape) {
+  const auto entry = find_model(spec.name);
   if (!entry) return entry.error();
   return (*entry)->check(shape);
 }
 
-Result<std::unique_ptr<Model>> make_model(const std::string& name, const ImageShape& shape,
+Result<std::unique_ptr<Model>> make_model(const ModelSpec& spec, const ImageShape& shape,
                                           std::uint64_t seed, at::Device device) {
-  if (auto error = check_model(name, shape)) return tl::unexpected(std::move(*error));
-  return (*find_model(name))->make(shape, seed, device);
+  if (auto error = check_model(spec, shape)) return tl::unexpected(std::move(*error));
+  return (*find_model(spec.name))->make(shape, seed, device);
 }
 
 at::Tensor xavier_weights(at::IntArrayRef shape, std::uint64_t seed, std::uint64_t index,
@@ -69,12 +69,6 @@ at::Tensor xavier_weights(at::IntArrayRef shape, std::uint64_t seed, std::uint64
 
 at::Tensor zero_biases(std::int64_t count, at::Device device) {
   return trained(at::zeros({count}, at::kFloat), device);
-}
-
-at::Tensor scaled_images(const at::Tensor& images, double scale) {
-  at::Tensor scaled =
-      at::empty(images.sizes(), images.options().dtype(at::kFloat), at::MemoryFormat::ChannelsLast);
-  return scaled.copy_(images).mul_(scale);
 }
 
 }  // namespace lrtune

@@ -13,6 +13,7 @@ struct Group {
   double rate = 1;
   double decay = 1;
   std::vector<std::size_t> members;  // numbers of parameters
+  std::vector<std::string> names;
   std::vector<at::Tensor> values;
   std::vector<at::Tensor> velocities;  // empty without momentum
 };
@@ -30,6 +31,7 @@ std::vector<Group> groups_of(std::span<const Parameter> parameters, double weigh
       group = groups.insert(groups.end(), Group{.rate = parameter.rate, .decay = decay});
     }
     group->members.push_back(i);
+    group->names.push_back(parameter.name);
     group->values.push_back(parameter.value.detach());  // the same memory, outside the graph
     if (velocities) group->velocities.push_back(at::zeros_like(group->values.back()));
   }
@@ -47,7 +49,7 @@ class Sgd final : public Optimizer {
  public:
   explicit Sgd(std::vector<Group> groups) : groups_(std::move(groups)) {}
 
-  void step(std::span<const at::Tensor> gradients, double rate) override {
+  void step(std::span<const at::Tensor> gradients, double rate, std::int64_t) override {
     const at::NoGradGuard no_graph;
     for (Group& group : groups_) {
       const double eta = rate * group.rate;
@@ -55,6 +57,8 @@ class Sgd final : public Optimizer {
       at::_foreach_add_(group.values, gradients_of(group, gradients), -eta);
     }
   }
+
+  std::vector<NamedTensor> state() const override { return {}; }
 
  private:
   std::vector<Group> groups_;
@@ -65,7 +69,7 @@ class Momentum final : public Optimizer {
   Momentum(std::vector<Group> groups, double momentum, MomentumStyle style)
       : groups_(std::move(groups)), momentum_(momentum), style_(style) {}
 
-  void step(std::span<const at::Tensor> gradients, double rate) override {
+  void step(std::span<const at::Tensor> gradients, double rate, std::int64_t) override {
     const at::NoGradGuard no_graph;
     const bool paper = style_ == MomentumStyle::kPaper;
     for (Group& group : groups_) {
@@ -77,6 +81,15 @@ class Momentum final : public Optimizer {
       at::_foreach_add_(group.velocities, gradients_of(group, gradients), into_velocity);
       at::_foreach_add_(group.values, group.velocities, paper ? 1 : -eta);
     }
+  }
+
+  std::vector<NamedTensor> state() const override {
+    std::vector<NamedTensor> tensors;
+    for (const Group& group : groups_) {
+      for (std::size_t i = 0; i < group.members.size(); ++i)
+        tensors.push_back({group.names[i] + ".velocity", group.velocities[i]});
+    }
+    return tensors;
   }
 
  private:

@@ -7,8 +7,10 @@
 //   without Nesterov)
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "common/result.h"
 #include "common/training.h"
@@ -21,8 +23,12 @@ class Optimizer {
   virtual ~Optimizer() = default;
 
   // `gradients`: one for each parameter, in their order; left as they are. Changes the parameters
-  // in place.
-  virtual void step(std::span<const at::Tensor> gradients, double rate) = 0;
+  // in place. `iteration` counts from 0; moments are corrected for it, so it is no state.
+  virtual void step(std::span<const at::Tensor> gradients, double rate, std::int64_t iteration) = 0;
+
+  // What steps change beside the parameters, in an order and with names that depend on the
+  // parameters alone. The tensors are those in use: writing into them restores a state.
+  virtual std::vector<NamedTensor> state() const = 0;
 };
 
 // Keeps the parameters' tensors, not the span. Errors: the optimizer's name is not known.

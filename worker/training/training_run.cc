@@ -10,6 +10,7 @@
 
 #include "common/state_name.h"
 #include "worker/training/device.h"
+#include "worker/training/input.h"
 #include "worker/training/metrics.h"
 
 namespace lrtune {
@@ -86,11 +87,13 @@ void TrainingRun::step() {
   for (std::int64_t& sample : samples) sample = train_samples_[static_cast<std::size_t>(sample)];
 
   const Batch batch = data_.train_batch(samples);
-  const at::Tensor loss = at::cross_entropy_loss(model_->logits(batch.images), batch.labels);
+  const ForwardPass pass{.training = true, .seed = job_.seed, .iteration = iteration_};
+  const at::Tensor loss =
+      at::cross_entropy_loss(model_->logits(network_inputs(batch.images), pass), batch.labels);
   watch_.note(loss, iteration_);
   const double rate = learning_rate(job_.policy, iteration_);
   if (!data_.device().is_cpu() || !watch_.first_bad()) {
-    optimizer_->step(torch::autograd::grad({loss}, values_), rate);
+    optimizer_->step(torch::autograd::grad({loss}, values_), rate, iteration_);
   }
   rates_since_good_.push_back(rate);
   state_ = next_state(state_, rate);
@@ -148,13 +151,15 @@ std::optional<PartMetrics> TrainingRun::metrics_of(Part file,
                                                    std::span<const std::int64_t> samples) {
   const at::NoGradGuard no_graph;
   const ImagePart& part = file == Part::kTest ? data_.dataset().test : data_.dataset().train;
+  const ForwardPass pass{.training = false, .seed = job_.seed, .iteration = iteration_};
   MetricSum sum;
   std::vector<std::int64_t> labels;
   for (std::size_t first = 0; first < samples.size(); first += kEvaluationBatch) {
     if (stop_.load()) return std::nullopt;
     const auto chunk = samples.subspan(first, std::min(kEvaluationBatch, samples.size() - first));
     const Batch batch = file == Part::kTest ? data_.test_batch(chunk) : data_.train_batch(chunk);
-    const at::Tensor logits = model_->logits(batch.images).to(at::kCPU).contiguous();
+    const at::Tensor logits =
+        model_->logits(network_inputs(batch.images), pass).to(at::kCPU).contiguous();
     labels.clear();
     for (const std::int64_t sample : chunk)
       labels.push_back(part.labels[static_cast<std::size_t>(sample)]);

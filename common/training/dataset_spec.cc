@@ -1,0 +1,31 @@
+#include "common/training/dataset_spec.h"
+
+#include <fmt/format.h>
+
+#include <vector>
+
+#include "common/json_reader.h"
+
+namespace lrtune {
+
+std::span<const std::string> known_datasets() {
+  static const std::vector<std::string> names = {"mnist", "fashion-mnist"};
+  return names;
+}
+
+nlohmann::json to_json(const DatasetSpec& dataset) {
+  nlohmann::json json = {{"name", dataset.name}};
+  if (!dataset.path.empty()) json["path"] = dataset.path;
+  return json;
+}
+
+Result<DatasetSpec> dataset_from_json(const nlohmann::json& json, const std::string& path) {
+  ObjectReader reader(json, path, "dataset");
+  DatasetSpec dataset;
+  dataset.name = reader.one_of("name", known_datasets());
+  dataset.path = reader.string("path", "");
+  if (auto error = reader.finish()) return tl::unexpected(*error);
+  return dataset;
+}
+
+}  // namespace lrtune
