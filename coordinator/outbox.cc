@@ -46,7 +46,7 @@ void Outbox::clear() { queues_.clear(); }
 
 void Outbox::lose(const PeerId& peer, std::string reason) {
   queues_.erase(peer);
-  lost_.push_back(event::PeerLost{peer, std::move(reason)});
+  lost_.push_back(event::PeerLost{peer, std::move(reason), true});
 }
 
 }  // namespace lrtune

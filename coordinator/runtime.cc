@@ -16,8 +16,9 @@ namespace {
 using std::chrono::ceil;
 using std::chrono::milliseconds;
 
-constexpr int kMaxFailedCommits = 3;      // in a row, each with a rebuilt core
-constexpr milliseconds kLastWords{100};   // from the end of a process to the last frame of it
+constexpr int kMaxFailedCommits = 3;        // in a row, each with a rebuilt core
+constexpr std::size_t kMostRefused = 4096;  // peers that are remembered
+constexpr const char* kUnreadable = "a frame of this worker cannot be read";
 constexpr milliseconds kOutboxRetry{10};  // ZeroMQ does not tell when a peer reads again
 
 // The only place of the coordinator that reads the clocks.
@@ -59,11 +60,23 @@ void Runtime::post(Event event) {
 }
 
 void Runtime::worker_ended(const std::string& worker, const std::string& reason) {
+  EndedProcess ended{worker, reason, now_.steady, {}};
+  if (const auto found = peers_.find(worker); found != peers_.end()) {
+    ended.peer = found->second;
+    outbox_.drop(ended.peer);
+    forget_peer(PeerId(ended.peer));
+  }
+  ended_.push_back(std::move(ended));
+}
+
+bool Runtime::has_finished(const std::string& worker) const {
   const auto found = peers_.find(worker);
-  if (found == peers_.end()) return;
-  outbox_.drop(found->second);
-  ended_.push_back({event::PeerLost{found->second, reason}, now_.steady});
-  peers_.erase(found);
+  return found != peers_.end() && finished_.contains(found->second);
+}
+
+void Runtime::forget_peer(const PeerId& peer) {
+  std::erase_if(peers_, [&](const auto& entry) { return entry.second == peer; });
+  finished_.erase(peer);
 }
 
 Result<void> Runtime::run(RuntimeWatcher& watcher) {
@@ -78,12 +91,11 @@ Result<void> Runtime::run(RuntimeWatcher& watcher) {
 Result<void> Runtime::turn(RuntimeWatcher& watcher) {
   const std::vector<int> ready = socket_.wait(watcher.descriptors(), longest_wait());
   now_ = read_clocks();
-  for (const int descriptor : ready) watcher.readable(descriptor, now_);
-
-  post_ended();
   Actions actions;
+  take_frames(actions);  // first: who ended may have said HELLO just before
+  for (const int descriptor : ready) watcher.readable(descriptor, now_);
+  post_ended();
   take_posted(actions);
-  take_frames(actions);
   const auto deadline = core_->next_deadline();
   if (deadline && *deadline <= now_.steady) step(event::Ticked{}, actions);
 
@@ -131,7 +143,9 @@ void Runtime::take_posted(Actions& actions) {
 void Runtime::take_frames(Actions& actions) {
   more_frames_ = false;
   for (std::size_t taken = 0; auto incoming = socket_.receive(); ++taken) {
-    if (auto messages = wire::decode_to_coordinator(incoming->frame)) {
+    if (refused_.contains(incoming->peer)) {
+      send_to(incoming->peer, {wire::Rejected{kUnreadable}});
+    } else if (auto messages = wire::decode_to_coordinator(incoming->frame)) {
       for (wire::ToCoordinator& message : *messages) {
         note_peer(incoming->peer, message);
         step(event::Received{incoming->peer, std::move(message)}, actions);
@@ -148,20 +162,41 @@ void Runtime::take_frames(Actions& actions) {
 
 void Runtime::note_peer(const PeerId& peer, const wire::ToCoordinator& message) {
   if (const auto* hello = std::get_if<wire::Hello>(&message)) {
-    log_->info("event=hello worker={} process={} slots={} device={} held={}", hello->worker,
-               hello->process, hello->slots, hello->numerics.device, hello->held.size());
-    peers_[hello->worker] = peer;
+    note_hello(peer, *hello);
+  } else if (const auto* finished = std::get_if<wire::Finished>(&message)) {
+    if (finished->outcome.kind != OutcomeKind::kStopped) finished_.insert(peer);
   } else if (std::holds_alternative<wire::Goodbye>(message)) {
-    std::erase_if(ended_, [&](const EndedProcess& ended) { return ended.lost.peer == peer; });
+    std::erase_if(ended_, [&](const EndedProcess& ended) { return ended.peer == peer; });
   }
 }
 
-void Runtime::refuse_frame(const wire::Incoming& incoming, const Error& error) {
-  log_->warn("event=bad_frame bytes={} reason=\"{}\"", incoming.frame.size(), error.message);
-  const auto version = wire::frame_version(incoming.frame);
-  if (version && *version != wire::kProtocolVersion) {
-    send_to(incoming.peer, {wire::Rejected{error.message}});
+void Runtime::note_hello(const PeerId& peer, const wire::Hello& hello) {
+  log_->info("event=hello worker={} process={} slots={} device={} held={}", hello.worker,
+             hello.process, hello.slots, hello.numerics.device, hello.held.size());
+  // A process that has ended is not here, although its HELLO is read only now. The next one of that
+  // name starts later than the last words of this one last.
+  for (EndedProcess& ended : ended_) {
+    if (ended.worker != hello.worker || (!ended.peer.empty() && ended.peer != peer)) continue;
+    ended.peer = peer;
+    return;
   }
+  if (const auto before = peers_.find(hello.worker);
+      before != peers_.end() && before->second != peer) {
+    finished_.erase(before->second);
+  }
+  peers_[hello.worker] = peer;
+}
+
+// What such a peer holds would never end: it repeats the frame, and nobody else gets its job. So it
+// is sent away, and its jobs go to others.
+void Runtime::refuse_frame(const wire::Incoming& incoming, const Error& error) {
+  if (refused_.size() >= kMostRefused) refused_.clear();
+  refused_.insert(incoming.peer);
+  forget_peer(incoming.peer);
+  post(event::PeerLost{incoming.peer,
+                       fmt::format("it sent a frame of {} bytes that cannot be read: {}",
+                                   incoming.frame.size(), error.message)});
+  send_to(incoming.peer, {wire::Rejected{fmt::format("{}: {}", kUnreadable, error.message)}});
 }
 
 Result<void> Runtime::carry_out(Actions actions) {
@@ -202,7 +237,10 @@ void Runtime::send_all(const std::vector<Send>& sends) {
 
 void Runtime::send_to(const PeerId& peer, const std::vector<wire::ToWorker>& messages) {
   auto frames = wire::encode(messages);
-  if (!frames && messages.size() == 1) return undeliverable(peer, messages[0], frames.error());
+  if (!frames && messages.size() == 1) {
+    log_->error("event=undeliverable reason=\"{}\"", frames.error().message);
+    return post(event::Undeliverable{messages[0], frames.error().message});
+  }
   if (!frames) {
     for (const wire::ToWorker& message : messages) send_to(peer, {message});
     return;
@@ -210,27 +248,17 @@ void Runtime::send_to(const PeerId& peer, const std::vector<wire::ToWorker>& mes
   for (wire::Frame& frame : *frames) outbox_.send(peer, std::move(frame));
 }
 
-// A policy can be too long for a frame. Nobody will ever train it, and the core hears so as if the
-// worker had refused it.
-void Runtime::undeliverable(const PeerId& peer, const wire::ToWorker& message, const Error& error) {
-  log_->error("event=undeliverable reason=\"{}\"", error.message);
-  if (const auto* assign = std::get_if<wire::Assign>(&message)) {
-    const wire::Refused refused{assign->job, assign->attempt, error.message};
-    post(event::Received{peer, refused});
-  }
-}
-
 void Runtime::post_ended() {
   std::erase_if(ended_, [this](EndedProcess& ended) {
-    const bool due = now_.steady - ended.at >= kLastWords;
-    if (due) post(std::move(ended.lost));
+    const bool due = now_.steady - ended.at >= options_.last_words;
+    if (due && !ended.peer.empty()) post(event::PeerLost{ended.peer, ended.reason});
     return due;
   });
 }
 
 void Runtime::post_lost() {
   for (event::PeerLost& lost : outbox_.take_lost()) {
-    std::erase_if(peers_, [&](const auto& entry) { return entry.second == lost.peer; });
+    forget_peer(lost.peer);
     post(std::move(lost));
   }
 }
@@ -251,7 +279,7 @@ milliseconds Runtime::longest_wait() const {
   }
   if (outbox_.waiting()) wait = std::min(wait, kOutboxRetry);
   for (const EndedProcess& ended : ended_) {
-    wait = std::min(wait, ceil<milliseconds>(ended.at + kLastWords - now_.steady));
+    wait = std::min(wait, ceil<milliseconds>(ended.at + options_.last_words - now_.steady));
   }
   return std::max(wait, milliseconds{0});
 }

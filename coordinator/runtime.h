@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct RuntimeOptions {
       core;  // an empty incarnation is drawn at random, again after each rebuild of the core
   std::size_t frames_per_turn = 256;           // received at most before a commit
   std::size_t outbox_bytes = 1024 * 1024;      // that may wait for one peer that does not read
+  std::chrono::milliseconds last_words{100};   // from the end of a process to its last frame
   std::chrono::milliseconds watch_every{200};  // RuntimeWatcher::watch is called at least so often
 };
 
@@ -56,8 +58,11 @@ class Runtime {
   // Whether a worker process of that name has said HELLO and was not lost since.
   bool has_joined(const std::string& worker) const { return peers_.contains(worker); }
 
+  // Whether the process of that worker has brought a job to an end.
+  bool has_finished(const std::string& worker) const;
+
   // A worker's process was seen to end: its job is given away as soon as what it said last has been
-  // read, without waiting for its lease. Names that have not joined are ignored.
+  // read, without waiting for its lease. Its HELLO may be among that.
   void worker_ended(const std::string& worker, const std::string& reason);
 
   // Loads the store and turns until the watcher ends it. Errors: the store cannot be read, or
@@ -73,9 +78,10 @@ class Runtime {
   void take_frames(Actions& actions);
   void refuse_frame(const wire::Incoming& incoming, const Error& error);
   void note_peer(const PeerId& peer, const wire::ToCoordinator& message);
+  void note_hello(const PeerId& peer, const wire::Hello& hello);
+  void forget_peer(const PeerId& peer);
   void send_all(const std::vector<Send>& sends);
   void send_to(const PeerId& peer, const std::vector<wire::ToWorker>& messages);
-  void undeliverable(const PeerId& peer, const wire::ToWorker& message, const Error& error);
   void post_ended();
   void post_lost();
   bool watch(RuntimeWatcher& watcher);
@@ -91,9 +97,13 @@ class Runtime {
   std::deque<Event> posted_;
   std::vector<Event> orders_;  // submissions and stop requests: a rebuilt core gets them again
   std::map<std::string, PeerId> peers_;  // by the worker's name
+  std::set<PeerId> finished_;            // of them, those that brought a job to an end
+  std::set<PeerId> refused_;             // sent a frame that cannot be read
   struct EndedProcess {
-    event::PeerLost lost;
+    std::string worker;
+    std::string reason;
     SteadyTime at;
+    PeerId peer;  // empty: it has not said HELLO
   };
   std::vector<EndedProcess> ended_;  // their last words may still be on the way
   SteadyTime last_watch_{};

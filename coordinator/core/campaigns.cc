@@ -75,7 +75,7 @@ bool nobody_left_to_ask(const CoreState& state, const Campaign& campaign, const 
 
 void survey_answered(CoreState& state, Campaign& campaign, SurveyNeed& need, const Worker& worker,
                      const wire::Surveyed& answer) {
-  need.asked.clear();
+  release_survey(state, need);
   if (!answer.facts) {
     need.failed_on.insert(worker.process);
     need.error = answer.error;
@@ -119,11 +119,63 @@ void restore_jobs(CoreState& state, StoredState& stored) {
 void reclaim_orphans(CoreState& state) {
   const std::set<JobId> orphans = state.orphans;
   for (const JobId id : orphans) {
-    requeue(state, state.jobs.at(id), "its worker ended with an earlier coordinator", false);
+    requeue(state, state.jobs.at(id), "its worker ended with an earlier coordinator",
+            AttemptEnd::kReturned);
   }
 }
 
+// One more worker died of the survey, or beside it.
+void count_death(CoreState& state, Campaign& campaign, SurveyNeed& need, const std::string& reason,
+                 AttemptEnd end) {
+  ++need.deaths;
+  const DatasetSpec& dataset = need.train.dataset;
+  state.decide(campaign.record.id, {}, "survey_lost",
+               {{"dataset", dataset.name}, {"reason", reason}, {"deaths", need.deaths}});
+  if (end != AttemptEnd::kDiedAlone || need.deaths < state.options.max_deaths) return;
+  fail_campaign(
+      state, campaign,
+      fmt::format("the survey of data set {}{} on {} with {} thread{} ended with its worker's "
+                  "death {} times; the last: {}",
+                  dataset.name, dataset.path.empty() ? "" : " in " + dataset.path,
+                  need.train.device, need.train.threads, need.train.threads == 1 ? "" : "s",
+                  need.deaths, reason));
+}
+
 }  // namespace
+
+void release_survey(CoreState& state, SurveyNeed& need) {
+  if (const auto it = state.workers.find(need.asked); it != state.workers.end()) {
+    it->second.surveys.erase(need.id);
+    it->second.settle();
+  }
+  need.asked.clear();
+}
+
+void lose_surveys(CoreState& state, const PeerId& peer, const std::string& reason,
+                  AttemptEnd ends) {
+  for (auto& [id, campaign] : state.campaigns) {
+    for (auto it = campaign.surveys.begin(); it != campaign.surveys.end();) {
+      SurveyNeed& need = it++->second;
+      if (need.asked != peer) continue;
+      need.asked.clear();
+      if (ends == AttemptEnd::kReturned) continue;
+      count_death(state, campaign, need, reason, ends);
+      if (campaign.record.state == CampaignState::kFailed) break;  // its surveys are gone
+    }
+  }
+}
+
+void fail_survey(CoreState& state, std::int64_t survey, const std::string& reason) {
+  for (auto& [id, campaign] : state.campaigns) {
+    for (const auto& [key, need] : campaign.surveys) {
+      if (need.id != survey) continue;
+      fail_campaign(state, campaign,
+                    fmt::format("no worker can be asked about data set {}: {}",
+                                need.train.dataset.name, reason));
+      return;
+    }
+  }
+}
 
 std::string survey_key(const TrainSpec& train) {
   return fmt::format("{}|{}|{}|{}|{}|{}", train.dataset.name, train.dataset.path, train.validation,
@@ -230,6 +282,7 @@ void fail_campaign(CoreState& state, Campaign& campaign, std::string reason) {
   campaign.record.state = CampaignState::kFailed;
   campaign.record.failure = reason;
   campaign.record.ended_at = state.now.wall;
+  for (auto& [key, need] : campaign.surveys) release_survey(state, need);
   campaign.surveys.clear();
   note_busy_time(state, campaign);
   state.write(campaign.record);

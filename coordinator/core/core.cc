@@ -36,7 +36,7 @@ void on_known_peer(CoreState& state, Worker& worker, const wire::ToCoordinator& 
                  [&](const wire::Finished& report) { on_finished(state, worker, report); },
                  [&](const wire::Refused& report) { on_refused(state, worker, report); },
                  [&](const wire::Goodbye&) {
-                   lose_worker(state, PeerId(worker.peer), "it left in order", true);
+                   lose_worker(state, PeerId(worker.peer), "it left in order", Departure::kInOrder);
                  },
              },
              message);
@@ -124,7 +124,11 @@ Actions Core::step(const Event& event, Now now) {
       Overloaded{
           [&](const event::Submitted& submitted) { on_submitted(state, submitted.experiment); },
           [&](const event::Received& message) { received(state, message); },
-          [&](const event::PeerLost& lost) { lose_worker(state, lost.peer, lost.reason, false); },
+          [&](const event::PeerLost& lost) {
+            lose_worker(state, lost.peer, lost.reason,
+                        lost.unsent ? Departure::kUnsent : Departure::kDied);
+          },
+          [&](const event::Undeliverable& letter) { on_undeliverable(state, letter); },
           [](const event::Ticked&) {},
           [&](const event::StopRequested& request) { stop(state, request.reason); },
       },

@@ -35,8 +35,9 @@ struct CoreOptions {
   std::chrono::milliseconds lease{10000};     // without one for so long a worker is given up
   std::chrono::milliseconds progress{
       500};  // workers report a running job's iteration at most so often
-  int max_deaths =
-      3;  // attempts of one job that end with their worker's death: then it is poisonous
+  // Attempts of one job, or of one survey, that may end with their worker's death: then the job is
+  // poisonous, and a survey ends its campaign. The last of them ran alone on its worker.
+  int max_deaths = 3;
   std::string incarnation;  // random, new for each start of the coordinator
   // Work on this campaign alone (`lrtune run`); none: on every campaign of the store that has not
   // ended.
@@ -62,14 +63,19 @@ struct Received {
 struct PeerLost {  // a send found nobody there, or a child process was seen to end
   PeerId peer;
   std::string reason;
+  bool unsent = false;  // what was sent to it last has not arrived: it died of none of that
+};
+struct Undeliverable {  // `message` fits in no frame: nobody will ever get it
+  wire::ToWorker message;
+  std::string reason;
 };
 struct Ticked {};       // time has passed; at least every CoreOptions::heartbeat
 struct StopRequested {  // workers are told to shut down; nothing new is assigned
   std::string reason;
 };
 }  // namespace event
-using Event = std::variant<event::Submitted, event::Received, event::PeerLost, event::Ticked,
-                           event::StopRequested>;
+using Event = std::variant<event::Submitted, event::Received, event::PeerLost, event::Undeliverable,
+                           event::Ticked, event::StopRequested>;
 
 struct Send {
   PeerId peer;

@@ -19,6 +19,7 @@ struct SurveyNeed {
   SteadyTime asked_at;
   std::set<std::string> failed_on;  // worker processes that could not
   std::string error;                // the last of their reasons
+  int deaths = 0;                   // workers that died of it, or beside it
   std::optional<DataFacts> facts;
 };
 
@@ -52,6 +53,16 @@ struct Job {
     return record.state == JobState::kAssigned || record.state == JobState::kRunning;
   }
   bool ended() const { return record.state >= JobState::kDone; }
+  // An attempt ended with its worker's death: from now on it runs alone on a worker, so that the
+  // next death is nobody else's fault.
+  bool suspect() const { return record.deaths > 0; }
+};
+
+// How an attempt ended that goes back to the queue.
+enum class AttemptEnd {
+  kReturned,       // by nobody's fault
+  kDiedInCompany,  // with its worker, which did something else too
+  kDiedAlone,
 };
 
 struct Worker {
@@ -62,6 +73,8 @@ struct Worker {
   Numerics numerics;
   SteadyTime last_heard;
   std::set<JobId> jobs;
+  std::set<std::int64_t> surveys;  // asked and not answered
+  bool reserved = false;           // for the one suspect that it works on
   // Identities that it refused: it gets none of their jobs until then. It may have had no slot or
   // no data just then, so it is asked again, each time after twice as long.
   struct Refusal {
@@ -71,7 +84,10 @@ struct Worker {
   };
   std::map<Digest, Refusal> refused;
 
-  bool free() const { return static_cast<int>(jobs.size()) < slots; }
+  bool has_slot() const { return static_cast<int>(jobs.size()) < slots; }
+  bool free() const { return !reserved && has_slot(); }
+  bool idle() const { return jobs.empty() && surveys.empty(); }
+  void settle() { reserved = reserved && !idle(); }  // after something of its work has ended
   bool refuses(const Digest& identity, SteadyTime now) const {
     const auto it = refused.find(identity);
     return it != refused.end() && now < it->second.until;
@@ -119,6 +135,11 @@ struct CoreState {
 std::string survey_key(const TrainSpec& train);
 void on_submitted(CoreState& state, const Experiment& experiment);
 void on_surveyed(CoreState& state, Worker& worker, const wire::Surveyed& answer);
+// The worker that was asked is gone. `ends`: how its work ended.
+void lose_surveys(CoreState& state, const PeerId& peer, const std::string& reason, AttemptEnd ends);
+void fail_survey(CoreState& state, std::int64_t survey, const std::string& reason);
+// Whoever was asked does not work on it any more.
+void release_survey(CoreState& state, SurveyNeed& need);
 void restore_campaigns(CoreState& state, StoredState& stored);
 void trial_ended(CoreState& state, TrialRecord& trial);
 void end_phase(CoreState& state, Campaign& campaign);  // once no trial is open
@@ -147,7 +168,12 @@ void on_hello(CoreState& state, const PeerId& peer, const wire::Hello& hello);
 // Whether `job`, that `worker` reports of as current, is its own: an orphan that it brings back
 // becomes so.
 bool is_held_by(CoreState& state, Worker& worker, Job& job);
-void lose_worker(CoreState& state, const PeerId& peer, const std::string& reason, bool in_order);
+enum class Departure {
+  kInOrder,  // it said goodbye
+  kDied,     // or is silent, which is the same to us
+  kUnsent,   // it was gone before the last messages could reach it
+};
+void lose_worker(CoreState& state, const PeerId& peer, const std::string& reason, Departure how);
 void scan_deadlines(CoreState& state);
 void shut_down_workers(CoreState& state);
 
@@ -159,7 +185,7 @@ bool can_survey(const Numerics& offered, const TrainSpec& train,
 void enqueue(CoreState& state, Job& job);
 void schedule(CoreState& state);
 void send_assignment(CoreState& state, Job& job);
-void requeue(CoreState& state, Job& job, const std::string& reason, bool death);
+void requeue(CoreState& state, Job& job, const std::string& reason, AttemptEnd end);
 
 // ---- reports.cc: what workers say about attempts
 // --------------------------------------------------------------------
@@ -168,6 +194,7 @@ void on_progress(CoreState& state, Worker& worker, const wire::Progress& report)
 void on_measured(CoreState& state, Worker& worker, const wire::Measured& report);
 void on_finished(CoreState& state, Worker& worker, const wire::Finished& report);
 void on_refused(CoreState& state, Worker& worker, const wire::Refused& report);
+void on_undeliverable(CoreState& state, const event::Undeliverable& event);
 void release(CoreState& state, Job& job);  // its holder has it no more
 void end_job(CoreState& state, Job& job, Outcome outcome);
 

@@ -59,6 +59,11 @@ const Sentences& campaign_sentences() {
              number(n, "test_samples"), number(n, "worker"), number(n, "backend"),
              number(n, "instruction_set"));
        }},
+      {"survey_lost",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} lost a worker that looked at data set {}: {} ({} deaths so far).",
+                            who, number(n, "dataset"), number(n, "reason"), number(n, "deaths"));
+       }},
       {"resumed",
        [](const std::string& who, const json& n) {
          return fmt::format("{} was resumed with {} trials ended and {} to go.", who,

@@ -68,6 +68,8 @@ void check_worker(const CoreState& state, const Worker& worker) {
   for (const JobId id : worker.jobs) {
     require(state.jobs.at(id).holder == worker.peer, "job", id.value, "is its worker's");
   }
+  require(!worker.reserved || !worker.idle(), "worker " + worker.name + " with", worker.slots,
+          "slots is reserved only while it works");
 }
 
 }  // namespace

@@ -115,6 +115,7 @@ nlohmann::json outcome_numbers(const CoreState& state, const Job& job) {
 void release(CoreState& state, Job& job) {
   if (const auto it = state.workers.find(job.holder); it != state.workers.end()) {
     it->second.jobs.erase(job.record.id);
+    it->second.settle();
   }
   job.holder.clear();
   state.held.erase(job.record.id);
@@ -179,7 +180,7 @@ void on_finished(CoreState& state, Worker& worker, const wire::Finished& report)
   job->iteration = outcome.iteration;
   if (outcome.kind == OutcomeKind::kStopped) {
     requeue(state, *job, fmt::format("worker {} stopped it: {}", worker.name, outcome.message),
-            false);
+            AttemptEnd::kReturned);
   } else {
     const bool ran =
         outcome.kind == OutcomeKind::kCompleted || outcome.kind == OutcomeKind::kTargetReached;
@@ -200,7 +201,22 @@ void on_refused(CoreState& state, Worker& worker, const wire::Refused& report) {
   refusal.until = state.now.steady + refusal.length;
   refusal.reason = report.reason;
   state.decide(*job, "refused", {{"worker", worker.name}, {"reason", report.reason}});
-  requeue(state, *job, fmt::format("worker {} refused it: {}", worker.name, report.reason), false);
+  requeue(state, *job, fmt::format("worker {} refused it: {}", worker.name, report.reason),
+          AttemptEnd::kReturned);
+}
+
+void on_undeliverable(CoreState& state, const event::Undeliverable& event) {
+  if (const auto* survey = std::get_if<wire::Survey>(&event.message)) {
+    fail_survey(state, survey->survey, event.reason);
+  }
+  const auto* assign = std::get_if<wire::Assign>(&event.message);
+  if (assign == nullptr) return;
+  const auto it = state.jobs.find(assign->job);
+  if (it == state.jobs.end() || !it->second.held()) return;
+  if (it->second.record.attempt != assign->attempt) return;
+  end_job(state, it->second,
+          {OutcomeKind::kFailed, 0, it->second.record.from_state,
+           "it cannot be sent to a worker: " + event.reason});
 }
 
 }  // namespace lrtune

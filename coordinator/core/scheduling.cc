@@ -1,18 +1,27 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "coordinator/core/core_state.h"
 
 namespace lrtune {
 namespace {
 
-// The first pending job, in the order of their making, that `worker` can train.
+// The first pending job, in the order of their making, that `worker` can train. A suspect waits for
+// a worker that does nothing else.
 Job* first_job_for(CoreState& state, const Worker& worker) {
   Job* first = nullptr;
   for (const auto& [identity, jobs] : state.pending) {
     if (jobs.empty() || worker.refuses(identity, state.now.steady)) continue;
     if (first != nullptr && first->record.id < *jobs.begin()) continue;
     if (!offers(worker.numerics, state.identities.at(identity).numerics)) continue;
-    first = &state.jobs.at(*jobs.begin());
+    for (const JobId id : jobs) {
+      if (first != nullptr && first->record.id < id) break;
+      Job& job = state.jobs.at(id);
+      if (job.suspect() && !worker.idle()) continue;
+      first = &job;
+      break;
+    }
   }
   return first;
 }
@@ -43,6 +52,7 @@ void assign(CoreState& state, Job& job, Worker& worker) {
   job.iteration = 0;
   job.points.clear();
   worker.jobs.insert(job.record.id);
+  worker.reserved = job.suspect();
   state.held.insert(job.record.id);
   state.write(job.record);
   set_trial_states(state, job);
@@ -55,11 +65,15 @@ void ask_surveys(CoreState& state, Campaign& campaign) {
     const bool waiting =
         !need.asked.empty() && state.now.steady - need.asked_at < 3 * state.options.lease;
     if (need.facts || waiting) continue;
+    release_survey(state, need);
     for (auto& [peer, worker] : state.workers) {
       if (!can_survey(worker.numerics, need.train, campaign.numerics)) continue;
       if (need.failed_on.contains(worker.process)) continue;
+      if (worker.reserved || (need.deaths > 0 && !worker.idle())) continue;
       need.asked = peer;
       need.asked_at = state.now.steady;
+      worker.surveys.insert(need.id);
+      worker.reserved = need.deaths > 0;
       state.send(peer, wire::Survey{need.id, need.train});
       break;
     }
@@ -113,15 +127,18 @@ void schedule(CoreState& state) {
   }
 }
 
-void requeue(CoreState& state, Job& job, const std::string& reason, bool death) {
+void requeue(CoreState& state, Job& job, const std::string& reason, AttemptEnd end) {
   release(state, job);
   job.record.worker.clear();
-  if (death) ++job.record.deaths;
+  // In company the last word is not spoken: the job gets an attempt alone.
+  const int most = end == AttemptEnd::kDiedAlone ? state.options.max_deaths
+                                                 : std::max(1, state.options.max_deaths - 1);
+  if (end != AttemptEnd::kReturned && job.record.deaths < most) ++job.record.deaths;
   const nlohmann::json numbers = {{"reason", reason},
                                   {"attempt", job.record.attempt},
                                   {"iteration", job.iteration},
                                   {"deaths", job.record.deaths}};
-  if (job.record.deaths >= state.options.max_deaths) {
+  if (end == AttemptEnd::kDiedAlone && job.record.deaths >= state.options.max_deaths) {
     state.decide(job, "poisoned", numbers);
     Outcome outcome;
     outcome.kind = OutcomeKind::kFailed;

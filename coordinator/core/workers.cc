@@ -15,12 +15,13 @@ wire::Welcome welcome(const CoreOptions& options) {
 // A restarted coordinator may have filled the slot of a job that comes back later. What has not
 // started then goes back to the queue, rather than what has.
 bool make_room(CoreState& state, Worker& worker) {
-  if (worker.free()) return true;
+  if (worker.has_slot()) return true;
   for (const JobId id : worker.jobs) {
     Job& job = state.jobs.at(id);
     if (job.record.state != JobState::kAssigned) continue;
     state.send(worker.peer, wire::Cancel{id, job.record.attempt, "its slot is taken"});
-    requeue(state, job, fmt::format("worker {} has another job in its slot", worker.name), false);
+    requeue(state, job, fmt::format("worker {} has another job in its slot", worker.name),
+            AttemptEnd::kReturned);
     return true;
   }
   return false;
@@ -32,6 +33,7 @@ void adopt(CoreState& state, Worker& worker, Job& job) {
   state.orphans.erase(job.record.id);
   job.holder = worker.peer;
   worker.jobs.insert(job.record.id);
+  worker.reserved = worker.reserved || job.suspect();
   job.record.worker = worker.name;
   if (job.record.state == JobState::kAssigned) job.record.state = JobState::kRunning;
   state.write(job.record);
@@ -66,7 +68,8 @@ bool is_held_by(CoreState& state, Worker& worker, Job& job) {
     adopt(state, worker, job);
     return true;
   }
-  requeue(state, job, fmt::format("worker {} has no slot left for it", worker.name), false);
+  requeue(state, job, fmt::format("worker {} has no slot left for it", worker.name),
+          AttemptEnd::kReturned);
   return false;
 }
 
@@ -94,21 +97,22 @@ void on_hello(CoreState& state, const PeerId& peer, const wire::Hello& hello) {
   }
 }
 
-void lose_worker(CoreState& state, const PeerId& peer, const std::string& reason, bool in_order) {
+void lose_worker(CoreState& state, const PeerId& peer, const std::string& reason, Departure how) {
   const auto it = state.workers.find(peer);
   if (it == state.workers.end()) return;
   const std::string why = fmt::format("worker {}: {}", it->second.name, reason);
   const std::set<JobId> jobs = it->second.jobs;
+  const bool alone = jobs.size() + it->second.surveys.size() == 1;
+  const AttemptEnd died = alone ? AttemptEnd::kDiedAlone : AttemptEnd::kDiedInCompany;
   for (const JobId id : jobs) {
     Job& job = state.jobs.at(id);
-    requeue(state, job, why, !in_order && job.record.state == JobState::kRunning);
+    // What may never have reached it did not kill it.
+    const bool reached = job.record.state == JobState::kRunning || how != Departure::kUnsent;
+    const bool death = how != Departure::kInOrder && reached;
+    requeue(state, job, why, death ? died : AttemptEnd::kReturned);
   }
   state.workers.erase(peer);
-  for (auto& [id, campaign] : state.campaigns) {
-    for (auto& [key, need] : campaign.surveys) {
-      if (need.asked == peer) need.asked.clear();
-    }
-  }
+  lose_surveys(state, peer, why, how == Departure::kDied ? died : AttemptEnd::kReturned);
 }
 
 void shut_down_workers(CoreState& state) {
@@ -126,7 +130,8 @@ void scan_deadlines(CoreState& state) {
   const double lease_seconds = std::chrono::duration<double>(state.options.lease).count();
   for (const PeerId& peer : lost) {
     lose_worker(state, peer,
-                fmt::format("no sign of life for {} s, its lease is over", lease_seconds), false);
+                fmt::format("no sign of life for {} s, its lease is over", lease_seconds),
+                Departure::kDied);
   }
   const std::set<JobId> held = state.held;
   for (const JobId id : held) {
@@ -136,7 +141,7 @@ void scan_deadlines(CoreState& state) {
       requeue(state, job,
               fmt::format("worker {} did not come back within {} s of the coordinator's restart",
                           job.record.worker, lease_seconds),
-              job.record.state == JobState::kRunning);
+              AttemptEnd::kReturned);  // the restart may be why
     } else if (job.record.state == JobState::kAssigned) {
       send_assignment(state, job);  // the first one may be lost; the worker ignores a second
     }

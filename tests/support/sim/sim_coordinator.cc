@@ -146,7 +146,7 @@ void SimCoordinator::send() {
 void SimCoordinator::send_to(const PeerId& peer, const ToWorkerBatch& batch) {
   for (const wire::ToWorker& message : batch) check_backed(message);
   if (world_.network.send(peer, batch) || !world_.random.chance(0.5)) return;
-  post(event::PeerLost{peer, "nobody is there"});
+  post(event::PeerLost{peer, "nobody is there", true});
 }
 
 // What is sent rests on what is committed, not on what the core only means to write.
