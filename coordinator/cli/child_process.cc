@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -56,6 +57,19 @@ class SpawnPlan {
   posix_spawnattr_t attributes_;
 };
 
+// This process's environment and those of `defaults` that it has no value for, for posix_spawn.
+// Both must outlive it.
+std::vector<char*> environment_with(std::vector<std::string>& defaults) {
+  std::vector<char*> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) variables.push_back(*variable);
+  for (std::string& variable : defaults) {
+    const std::string name = variable.substr(0, variable.find('='));
+    if (getenv(name.c_str()) == nullptr) variables.push_back(variable.data());
+  }
+  variables.push_back(nullptr);
+  return variables;
+}
+
 }  // namespace
 
 std::string ProcessEnd::words() const {
@@ -65,7 +79,8 @@ std::string ProcessEnd::words() const {
 
 Result<ChildProcess> ChildProcess::start(const std::filesystem::path& program,
                                          const std::vector<std::string>& arguments,
-                                         const std::filesystem::path& log) {
+                                         const std::filesystem::path& log,
+                                         std::vector<std::string> defaults) {
   std::vector<std::string> words{program.string()};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
@@ -73,10 +88,11 @@ Result<ChildProcess> ChildProcess::start(const std::filesystem::path& program,
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
 
+  std::vector<char*> variables = environment_with(defaults);
   const SpawnPlan plan(log);
   pid_t pid = 0;
-  const int error =
-      posix_spawn(&pid, program.c_str(), plan.files(), plan.attributes(), argv.data(), environ);
+  const int error = posix_spawn(&pid, program.c_str(), plan.files(), plan.attributes(), argv.data(),
+                                variables.data());
   if (error != 0) {
     return fail(fmt::format("cannot run {}: {}", program.string(), strerror(error)));
   }

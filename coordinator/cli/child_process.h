@@ -26,10 +26,12 @@ struct ProcessEnd {
 class ChildProcess {
  public:
   // Runs `program` with `arguments` (without argv[0]); standard input is empty, output and errors
-  // are appended to `log`. Errors: the program cannot be run, the log not be opened.
+  // are appended to `log`. `defaults`, each "NAME=value", are added to the environment where it has
+  // no such name. Errors: the program cannot be run, the log not be opened.
   static Result<ChildProcess> start(const std::filesystem::path& program,
                                     const std::vector<std::string>& arguments,
-                                    const std::filesystem::path& log);
+                                    const std::filesystem::path& log,
+                                    std::vector<std::string> defaults = {});
   ChildProcess(ChildProcess&& other) noexcept;
   ChildProcess& operator=(ChildProcess&& other) noexcept;
   ~ChildProcess();

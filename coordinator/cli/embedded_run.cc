@@ -24,8 +24,10 @@ std::vector<int> EmbeddedRun::descriptors() {
 
 void EmbeddedRun::readable(int descriptor, const Now& now) {
   if (descriptor == signals_.descriptor()) return signalled(now);
-  const auto joined = [this](const std::string& worker) { return runtime_.has_joined(worker); };
-  const auto ended = workers_.ended(descriptor, now.steady, joined);
+  const auto standing = [this](const std::string& worker) {
+    return WorkerStanding{runtime_.has_joined(worker), runtime_.has_finished(worker)};
+  };
+  const auto ended = workers_.ended(descriptor, now.steady, standing);
   if (!ended) return;
   runtime_.worker_ended(ended->worker, ended->reason);
   if (end_) return;

@@ -34,10 +34,17 @@ Result<void> LocalWorkers::launch(Worker& worker) {
       "--parent",  std::to_string(getpid()),
   };
   arguments.insert(arguments.end(), options_.arguments.begin(), options_.arguments.end());
-  auto process = ChildProcess::start(options_.program, arguments, log_of(worker));
+  // OpenMP's threads would go on turning while they wait, and with other workers on the same cores
+  // that costs more than waking them.
+  std::vector<std::string> defaults;
+  if (options_.threads > 1) defaults.emplace_back("OMP_WAIT_POLICY=passive");
+  auto process =
+      ChildProcess::start(options_.program, arguments, log_of(worker), std::move(defaults));
   if (!process) return tl::unexpected(process.error());
   worker.process = std::move(*process);
   worker.restart_at.reset();
+  worker.since.reset();
+  worker.terminated = false;
   return {};
 }
 
@@ -50,7 +57,8 @@ std::vector<int> LocalWorkers::descriptors() const {
 }
 
 std::optional<WorkerEnd> LocalWorkers::ended(
-    int descriptor, SteadyTime now, const std::function<bool(const std::string&)>& joined) {
+    int descriptor, SteadyTime now,
+    const std::function<WorkerStanding(const std::string&)>& standing) {
   const auto found = std::ranges::find_if(workers_, [&](const Worker& worker) {
     return worker.process && worker.process->descriptor() == descriptor;
   });
@@ -62,24 +70,35 @@ std::optional<WorkerEnd> LocalWorkers::ended(
   WorkerEnd result{worker.name, fmt::format("{} {}", worker.name, end->words()), std::nullopt};
   if (stopping_) return result;
 
-  const bool had_joined = joined(worker.name);
-  worker.early_deaths = had_joined ? 0 : worker.early_deaths + 1;
-  worker.deaths = had_joined ? 1 : worker.deaths + 1;
-  if (worker.early_deaths >= options_.early_deaths) {
-    const std::string log = last_lines(log_of(worker), 10);
-    result.given_up = fmt::format("{} before it could join, {} times in a row. {} {}",
-                                  result.reason, worker.early_deaths, log_of(worker).string(),
-                                  log.empty() ? "is empty" : "ends with:\n" + log);
-  } else {
+  const WorkerStanding seen = standing(worker.name);
+  const bool lasted = worker.since && now - *worker.since >= options_.lasting;
+  const bool progress = seen.joined && (seen.finished || lasted);
+  worker.early_deaths = seen.joined ? 0 : worker.early_deaths + 1;
+  worker.deaths = progress ? 1 : worker.deaths + 1;
+  result.given_up = hopeless(worker, result.reason);
+  if (!result.given_up) {
     const auto delay = options_.first_delay * (1 << std::min(worker.deaths - 1, 16));
     worker.restart_at = now + std::min(options_.last_delay, delay);
   }
   return result;
 }
 
+// Why the worker is not started again; nothing if it is.
+std::optional<std::string> LocalWorkers::hopeless(const Worker& worker,
+                                                  const std::string& end) const {
+  const bool early = worker.early_deaths >= options_.early_deaths;
+  if (!early && worker.deaths < options_.deaths) return std::nullopt;
+  const std::string log = last_lines(log_of(worker), 10);
+  return fmt::format("{} {}, {} times in a row. {} {}", end,
+                     early ? "before it could join" : "before it could finish a job",
+                     early ? worker.early_deaths : worker.deaths, log_of(worker).string(),
+                     log.empty() ? "is empty" : "ends with:\n" + log);
+}
+
 Result<void> LocalWorkers::restart_due(SteadyTime now) {
   if (stopping_) return {};
   for (Worker& worker : workers_) {
+    if (worker.process && !worker.since) worker.since = now;
     if (!worker.restart_at || now < *worker.restart_at) continue;
     if (auto launched = launch(worker); !launched) return launched;
   }
@@ -93,7 +112,9 @@ void LocalWorkers::kill() {
 
 void LocalWorkers::terminate(const std::string& name) {
   for (Worker& worker : workers_) {
-    if (worker.name == name && worker.process) worker.process->signal(SIGTERM);
+    if (worker.name != name || !worker.process || worker.terminated) continue;
+    worker.terminated = true;
+    worker.process->signal(SIGTERM);
   }
 }
 

@@ -23,8 +23,18 @@ struct LocalWorkerOptions {
   std::filesystem::path logs;          // folder of worker-N.log; it exists
   std::vector<std::string> arguments;  // more, as given
   int early_deaths = 3;  // in a row, before the worker has joined: then it is given up
+  // In a row without progress: then it is given up too. More than the attempts after which the core
+  // sets a job or a survey aside, so that its reason is the one that people read.
+  int deaths = 10;
+  std::chrono::seconds lasting{60};            // a process that lived so long has made progress
   std::chrono::milliseconds first_delay{500};  // before a restart; doubles up to last_delay
   std::chrono::milliseconds last_delay{30000};
+};
+
+// What the coordinator has seen of a worker's process.
+struct WorkerStanding {
+  bool joined = false;    // it said HELLO
+  bool finished = false;  // it brought a job to an end
 };
 
 struct WorkerEnd {
@@ -44,17 +54,18 @@ class LocalWorkers {
 
   std::vector<int> descriptors() const;  // readable when a worker has ended
 
-  // The worker of `descriptor`, if it has ended. `joined` says whether it had said HELLO.
+  // The worker of `descriptor`, if it has ended. `standing` is asked by its name.
   std::optional<WorkerEnd> ended(int descriptor, SteadyTime now,
-                                 const std::function<bool(const std::string&)>& joined);
+                                 const std::function<WorkerStanding(const std::string&)>& standing);
 
-  // Starts again whose time has come. Nothing after stop().
+  // Starts again whose time has come, and notes who runs since when. Nothing after stop().
   Result<void> restart_due(SteadyTime now);
 
   // No more restarts; what has not left by itself until kill() is killed there.
   void stop() { stopping_ = true; }
   void kill();
-  void terminate(const std::string& worker);  // SIGTERM, for one that has not joined
+  // SIGTERM, for one that has not joined; once for each process, as a second one kills it.
+  void terminate(const std::string& worker);
   int running() const;
   std::vector<std::string> running_names() const;
 
@@ -63,10 +74,13 @@ class LocalWorkers {
     std::string name;
     std::optional<ChildProcess> process;
     std::optional<SteadyTime> restart_at;
+    std::optional<SteadyTime> since;  // when the process was first seen to run
+    bool terminated = false;
     int early_deaths = 0;
-    int deaths = 0;  // in a row: a worker that joined and worked a while counts from 1
+    int deaths = 0;  // in a row without progress
   };
   Result<void> launch(Worker& worker);
+  std::optional<std::string> hopeless(const Worker& worker, const std::string& end) const;
   std::filesystem::path log_of(const Worker& worker) const;
 
   LocalWorkerOptions options_;

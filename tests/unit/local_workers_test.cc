@@ -31,13 +31,16 @@ class LocalWorkersTest : public testing::Test {
   }
 
   // Waits for the next worker to end, with a deadline.
-  std::optional<WorkerEnd> next_end(LocalWorkers& workers, SteadyTime now, bool joined) {
+  std::optional<WorkerEnd> next_end(LocalWorkers& workers, SteadyTime now, bool joined,
+                                    bool finished = false) {
     std::vector<pollfd> polled;
     for (const int descriptor : workers.descriptors()) polled.push_back({descriptor, POLLIN, 0});
     poll(polled.data(), polled.size(), 20'000);
     for (const pollfd& one : polled) {
       if (one.revents == 0) continue;
-      return workers.ended(one.fd, now, [&](const std::string&) { return joined; });
+      return workers.ended(one.fd, now, [&](const std::string&) {
+        return WorkerStanding{joined, finished};
+      });
     }
     return std::nullopt;
   }
@@ -82,6 +85,90 @@ TEST_F(LocalWorkersTest, ADeadWorkerIsStartedAgainWithGrowingDelay) {
   EXPECT_EQ(workers.running(), 0) << "the second death in a row waits twice as long";
   ASSERT_TRUE(workers.restart_due(start_ + milliseconds(1000)));
   EXPECT_EQ(workers.running(), 1);
+}
+
+// Bug: joining was taken for progress, so that a worker which died at once after it was started
+// again each half second, for ever.
+TEST_F(LocalWorkersTest, AWorkerThatJoinsAndDiesWaitsLongerEachTimeAndIsGivenUp) {
+  LocalWorkerOptions options = running("echo illegal instruction >&2; kill -4 $$");
+  options.deaths = 5;
+  LocalWorkers workers(options);
+  ASSERT_TRUE(workers.start(1));
+  SteadyTime now = start_;
+  for (const int delay : {500, 1000, 2000, 4000}) {
+    const auto end = next_end(workers, now, true);
+    ASSERT_TRUE(end);
+    EXPECT_FALSE(end->given_up);
+    ASSERT_TRUE(workers.restart_due(now + milliseconds(delay - 1)));
+    EXPECT_EQ(workers.running(), 0) << delay;
+    now += milliseconds(delay);
+    ASSERT_TRUE(workers.restart_due(now));
+    EXPECT_EQ(workers.running(), 1) << delay;
+  }
+  const auto end = next_end(workers, now, true);
+  ASSERT_TRUE(end && end->given_up);
+  EXPECT_THAT(*end->given_up, HasSubstr("before it could finish a job, 5 times in a row"));
+  EXPECT_THAT(*end->given_up, HasSubstr("worker-1.log ends with:\n"));
+  EXPECT_THAT(*end->given_up, HasSubstr("illegal instruction"));
+}
+
+TEST_F(LocalWorkersTest, AFinishedJobAndALastingRunAreProgress) {
+  LocalWorkerOptions options = running("exit 1");
+  options.deaths = 2;
+  LocalWorkers workers(options);
+  ASSERT_TRUE(workers.start(1));
+  SteadyTime now = start_;
+  for (int end = 0; end < 6; ++end) {
+    ASSERT_TRUE(workers.restart_due(now));
+    const bool finished = end % 2 == 0;
+    if (!finished) now += options.lasting;
+    const auto ended = next_end(workers, now, true, finished);
+    ASSERT_TRUE(ended);
+    EXPECT_FALSE(ended->given_up) << end;
+    ASSERT_TRUE(workers.restart_due(now + milliseconds(500)));
+    EXPECT_EQ(workers.running(), 1) << end;
+  }
+}
+
+// Bug: a second SIGTERM, which kills a worker at once, followed 200 ms after the first.
+TEST_F(LocalWorkersTest, AProcessIsTerminatedOnce) {
+  LocalWorkerOptions options = running(
+      "trap 'echo asked >&2' TERM\n"
+      "echo ready >&2\n"
+      "while [ ! -e \"$0.go\" ]; do sleep 0.01; done\n");
+  LocalWorkers workers(options);
+  ASSERT_TRUE(workers.start(1));
+  const auto has = [this](const std::string& text) {
+    return log().find(text) != std::string::npos;
+  };
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!has("ready") && std::chrono::steady_clock::now() < deadline) continue;
+  workers.terminate("worker-1");
+  while (!has("asked") && std::chrono::steady_clock::now() < deadline) continue;
+  workers.terminate("worker-1");
+  std::ofstream(options.program.string() + ".go") << "go";
+  ASSERT_TRUE(next_end(workers, start_, true));
+  const std::string said = log();
+  EXPECT_NE(said.find("asked"), std::string::npos);
+  EXPECT_EQ(said.find("asked"), said.rfind("asked")) << said;
+}
+
+TEST_F(LocalWorkersTest, OpenMpWaitsWithoutACoreUnlessTheUserSaysOtherwise) {
+  LocalWorkerOptions options = running("echo \"policy=$OMP_WAIT_POLICY\" >&2");
+  const auto policy = [&](int threads) {
+    options.threads = threads;
+    LocalWorkers workers(options);
+    EXPECT_TRUE(workers.start(1));
+    EXPECT_TRUE(next_end(workers, start_, true));
+    const std::string said = log();
+    return said.substr(said.rfind("policy="));
+  };
+  unsetenv("OMP_WAIT_POLICY");
+  EXPECT_EQ(policy(2), "policy=passive\n");
+  EXPECT_EQ(policy(1), "policy=\n");
+  setenv("OMP_WAIT_POLICY", "active", 1);
+  EXPECT_EQ(policy(2), "policy=active\n");
+  unsetenv("OMP_WAIT_POLICY");
 }
 
 TEST_F(LocalWorkersTest, AWorkerThatNeverJoinsIsGivenUpWithTheEndOfItsLog) {
