@@ -128,6 +128,10 @@ class FunctionReader {
       return reader.error(
           "l", what + " must be a list of one iteration or more, such as [60000, 65000]");
     }
+    if (list->size() > kMostBoundaries) {
+      return reader.error("l", fmt::format("{} has {} iterations; at most {} are allowed", what,
+                                           list->size(), kMostBoundaries));
+    }
     for (std::size_t i = 0; i < list->size(); ++i) {
       const std::string path = child_path(child_path(path_, "l"), i);
       auto boundary = read_length_from((*list)[i], context_,
@@ -211,14 +215,27 @@ Result<Policy> read_segments(const nlohmann::json& json, const PolicyContext& co
   if (!list.is_array() || list.empty()) {
     return fail("segments must be a list of one segment or more", list_path);
   }
+  if (list.size() > kMostSegments) {
+    return fail(fmt::format("the policy has {} segments; at most {} are allowed", list.size(),
+                            kMostSegments),
+                list_path);
+  }
   if (auto error = reader.finish()) return tl::unexpected(*error);
   Policy policy;
   std::int64_t start = 0;
+  std::size_t boundaries = 0;
   for (std::size_t i = 0; i < list.size(); ++i) {
     auto segment =
         read_segment(list[i], context, child_path(list_path, i), start, i + 1 == list.size());
     if (!segment) return tl::unexpected(segment.error());
     start = segment->until;
+    boundaries += segment->function.boundaries.size();
+    if (boundaries > kMostBoundaries) {
+      return fail(fmt::format("the lists of nstep have more than {} iterations in all segments "
+                              "together; so many are allowed",
+                              kMostBoundaries),
+                  child_path(list_path, i));
+    }
     policy.segments.push_back(std::move(*segment));
   }
   return policy;

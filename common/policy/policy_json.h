@@ -4,6 +4,7 @@
 // YAML is the same form, read by common/config. to_json and policy_from_json are exact inverses.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -22,6 +23,11 @@ struct PolicyContext {
   std::optional<double> samples_per_epoch;     // with `batch`: allows lengths in epochs
   std::int64_t batch = 0;
 };
+
+// The largest policies, so that one always fits into a frame of the worker protocol (64 KiB)
+// together with what else an assignment says; tests/unit/wire_codec_test.cc holds it.
+inline constexpr std::size_t kMostSegments = 256;
+inline constexpr std::size_t kMostBoundaries = 2000;  // of nstep, over all segments of a policy
 
 // Reads and checks a policy. Every bad or unknown parameter is an error that names it and says what
 // is allowed; `path` (a JSON pointer) is put before the places in errors. The key `name` is a label

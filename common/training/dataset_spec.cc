@@ -8,6 +8,10 @@
 
 namespace lrtune {
 
+namespace {
+constexpr std::size_t kMostPathBytes = 4096;  // Linux's own limit; it travels with each assignment
+}
+
 std::span<const std::string> known_datasets() {
   static const std::vector<std::string> names = {"mnist", "fashion-mnist"};
   return names;
@@ -24,6 +28,10 @@ Result<DatasetSpec> dataset_from_json(const nlohmann::json& json, const std::str
   DatasetSpec dataset;
   dataset.name = reader.one_of("name", known_datasets());
   dataset.path = reader.string("path", "");
+  if (dataset.path.size() > kMostPathBytes) {
+    reader.error("path", fmt::format("path of dataset has {} bytes; at most {} are allowed",
+                                     dataset.path.size(), kMostPathBytes));
+  }
   if (auto error = reader.finish()) return tl::unexpected(*error);
   return dataset;
 }

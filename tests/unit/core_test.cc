@@ -257,6 +257,23 @@ TEST_F(CoreTest, PeopleAreToldWhyEveryWorkerRefuses) {
             "every worker that could train it refuses: no data here");
 }
 
+// Bug: it went back to the queue as if it had been refused, ahead of all others, again and again.
+TEST_F(CoreTest, AnAssignmentThatCannotBeSentFailsItsTrialWithTheReason) {
+  begin(two_policies());
+  const wire::Assign job = job_of("a");
+  wire::Assign old = job;
+  ++old.attempt;
+  harness.step(event::Undeliverable{old, "too long"});
+  EXPECT_EQ(harness.campaign().failed, 0) << "of another attempt";
+  harness.step(event::Undeliverable{job, "an assign message of 70000 bytes is too long"});
+  EXPECT_EQ(harness.campaign().failed, 1);
+  EXPECT_NE(job_of("a").job, job.job);
+  const DecisionRecord failed = harness.kept().of<DecisionRecord>().end()[-2];
+  EXPECT_EQ(sentence(failed),
+            "Trial 1 failed at iteration 0: it cannot be sent to a worker: an assign message of "
+            "70000 bytes is too long.");
+}
+
 TEST_F(CoreTest, WrongChainOfRatesFailsTheTrial) {
   begin(two_policies());
   const wire::Assign job = job_of("a");

@@ -75,6 +75,30 @@ Policy random_policy(std::mt19937& generator) {
   return policy;
 }
 
+TEST(PolicyJson, IsNoLargerThanAFrameOfTheProtocolHolds) {
+  json boundaries;
+  for (std::size_t i = 1; i <= kMostBoundaries; ++i) boundaries.push_back(i);
+  const json largest = {{"function", "nstep"}, {"k0", 1}, {"gamma", 0.5}, {"l", boundaries}};
+  EXPECT_TRUE(policy_from_json(largest, {}));
+  boundaries.push_back(kMostBoundaries + 1);
+  const json larger = {{"function", "nstep"}, {"k0", 1}, {"gamma", 0.5}, {"l", boundaries}};
+  EXPECT_EQ(error_of(larger).message, "l of nstep has 2001 iterations; at most 2000 are allowed");
+  EXPECT_EQ(error_of(larger).path, "/p/l");
+
+  json twice = {largest, largest};
+  twice[0]["until"] = 5000;
+  EXPECT_THAT(error_of({{"segments", twice}}).message, HasSubstr("more than 2000 iterations"));
+
+  json segments;
+  for (std::size_t i = 1; i <= kMostSegments; ++i) {
+    segments.push_back({{"function", "fix"}, {"k0", 0.1}, {"until", i}});
+  }
+  EXPECT_TRUE(policy_from_json({{"segments", segments}}, {}));
+  segments.push_back({{"function", "fix"}, {"k0", 0.1}});
+  EXPECT_EQ(error_of({{"segments", segments}}).message,
+            "the policy has 257 segments; at most 256 are allowed");
+}
+
 TEST(PolicyJson, RoundTripsThroughJsonTextAreExact) {
   std::mt19937 generator(kSeed);
   for (int i = 0; i < 500; ++i) {

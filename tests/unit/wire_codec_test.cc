@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "common/policy/policy_json.h"
 #include "common/wire/bodies.h"
 #include "common/wire/codec.h"
 #include "common/wire/utf8.h"
@@ -17,6 +18,32 @@
 
 namespace lrtune::wire {
 namespace {
+
+// The largest policy that experiments may have, each number as wide as numbers get.
+Policy largest_policy() {
+  constexpr std::int64_t kWide = std::int64_t{1} << 40;
+  nlohmann::json boundaries;
+  for (std::size_t i = 0; i < kMostBoundaries; ++i) {
+    boundaries.push_back(kWide + static_cast<std::int64_t>(i));
+  }
+  nlohmann::json segments;
+  for (std::size_t i = 0; i < kMostSegments; ++i) {
+    nlohmann::json segment = {{"function", "sinexp"},
+                              {"k0", 1.0 / 3},
+                              {"k1", 2.0 / 3},
+                              {"gamma", 1.0 / 7},
+                              {"l", kWide},
+                              {"from_t", kWide},
+                              {"until", kWide + static_cast<std::int64_t>(i)}};
+    if (i == 0) {
+      segment["function"] = "nstep";
+      segment["l"] = boundaries;
+      segment.erase("k1");
+    }
+    segments.push_back(std::move(segment));
+  }
+  return policy_from_json({{"segments", std::move(segments)}}, {}).value();
+}
 
 using ::testing::HasSubstr;
 using testing::samples_to_coordinator;
@@ -49,6 +76,17 @@ std::string golden(const std::string& name) {
 }
 
 Frame frame_of_json(const nlohmann::json& json) { return nlohmann::json::to_msgpack(json); }
+
+// Bug: a policy of some 13,000 boundaries or 1,000 segments fitted in no frame.
+TEST(WireCodec, TheLargestPolicyFitsInAFrame) {
+  Assign assign;
+  for (const auto& sample : samples_to_worker()) {
+    if (const auto* one = std::get_if<Assign>(&sample.message)) assign = *one;
+  }
+  assign.policy = largest_policy();
+  assign.identity.train.dataset.path = std::string(4096, 'x');
+  EXPECT_GT(only_frame<ToWorker>({assign}).size(), std::size_t{40'000});
+}
 
 TEST(WireCodec, EveryMessageToTheCoordinatorComesBackEqual) {
   for (const auto& [name, message] : samples_to_coordinator()) {
