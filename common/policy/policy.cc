@@ -19,6 +19,8 @@ constexpr auto kNames = std::to_array<std::string_view>(
      "dsinexp", "cos",    "cos2",    "cosexp",    "upcos",  "upcos2",  "upcosexp", "rsw",  "rsw2",
      "rswexp",  "sinrsw", "sinrsw2", "sinrswexp", "cosrsw", "cosrsw2", "cosrswexp"});
 
+constexpr std::string_view kComposite = "composite: ";
+
 constexpr std::size_t kKinds = static_cast<std::size_t>(LrFunctionKind::kCosrswexp) + 1;
 static_assert(kNames.size() == kKinds);
 
@@ -106,12 +108,21 @@ void learning_rates(const Policy& policy, std::int64_t first, std::span<double> 
 
 std::string describe(const Policy& policy) {
   if (policy.segments.size() == 1) return describe(policy.segments.front());
-  std::string text = "composite: ";
+  std::string text(kComposite);
   for (std::size_t i = 0; i < policy.segments.size(); ++i) {
     if (i != 0) text += "; ";
     text += describe(policy.segments[i]);
   }
   return text;
+}
+
+std::string named(std::string_view name, const std::string& description) {
+  if (name.empty()) return description;
+  std::string text(name);
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
+  const bool composite = description.starts_with(kComposite);
+  return text + ": " + description.substr(composite ? kComposite.size() : 0);
 }
 
 }  // namespace lrtune

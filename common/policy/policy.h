@@ -100,4 +100,9 @@ void learning_rates(const Policy& policy, std::int64_t first, std::span<double> 
 // FIX ...". Numbers are rounded to six digits: for eyes, not for reading back.
 std::string describe(const Policy& policy);
 
+// The same after the name that an experiment gives it: "cycles then low: TRI k0=... until 350; FIX
+// k0=0.001". An empty name adds nothing. Names need not be unique; their control
+// characters become spaces, so that the text is one line.
+std::string named(std::string_view name, const std::string& description);
+
 }  // namespace lrtune

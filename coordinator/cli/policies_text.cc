@@ -29,6 +29,10 @@ std::string training_of(const PolicyEntry& entry) {
                      entry.train.optimizer.name);
 }
 
+std::string words_of(const PolicyEntry& entry) {
+  return named(fmt::format("{}", fmt::join(entry.names, ", ")), entry.description);
+}
+
 // "3", or "2/3" if only two of three ended well.
 std::string runs_of(const RepeatedScores& scores) {
   return scores.ended_well == scores.repeats
@@ -60,9 +64,12 @@ std::vector<TableColumn> columns_of(const Layout& layout) {
   columns.push_back({"policy", Align::kLeft, true});
   if (!layout.alike) columns.push_back({"trained", Align::kLeft, true});
   if (!layout.alike) columns.push_back({"iterations", Align::kRight});
-  for (const char* title : {"runs", "top-1", "loss", "to target", "seconds", "loss diff"}) {
-    columns.push_back({title, Align::kRight});
-  }
+  columns.push_back({"runs", Align::kRight, false, 3});
+  columns.push_back({"top-1", Align::kRight});
+  columns.push_back({"loss", Align::kRight, false, 1});
+  columns.push_back({"to target", Align::kRight, false, 2});
+  columns.push_back({"seconds", Align::kRight, false, 4});
+  columns.push_back({"loss diff", Align::kRight, false, 5});
   return columns;
 }
 
@@ -73,7 +80,7 @@ std::vector<std::string> entry_row(const PolicyEntry& entry, std::size_t rank,
   std::vector<std::string> row;
   if (layout.ranked) row.push_back(fmt::to_string(rank));
   row.push_back(fmt::to_string(entry.id));
-  row.push_back(entry.description);
+  row.push_back(words_of(entry));
   if (!layout.alike) row.push_back(training_of(entry));
   if (!layout.alike) row.push_back(fmt::to_string(entry.plan.iterations));
   row.push_back(runs_of(scores));
@@ -199,7 +206,7 @@ std::string policy_page(const std::vector<PolicyEntry>& entries, RankAt at,
                         const Terminal& terminal) {
   const PolicyEntry& first = entries.front();
   std::string page =
-      commented(fmt::format("policy {}: {}\n", first.id, first.description), terminal.colour);
+      commented(fmt::format("policy {}: {}\n", first.id, words_of(first)), terminal.colour);
   page += policy_to_yaml(first.policy);
   for (const PolicyEntry& entry : entries)
     page += commented("\n" + use_words(entry, at), terminal.colour);
@@ -213,6 +220,7 @@ nlohmann::json policies_json(const std::vector<PolicyEntry>& entries, RankAt at)
     for (const PolicyRun& run : entry.runs) runs.push_back(run_json(run, at));
     list.push_back({{"id", entry.id},
                     {"policy", to_json(entry.policy)},
+                    {"names", entry.names},
                     {"description", entry.description},
                     {"identity", entry.identity.hex()},
                     {"train", to_json(entry.train)},

@@ -16,8 +16,7 @@ namespace {
 constexpr std::int64_t kRateSamples = 20000;  // of a curve; more than any plot has pixels
 
 std::string series_name(const PolicyResult& result) {
-  const TrialRecord& trial = result.search.trial;
-  return fmt::format("{}: {}", trial.id.value, describe(trial.policy));
+  return fmt::format("{}: {}", result.search.trial.id.value, result.words());
 }
 
 Chart point_chart(const CampaignResults& results, std::string title, std::string y_label,
@@ -58,7 +57,7 @@ std::string best_policy_yaml(const CampaignResults& results) {
   const auto top = results.top(1);
   if (top.empty()) return {};
   const TrialResult& best = top.front()->search;
-  std::string yaml = fmt::format("# {} (trial {} of {})\n", describe(best.trial.policy),
+  std::string yaml = fmt::format("# {} (trial {} of {})\n", top.front()->words(),
                                  best.trial.id.value, results.campaign.name);
   yaml += policy_to_yaml(best.trial.policy);
   if (yaml.back() != '\n') yaml += '\n';

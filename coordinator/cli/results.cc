@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/policy/policy_json.h"
+#include "coordinator/search/search.h"
 
 namespace lrtune {
 namespace {
@@ -69,6 +70,7 @@ nlohmann::json trial_json(const TrialResult& result, RankAt at) {
 nlohmann::json policy_json(const PolicyResult& result, RankAt at) {
   nlohmann::json json = trial_json(result.search, at);
   json["policy"] = to_json(result.search.trial.policy);
+  json["name"] = result.name;
   json["description"] = describe(result.search.trial.policy);
   if (!result.verified) return json;
   json["verified"] = to_json(*result.verified);
@@ -79,6 +81,8 @@ nlohmann::json policy_json(const PolicyResult& result, RankAt at) {
 }
 
 }  // namespace
+
+std::string PolicyResult::words() const { return named(name, describe(search.trial.policy)); }
 
 std::vector<const PolicyResult*> CampaignResults::top(std::size_t count) const {
   std::vector<const PolicyResult*> best;
@@ -113,7 +117,10 @@ Result<CampaignResults> collect_results(const StoredState& stored, const Digest&
     if (trial.state <= TrialState::kRunning || job == jobs.end()) {
       ++results.open;
     } else if (trial.phase == TrialPhase::kSearch) {
-      policies.push_back(PolicyResult{result_of(stored, trial, *job->second), {}, {}});
+      policies.push_back(PolicyResult{result_of(stored, trial, *job->second),
+                                      {},
+                                      {},
+                                      candidate_name(*experiment, trial.number)});
     } else {
       repeats[trial.verifies].push_back(result_of(stored, trial, *job->second));
     }

@@ -26,6 +26,9 @@ struct PolicyResult {
   TrialResult search;
   std::vector<TrialResult> repeats;        // of the verification, by repeat
   std::optional<RepeatedScores> verified;  // if there are repeats
+  std::string name;                        // in the experiment; may be empty, or another's too
+
+  std::string words() const;  // name and describe()
 };
 
 struct CampaignResults {
@@ -47,7 +50,8 @@ struct CampaignResults {
 Result<CampaignResults> collect_results(const StoredState& stored, const Digest& hash);
 
 // The ranked tables: all policies by the search (the first 30), then the verified ones as mean ±
-// deviation over their repeats. Lines end with a newline and are at most terminal.width columns.
+// deviation over their repeats. Lines end with a newline; those of tables are at most
+// terminal.width columns.
 std::string results_text(const CampaignResults& results, const Terminal& terminal);
 
 // One document: campaign, best, policies (with policy, scores, repeats), verified.

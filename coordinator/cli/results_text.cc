@@ -16,7 +16,9 @@ std::string fixed(double value, int digits) {
   return std::isfinite(value) ? fmt::format("{:.{}f}", value, digits) : std::string("-");
 }
 
-std::string with_deviation(const MeanAndDeviation& value, int digits) {
+// One value has no deviation.
+std::string with_deviation(const MeanAndDeviation& value, int digits, int values) {
+  if (values < 2) return fixed(value.mean, digits);
   return fixed(value.mean, digits) + " ± " + fixed(value.deviation, digits);
 }
 
@@ -39,10 +41,11 @@ const MetricPoint& loss_point(const Scores& scores, RankAt at) {
   return at == RankAt::kBest ? scores.lowest_loss : scores.final;
 }
 
-std::vector<std::string> search_row(std::size_t number, const TrialResult& result, RankAt at) {
+std::vector<std::string> search_row(std::size_t number, const PolicyResult& policy, RankAt at) {
+  const TrialResult& result = policy.search;
   const Scores& scores = result.scores;
   std::vector<std::string> row{fmt::to_string(number), fmt::to_string(result.trial.id.value),
-                               describe(result.trial.policy)};
+                               policy.words()};
   if (scores.measured) {
     row.insert(
         row.end(),
@@ -61,17 +64,19 @@ std::string search_table(const CampaignResults& results, const Terminal& termina
                    {"trial", Align::kRight},
                    {"policy", Align::kLeft, true},
                    {"top-1", Align::kRight},
-                   {"at", Align::kRight},
-                   {"final", Align::kRight},
-                   {"loss", Align::kRight},
-                   {"to target", Align::kRight},
-                   {"seconds", Align::kRight},
-                   {"loss diff", Align::kRight},
+                   {"at", Align::kRight, false, 3},
+                   {"final", Align::kRight, false, 4},
+                   {"loss", Align::kRight, false, 1},
+                   {"to target", Align::kRight, false, 2},
+                   {"seconds", Align::kRight, false, 5},
+                   {"loss diff", Align::kRight, false, 6},
                    {"", Align::kLeft}});
   const std::size_t rows = std::min(results.policies.size(), kMaxRows);
   for (std::size_t i = 0; i < rows; ++i) {
-    const TrialResult& result = results.policies[i].search;
-    const Ink ink = !result.scores.ended_well ? Ink::kBad : i == 0 ? Ink::kGood : Ink::kPlain;
+    const PolicyResult& result = results.policies[i];
+    const Ink ink = !result.search.scores.ended_well ? Ink::kBad
+                    : i == 0                         ? Ink::kGood
+                                                     : Ink::kPlain;
     table.add_row(search_row(i + 1, result, results.at), ink);
   }
   std::string text = table.text(terminal);
@@ -84,14 +89,15 @@ std::string search_table(const CampaignResults& results, const Terminal& termina
 std::vector<std::string> verified_row(std::size_t number, const PolicyResult& result) {
   const RepeatedScores& scores = *result.verified;
   std::vector<std::string> row{fmt::to_string(number), fmt::to_string(result.search.trial.id.value),
-                               describe(result.search.trial.policy),
-                               fmt::to_string(scores.repeats)};
+                               result.words(), fmt::to_string(scores.repeats)};
   if (scores.ended_well > 0) {
-    row.push_back(with_deviation(scores.top1, 4));
-    row.push_back(with_deviation(scores.loss, 4));
-    row.push_back(scores.met_target == 0 ? "-" : with_deviation(scores.target_iteration, 0));
-    row.push_back(with_deviation(scores.seconds, 1));
-    row.push_back(with_deviation(scores.loss_difference, 4));
+    row.push_back(with_deviation(scores.top1, 4, scores.ended_well));
+    row.push_back(with_deviation(scores.loss, 4, scores.ended_well));
+    row.push_back(scores.met_target == 0
+                      ? "-"
+                      : with_deviation(scores.target_iteration, 0, scores.met_target));
+    row.push_back(with_deviation(scores.seconds, 1, scores.ended_well));
+    row.push_back(with_deviation(scores.loss_difference, 4, scores.ended_well));
   }
   row.resize(9, "-");
   row.push_back(scores.ended_well < scores.repeats
@@ -104,12 +110,12 @@ std::string verified_table(const CampaignResults& results, const Terminal& termi
   TextTable table({{"rank", Align::kRight},
                    {"trial", Align::kRight},
                    {"policy", Align::kLeft, true},
-                   {"repeats", Align::kRight},
+                   {"repeats", Align::kRight, false, 3},
                    {"top-1", Align::kRight},
-                   {"loss", Align::kRight},
-                   {"to target", Align::kRight},
-                   {"seconds", Align::kRight},
-                   {"loss diff", Align::kRight},
+                   {"loss", Align::kRight, false, 1},
+                   {"to target", Align::kRight, false, 2},
+                   {"seconds", Align::kRight, false, 4},
+                   {"loss diff", Align::kRight, false, 5},
                    {"", Align::kLeft}});
   for (std::size_t i = 0; i < results.verified.size(); ++i) {
     table.add_row(verified_row(i + 1, results.policies[results.verified[i]]),
@@ -124,7 +130,8 @@ std::string quoted(const std::string& text) {
   return quoted + '"';
 }
 
-std::string csv_line(std::size_t rank, const TrialResult& result, RankAt at) {
+std::string csv_line(std::size_t rank, const std::string& name, const TrialResult& result,
+                     RankAt at) {
   const Scores& s = result.scores;
   const auto measured = [&](double value) {
     return s.measured && std::isfinite(value) ? fmt::format("{}", value) : std::string();
@@ -137,6 +144,7 @@ std::string csv_line(std::size_t rank, const TrialResult& result, RankAt at) {
       fmt::to_string(result.trial.id.value),
       std::string(name_of(result.trial.phase)),
       fmt::to_string(result.trial.repeat),
+      name.empty() ? std::string() : quoted(name),
       quoted(to_json(result.trial.policy).dump()),
       std::string(name_of(result.outcome.kind)),
       fmt::to_string(result.outcome.iteration),
@@ -172,14 +180,16 @@ std::string results_text(const CampaignResults& results, const Terminal& termina
 
 std::string to_csv(const CampaignResults& results) {
   std::string text =
-      "rank,trial,phase,repeat,policy,outcome,ended_at_iteration,best_top1,best_top1_iteration,"
+      "rank,trial,phase,repeat,name,policy,outcome,ended_at_iteration,best_top1,best_top1_"
+      "iteration,"
       "final_top1,loss,target_iteration,seconds,loss_difference\r\n";
   for (std::size_t i = 0; i < results.policies.size(); ++i) {
-    text += csv_line(i + 1, results.policies[i].search, results.at);
+    text += csv_line(i + 1, results.policies[i].name, results.policies[i].search, results.at);
   }
   for (std::size_t i = 0; i < results.verified.size(); ++i) {
-    for (const TrialResult& repeat : results.policies[results.verified[i]].repeats) {
-      text += csv_line(i + 1, repeat, results.at);
+    const PolicyResult& policy = results.policies[results.verified[i]];
+    for (const TrialResult& repeat : policy.repeats) {
+      text += csv_line(i + 1, policy.name, repeat, results.at);
     }
   }
   return text;

@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "common/policy/policy.h"
@@ -56,17 +57,20 @@ bool write_to_standard_output(std::string_view text) {
   return true;
 }
 
-// Of many iterations, each of these pieces gives its first, lowest, highest and last one.
+// Of many iterations, each of these pieces gives its first, lowest, highest and last one. Beyond
+// kMostInPiece iterations a piece, so many of them spread over it stand for all.
 constexpr std::int64_t kPlotPieces = 4096;
+constexpr std::int64_t kMostInPiece = 2048;
 
-void add_piece(Series& series, std::int64_t first, const std::vector<double>& rates) {
+void add_piece(Series& series, std::int64_t first, std::int64_t step,
+               const std::vector<double>& rates) {
   const auto [lowest, highest] = std::minmax_element(rates.begin(), rates.end());
   std::vector<std::ptrdiff_t> kept{0, lowest - rates.begin(), highest - rates.begin(),
                                    static_cast<std::ptrdiff_t>(rates.size()) - 1};
   std::sort(kept.begin(), kept.end());
   kept.erase(std::unique(kept.begin(), kept.end()), kept.end());
   for (const std::ptrdiff_t i : kept) {
-    series.x.push_back(static_cast<double>(first + i));
+    series.x.push_back(static_cast<double>(first + i * step));
     series.y.push_back(rates[static_cast<std::size_t>(i)]);
   }
 }
@@ -74,11 +78,18 @@ void add_piece(Series& series, std::int64_t first, const std::vector<double>& ra
 Series series_of_all(const Policy& policy, std::int64_t iterations) {
   Series series;
   const std::int64_t piece = 1 + (iterations - 1) / kPlotPieces;
+  const std::int64_t step = 1 + (piece - 1) / kMostInPiece;
   std::vector<double> rates;
   for (std::int64_t first = 0; first < iterations; first += piece) {
-    rates.resize(static_cast<std::size_t>(std::min(piece, iterations - first)));
-    learning_rates(policy, first, rates);
-    add_piece(series, first, rates);
+    const std::int64_t past = std::min(piece, iterations - first);
+    rates.resize(static_cast<std::size_t>(1 + (past - 1) / step));
+    if (step == 1) {
+      learning_rates(policy, first, rates);
+    } else {
+      std::int64_t t = first;
+      for (double& rate : rates) rate = learning_rate(policy, std::exchange(t, t + step));
+    }
+    add_piece(series, first, step, rates);
   }
   return series;
 }
@@ -166,7 +177,11 @@ void add_schedule_command(CLI::App& app, int& exit_code) {
       ->check(CLI::Range(std::int64_t{1}, kMostIterations))
       ->excludes(at);
   CLI::Option* plot =
-      command->add_option("--plot", options->plot, "Write a chart in SVG to this file")
+      command
+          ->add_option(
+              "--plot", options->plot,
+              "Write a chart in SVG to this file, of evenly spread samples above 8,388,608 "
+              "iterations")
           ->type_name("FILE");
   command->add_flag("--log", options->log, "The chart has a logarithmic axis of rates")
       ->needs(plot);

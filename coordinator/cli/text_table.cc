@@ -10,8 +10,9 @@
 namespace lrtune {
 namespace {
 
-constexpr std::size_t kLeastShrunk = 8;  // columns that a shrunk cell keeps
-constexpr std::size_t kGap = 2;          // columns between cells
+constexpr std::size_t kLeastShrunk = 8;   // columns that a shrunk cell keeps
+constexpr std::size_t kComfortable = 28;  // and before a column is left out
+constexpr std::size_t kGap = 2;           // columns between cells
 
 // The C library's width tables want a UTF-8 locale, which the program does not set for everything
 // else.
@@ -81,31 +82,57 @@ void TextTable::add_row(std::vector<std::string> cells, Ink ink) {
   rows_.push_back({std::move(cells), ink});
 }
 
-std::vector<std::size_t> TextTable::widths(std::size_t limit) const {
-  std::vector<std::size_t> widths;
+// Cuts columns until all fit `limit`; the width that is left then.
+std::size_t TextTable::shrink(Layout& layout, std::size_t limit, std::size_t least) const {
   std::size_t total = 0;
+  for (const std::size_t i : layout.columns) total += layout.widths[i] + (total == 0 ? 0 : kGap);
+  for (const std::size_t i : layout.columns) {
+    if (total <= limit) break;
+    if (!columns_[i].shrinks || layout.widths[i] <= least) continue;
+    const std::size_t cut = std::min(total - limit, layout.widths[i] - least);
+    layout.widths[i] -= cut;
+    total -= cut;
+  }
+  return total;
+}
+
+void TextTable::leave_out_one(Layout& layout) const {
+  const auto next = std::max_element(
+      layout.columns.begin(), layout.columns.end(),
+      [this](std::size_t a, std::size_t b) { return columns_[a].drop < columns_[b].drop; });
+  layout.left_out = columns_[*next].title + (layout.left_out.empty() ? "" : ", ") + layout.left_out;
+  layout.columns.erase(next);
+}
+
+TextTable::Layout TextTable::layout(std::size_t limit) const {
+  Layout natural;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     std::size_t width = display_width(columns_[i].title);
     for (const Row& row : rows_) width = std::max(width, display_width(row.cells[i]));
-    total += width + (i == 0 ? 0 : kGap);
-    widths.push_back(width);
+    // A column without a title that says nothing takes no room.
+    if (width > 0) natural.columns.push_back(i);
+    natural.widths.push_back(width);
   }
-  for (std::size_t i = 0; limit != 0 && total > limit && i < columns_.size(); ++i) {
-    if (!columns_[i].shrinks || widths[i] <= kLeastShrunk) continue;
-    const std::size_t cut = std::min(total - limit, widths[i] - kLeastShrunk);
-    widths[i] -= cut;
-    total -= cut;
+  if (limit == 0) return natural;
+  Layout layout = natural;
+  while (shrink(layout, limit, kComfortable) > limit) {
+    const bool may_go = std::any_of(layout.columns.begin(), layout.columns.end(),
+                                    [this](std::size_t i) { return columns_[i].drop > 0; });
+    if (!may_go) break;
+    leave_out_one(layout);
+    layout.widths = natural.widths;  // what went makes room for the rest
   }
-  return widths;
+  shrink(layout, limit, kLeastShrunk);
+  return layout;
 }
 
-std::string TextTable::line(const std::vector<std::string>& cells,
-                            const std::vector<std::size_t>& widths) const {
+std::string TextTable::line(const std::vector<std::string>& cells, const Layout& layout) const {
   std::string line;
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    const std::string cell = shortened(cells[i], widths[i]);
-    const std::string space(widths[i] - std::min(widths[i], display_width(cell)), ' ');
-    if (i != 0) line.append(kGap, ' ');
+  for (const std::size_t i : layout.columns) {
+    const std::string cell = shortened(cells[i], layout.widths[i]);
+    const std::string space(layout.widths[i] - std::min(layout.widths[i], display_width(cell)),
+                            ' ');
+    if (i != layout.columns.front()) line.append(kGap, ' ');
     line += columns_[i].align == Align::kRight ? space + cell : cell + space;
   }
   line.erase(line.find_last_not_of(' ') + 1);
@@ -113,13 +140,18 @@ std::string TextTable::line(const std::vector<std::string>& cells,
 }
 
 std::string TextTable::text(const Terminal& terminal) const {
-  const std::vector<std::size_t> widths =
-      this->widths(static_cast<std::size_t>(std::max(terminal.width, 0)));
+  const auto limit = static_cast<std::size_t>(std::max(terminal.width, 0));
+  const Layout layout = this->layout(limit);
+  const auto painted = [&](const std::string& line, Ink ink) {
+    return paint(limit == 0 ? line : shortened(line, limit), ink, terminal.colour) + "\n";
+  };
   std::vector<std::string> titles;
   for (const TableColumn& column : columns_) titles.push_back(column.title);
-  std::string text = paint(line(titles, widths), Ink::kBold, terminal.colour) + "\n";
-  for (const Row& row : rows_)
-    text += paint(line(row.cells, widths), row.ink, terminal.colour) + "\n";
+  std::string text = painted(line(titles, layout), Ink::kBold);
+  for (const Row& row : rows_) text += painted(line(row.cells, layout), row.ink);
+  if (!layout.left_out.empty()) {
+    text += painted("left out for want of room: " + layout.left_out, Ink::kDim);
+  }
   return text;
 }
 

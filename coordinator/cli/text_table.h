@@ -23,6 +23,7 @@ struct TableColumn {
   std::string title;
   Align align = Align::kLeft;
   bool shrinks = false;  // may be cut when the table is wider than the terminal
+  int drop = 0;          // above 0: may be left out there; the highest goes first
 };
 
 class TextTable {
@@ -32,8 +33,9 @@ class TextTable {
   // `cells`: one a column.
   void add_row(std::vector<std::string> cells, Ink ink = Ink::kPlain);
 
-  // Lines that end with a newline, two spaces between columns, none at a line's end. Cut to
-  // terminal.width, if it is not 0, in the columns that shrink, to no less than 8.
+  // Lines that end with a newline, two spaces between columns, none at a line's end. On a terminal
+  // that is too narrow, first the columns that shrink are cut to 28, then columns are left out
+  // (named in a last line), then those that shrink are cut to 8, and at last every line.
   std::string text(const Terminal& terminal) const;
 
  private:
@@ -41,9 +43,15 @@ class TextTable {
     std::vector<std::string> cells;
     Ink ink;
   };
-  std::vector<std::size_t> widths(std::size_t limit) const;
-  std::string line(const std::vector<std::string>& cells,
-                   const std::vector<std::size_t>& widths) const;
+  struct Layout {
+    std::vector<std::size_t> columns;  // that are shown
+    std::vector<std::size_t> widths;   // of all columns
+    std::string left_out;              // titles
+  };
+  Layout layout(std::size_t limit) const;
+  void leave_out_one(Layout& layout) const;
+  std::size_t shrink(Layout& layout, std::size_t limit, std::size_t least) const;
+  std::string line(const std::vector<std::string>& cells, const Layout& layout) const;
 
   std::vector<TableColumn> columns_;
   std::vector<Row> rows_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "coordinator/core/core_state.h"
+#include "coordinator/search/search.h"
 
 namespace lrtune {
 namespace {
@@ -50,11 +51,18 @@ std::string waits_for(const CoreState& state, const Campaign& campaign) {
   return {};
 }
 
-RunningTrial running_trial(const Job& job, const TrialRecord& trial) {
+// A verification repeats the policy of a search trial, and bears its name.
+std::string policy_words(const CoreState& state, const TrialRecord& trial) {
+  const TrialRecord& first = trial.verifies ? state.trials.at(trial.verifies) : trial;
+  const Experiment& experiment = state.campaigns.at(trial.campaign).experiment;
+  return named(candidate_name(experiment, first.number), describe(trial.policy));
+}
+
+RunningTrial running_trial(const CoreState& state, const Job& job, const TrialRecord& trial) {
   RunningTrial running;
   running.trial = trial.id;
   running.number = trial.number;
-  running.policy = describe(trial.policy);
+  running.policy = policy_words(state, trial);
   running.worker = job.record.worker;
   running.attempt = job.record.attempt;
   running.iteration = job.iteration;
@@ -98,7 +106,8 @@ Snapshot Core::snapshot() const {
       const auto it = views.find(trial.campaign);
       if (it == views.end()) continue;
       it->second.iterations_done += job.iteration;
-      if (!state.orphans.contains(id)) it->second.running.push_back(running_trial(job, trial));
+      if (!state.orphans.contains(id))
+        it->second.running.push_back(running_trial(state, job, trial));
     }
   }
   for (auto& [id, one] : views) snapshot.campaigns.push_back(std::move(one));

@@ -14,7 +14,7 @@ namespace lrtune {
 struct RunningTrial {
   TrialId trial;
   std::int64_t number = 0;
-  std::string policy;  // describe()
+  std::string policy;  // its name, if it has one, and describe()
   std::string worker;
   Attempt attempt = 0;
   std::int64_t iteration = 0;

@@ -44,19 +44,23 @@ std::vector<nlohmann::json> take_choices(const Template& part, std::int64_t& ind
   return values;
 }
 
-Candidate grid_candidate(const Experiment& experiment, std::int64_t index) {
+// The policy that candidate `index` is made of, and the number among its candidates; null past the
+// last one.
+const Template* grid_policy(const Experiment& experiment, std::int64_t& index) {
   for (const Template& policy : experiment.policies) {
     const std::int64_t count = combinations(policy, experiment.train).value_or(0);
-    if (index >= count) {
-      index -= count;
-      continue;
-    }
-    const auto train_values = take_choices(experiment.train, index);
-    const auto policy_values = take_choices(policy, index);
-    return {filled(experiment.train, train_values), filled(policy, policy_values)};
+    if (index < count) return &policy;
+    index -= count;
   }
-  assert(false && "index is below candidate_count");
-  return {};
+  return nullptr;
+}
+
+Candidate grid_candidate(const Experiment& experiment, std::int64_t index) {
+  const Template* policy = grid_policy(experiment, index);
+  assert(policy != nullptr && "index is below candidate_count");
+  const auto train_values = take_choices(experiment.train, index);
+  const auto policy_values = take_choices(*policy, index);
+  return {filled(experiment.train, train_values), filled(*policy, policy_values)};
 }
 
 // One draw of a hole. Taking a remainder favours small values by n / 2^64 for n values, which is
@@ -92,13 +96,17 @@ nlohmann::json drawn(const Template& part, std::string_view purpose, std::uint64
   return filled(part, values);
 }
 
+const Template& random_policy(const Experiment& experiment, std::uint64_t index) {
+  const std::size_t which =
+      random_bits("search policy", experiment.seed, index) % experiment.policies.size();
+  return experiment.policies[which];
+}
+
 Candidate random_candidate(const Experiment& experiment, std::int64_t index) {
   const auto counter = static_cast<std::uint64_t>(index);
   const std::uint64_t seed = experiment.seed;
-  const std::size_t which =
-      random_bits("search policy", seed, counter) % experiment.policies.size();
   return {drawn(experiment.train, "search train", seed, counter),
-          drawn(experiment.policies[which], "search hole", seed, counter)};
+          drawn(random_policy(experiment, counter), "search hole", seed, counter)};
 }
 
 }  // namespace
@@ -123,6 +131,15 @@ Candidate candidate(const Experiment& experiment, std::int64_t index) {
   assert(index >= 0);
   if (experiment.method == SearchMethod::kRandom) return random_candidate(experiment, index);
   return grid_candidate(experiment, index);
+}
+
+std::string candidate_name(const Experiment& experiment, std::int64_t index) {
+  const Template* policy = experiment.method == SearchMethod::kRandom
+                               ? &random_policy(experiment, static_cast<std::uint64_t>(index))
+                               : grid_policy(experiment, index);
+  if (policy == nullptr) return {};
+  const auto name = policy->tree.find("name");
+  return name != policy->tree.end() && name->is_string() ? name->get<std::string>() : std::string();
 }
 
 }  // namespace lrtune

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "common/config/experiment.h"
 #include "common/result.h"
@@ -26,5 +27,9 @@ Result<std::int64_t> candidate_count(const Experiment& experiment);
 // policy, drawn uniformly, and its holes and train's, by counter-based draws keyed
 // (experiment.seed, index, hole).
 Candidate candidate(const Experiment& experiment, std::int64_t index);
+
+// The `name` of candidate `index`'s policy in the file, empty if it has none: policies of one
+// template share it.
+std::string candidate_name(const Experiment& experiment, std::int64_t index);
 
 }  // namespace lrtune

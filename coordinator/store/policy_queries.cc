@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "common/policy/policy_json.h"
+#include "coordinator/search/search.h"
 #include "coordinator/store/record_reader.h"
 #include "coordinator/store/sql_values.h"
 #include "coordinator/store/store_file.h"
@@ -25,7 +27,8 @@ const char* const kSelectTrials =
     "evaluate_every, evaluate_on, train_subset, target_measure, target_value, stop_at_target, "
     "trial.id, campaign, "
     "phase, repeat, seed, trial.state, trial.job, job.attempt, job.outcome, job.outcome_iteration, "
-    "job.outcome_state, job.outcome_message "
+    "job.outcome_state, job.outcome_message, "
+    "coalesce((SELECT first.number FROM trial AS first WHERE first.id = trial.verifies), number) "
     "FROM trial JOIN policy ON policy.id = trial.policy JOIN identity ON identity.id = "
     "trial.identity "
     "LEFT JOIN job ON job.id = trial.job "
@@ -38,6 +41,7 @@ const char* const kSelectTrials =
 constexpr int kPlanColumn = 5;
 constexpr int kTrialColumn = 12;
 constexpr int kOutcomeColumn = 20;
+constexpr int kNumberColumn = 24;
 
 bool compares(const PolicyEntry& entry, const SQLite::Statement& row) {
   return entry.id == row.getColumn(0).getInt64() && entry.identity == digest_of(row.getColumn(3)) &&
@@ -55,6 +59,39 @@ PolicyEntry entry_of(const SQLite::Statement& row) {
           .train;
   entry.plan = plan_of(row, kPlanColumn);
   return entry;
+}
+
+// What experiments call their policies. An experiment that this program cannot read names nothing.
+class PolicyNames {
+ public:
+  explicit PolicyNames(SQLite::Database& database)
+      : select_(database, "SELECT experiment FROM campaign WHERE id = ?") {}
+
+  // `number`: of the search trial in the campaign.
+  std::string of(CampaignId campaign, std::int64_t number) {
+    auto known = experiments_.find(campaign);
+    if (known == experiments_.end()) {
+      known = experiments_.emplace(campaign, read(campaign)).first;
+    }
+    return known->second ? candidate_name(*known->second, number) : std::string();
+  }
+
+ private:
+  std::optional<Experiment> read(CampaignId campaign) {
+    Use row(select_, campaign);
+    if (!row.next()) return std::nullopt;
+    auto experiment = experiment_from_json(nlohmann::json::parse(row.column(0).getString()));
+    return experiment ? std::optional(*std::move(experiment)) : std::nullopt;
+  }
+
+  SQLite::Statement select_;
+  std::map<CampaignId, std::optional<Experiment>> experiments_;
+};
+
+void add_name(PolicyEntry& entry, std::string name) {
+  if (name.empty()) return;
+  if (std::find(entry.names.begin(), entry.names.end(), name) != entry.names.end()) return;
+  entry.names.push_back(std::move(name));
 }
 
 // The points of a job's last attempt, the one that ended it.
@@ -96,6 +133,7 @@ std::vector<PolicyEntry> read_entries(SQLite::Database& database, const PolicyFi
       database, std::string(kSelectPoints) + "WHERE job = ?2 AND attempt = ?3 ORDER BY iteration");
   SQLite::Statement rows(database, kSelectTrials);
   Use trials(rows, filter.dataset, filter.model, filter.optimizer, policy);
+  PolicyNames names(database);
   std::vector<PolicyEntry> entries;
   std::vector<JobId> jobs;  // of the present entry
   while (trials.next()) {
@@ -103,6 +141,8 @@ std::vector<PolicyEntry> read_entries(SQLite::Database& database, const PolicyFi
       entries.push_back(entry_of(rows));
       jobs.clear();
     }
+    add_name(entries.back(), names.of(CampaignId{rows.getColumn(kTrialColumn + 1).getInt64()},
+                                      rows.getColumn(kNumberColumn).getInt64()));
     const TrialState state =
         stored(trial_state_from_name(rows.getColumn(kTrialColumn + 5).getString()));
     const JobId job{rows.getColumn(kTrialColumn + 6).getInt64()};
@@ -139,7 +179,8 @@ std::optional<TrialStory> read_story(SQLite::Database& database, TrialId trial) 
   const SQLite::Transaction snapshot(database);
   SQLite::Statement select(
       database,
-      "SELECT number, campaign, campaign.name, phase, verifies, repeat, trial.state, description "
+      "SELECT number, campaign, campaign.name, phase, verifies, repeat, trial.state, description, "
+      "coalesce((SELECT first.number FROM trial AS first WHERE first.id = trial.verifies), number) "
       "FROM trial JOIN campaign ON campaign.id = trial.campaign "
       "JOIN policy ON policy.id = trial.policy WHERE trial.id = ?");
   Use row(select, trial);
@@ -153,7 +194,8 @@ std::optional<TrialStory> read_story(SQLite::Database& database, TrialId trial) 
   story.verifies.value = row.column(4).getInt64();
   story.repeat = static_cast<std::uint32_t>(row.column(5).getInt64());
   story.state = stored(trial_state_from_name(row.column(6).getString()));
-  story.policy = row.column(7).getString();
+  story.policy = named(PolicyNames(database).of(story.campaign, row.column(8).getInt64()),
+                       row.column(7).getString());
   story.decisions = read_decisions(database, trial, story.campaign);
   return story;
 }

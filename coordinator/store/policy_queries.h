@@ -45,6 +45,7 @@ struct PolicyEntry {
   std::int64_t id = 0;  // of the policy, in this store
   Policy policy;
   std::string description;
+  std::vector<std::string> names;  // that experiments gave it, each once, in the order of trials
   Digest identity;
   TrainSpec train;
   RunPlan plan;
@@ -63,7 +64,7 @@ struct TrialStory {
   TrialId verifies;
   std::uint32_t repeat = 0;
   TrialState state = TrialState::kWaiting;
-  std::string policy;  // describe()
+  std::string policy;  // its name, if it has one, and describe()
   std::vector<DecisionRecord> decisions;
 };
 

@@ -27,6 +27,24 @@ TEST_F(RunTest, ARunEndsWithRankedTablesAndTheBestPolicy) {
   EXPECT_THAT(result.out, testing::Not(HasSubstr("\x1b"))) << "colour without a terminal";
 }
 
+// The name that an experiment gives a policy was shown nowhere.
+TEST_F(RunTest, PoliciesAreShownWithTheirNames) {
+  std::string text = experiment();
+  text.replace(text.find("{function: fix, k0: 0.1}"), 1, "{name: high, ");
+  text.replace(text.find("{function: exp"), 1, "{name: high, ");
+  write("experiment.yaml", text);
+  const ProcessResult result = run().wait();
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("  high: FIX k0=0.1  "));
+  EXPECT_THAT(result.out, HasSubstr("  high: EXP k0=0.05 gamma=0.99  "));
+  EXPECT_THAT(read("out/learning-rate.svg"), HasSubstr(": high: FIX k0=0.1<"));
+  EXPECT_THAT(read("out/results.csv"), HasSubstr(",search,0,\"high\",\"{"));
+  EXPECT_THAT(lrtune({"policies", "list"}).wait().out, HasSubstr("  high: FIX k0=0.1  "));
+  EXPECT_THAT(lrtune({"policies", "show", "1"}).wait().out,
+              StartsWith("# policy 1: high: FIX k0=0.1\n"));
+  EXPECT_THAT(lrtune({"why", "1"}).wait().out, HasSubstr(": high: FIX k0=0.1 (done)"));
+}
+
 TEST_F(RunTest, OutputFilesAreThereAndWellFormed) {
   ASSERT_EQ(run().wait().exit_code, 0);
   for (const std::string plot : {"learning-rate", "accuracy", "loss"}) {

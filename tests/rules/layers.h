@@ -98,7 +98,7 @@ inline const std::vector<Layer>& layers() {
        .pure = true},
       {.place = "coordinator/store",
        .folders = {"common", "common/policy", "common/config", "coordinator/core",
-                   "coordinator/ranking", "coordinator/store"},
+                   "coordinator/search", "coordinator/ranking", "coordinator/store"},
        .libraries = {"text", "errors", "json", "sqlite", "files", "system"}},
       {.place = "coordinator",
        .folders = {"common", "common/policy", "common/config", "common/wire", "coordinator",

@@ -48,6 +48,33 @@ TEST(TextTable, ShrinksToTheTerminal) {
             "12  学習率                     -  failed\n");
 }
 
+TextTable with_extras() {
+  TextTable table({{"policy", Align::kLeft, true},
+                   {"top-1", Align::kRight},
+                   {"at", Align::kRight, false, 1},
+                   {"seconds", Align::kRight, false, 2}});
+  table.add_row({"composite: FIX k0=0.03 until 250; FIX k0=0.01", "0.9833", "400", "12.0"});
+  return table;
+}
+
+TEST(TextTable, LeavesOutWhatIsLeastWanted) {
+  const auto at = [](int width) {
+    return with_extras().text({.is_terminal = true, .width = width});
+  };
+  EXPECT_EQ(at(50),
+            "policy                         top-1   at  seconds\n"
+            "composite: FIX k0=0.03 unti…  0.9833  400     12.0\n");
+  EXPECT_EQ(at(49),
+            "policy                                 top-1   at\n"
+            "composite: FIX k0=0.03 until 250; F…  0.9833  400\n"
+            "left out for want of room: seconds\n");
+  EXPECT_EQ(at(36),
+            "policy                         top-1\n"
+            "composite: FIX k0=0.03 unti…  0.9833\n"
+            "left out for want of room: at, seco…\n");
+  EXPECT_EQ(at(10), "policy   …\ncomposi… …\nleft out …\n");
+}
+
 TEST(TextTable, ColoursWholeLines) {
   EXPECT_EQ(sample().text({.is_terminal = true, .colour = true}),
             "\x1b[1mid  policy                                 top-1\x1b[0m\n"

@@ -146,6 +146,14 @@ TEST(PolicyJson, DescribesPoliciesInOneLine) {
       "composite: TRI k0=0 k1=1 l=2 until 5; FIX k0=0.001");
 }
 
+TEST(PolicyJson, NamesStandBeforeTheDescription) {
+  EXPECT_EQ(named("", "FIX k0=1"), "FIX k0=1");
+  EXPECT_EQ(named("too low", "FIX k0=1"), "too low: FIX k0=1");
+  EXPECT_EQ(named("two", "composite: FIX k0=1 until 5; FIX k0=2"),
+            "two: FIX k0=1 until 5; FIX k0=2");
+  EXPECT_EQ(named("a\n\x1b[1mb", "FIX k0=1"), "a  [1mb: FIX k0=1");
+}
+
 TEST(PolicyJson, PolyTakesItsLengthFromTheRunOrTheSegment) {
   const PolicyContext run{.run_iterations = 1000};
   EXPECT_EQ(read(R"({"function":"poly","k0":1,"p":2})", run).segments[0].function.l, 1000);

@@ -1,9 +1,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "common/config/experiment.h"
 #include "coordinator/cli/result_files.h"
 #include "coordinator/cli/results.h"
+#include "coordinator/cli/text_table.h"
 
 namespace lrtune {
 namespace {
@@ -24,7 +27,7 @@ search:
   method: list
   policies:
     - {function: fix, k0: 0.01}
-    - {function: fix, k0: 0.1}
+    - {name: "the\nhigh, one", function: fix, k0: 0.1}
     - {function: fix, k0: 9}
 verify: {top: 1, repeats: 2}
 )",
@@ -68,6 +71,7 @@ class StoredCampaign {
     const auto id = static_cast<std::int64_t>(stored.trials.size()) + 1;
     TrialRecord trial;
     trial.id = TrialId{id};
+    trial.number = static_cast<std::int64_t>(stored.trials.size());
     trial.campaign = CampaignId{1};
     trial.phase = verifies ? TrialPhase::kVerify : TrialPhase::kSearch;
     trial.verifies = verifies;
@@ -111,15 +115,40 @@ CampaignResults some_results() {
 TEST(RunResults, TablesShowEveryPolicyBestFirst) {
   EXPECT_EQ(results_text(some_results(), {}),
             R"(two: 3 policies ranked by top1 (best), evaluated on the validation part
-rank  trial  policy        top-1   at   final    loss  to target  seconds  loss diff
-   1      2  FIX k0=0.1   0.9500   50  0.9400  0.0500         50     10.0    -0.0625
-   2      1  FIX k0=0.01  0.8500  100  0.8500  0.1500          -     10.0    -0.0625
-   3      3  FIX k0=9     0.1000    0  0.1000  0.9000          -      0.0    -0.0625  diverged at 17
+rank  trial  policy                      top-1   at   final    loss  to target  seconds  loss diff
+   1      2  the high, one: FIX k0=0.1  0.9500   50  0.9400  0.0500         50     10.0    -0.0625
+   2      1  FIX k0=0.01                0.8500  100  0.8500  0.1500          -     10.0    -0.0625
+   3      3  FIX k0=9                   0.1000    0  0.1000  0.9000          -      0.0    -0.0625  diverged at 17
 
 Verified with new seeds (mean ± sample deviation), ranked by top1 (best)
-rank  trial  policy      repeats            top-1             loss  to target     seconds         loss diff
-   1      2  FIX k0=0.1        2  0.9500 ± 0.0141  0.0500 ± 0.0141     50 ± 0  10.0 ± 0.0  -0.0625 ± 0.0000
+rank  trial  policy                     repeats            top-1             loss  to target     seconds         loss diff
+   1      2  the high, one: FIX k0=0.1        2  0.9500 ± 0.0141  0.0500 ± 0.0141     50 ± 0  10.0 ± 0.0  -0.0625 ± 0.0000
 )");
+}
+
+// One repeat was shown with "± 0.0000".
+TEST(RunResults, OneRepeatHasNoDeviation) {
+  CampaignResults results = some_results();
+  RepeatedScores& scores = *results.policies[results.verified[0]].verified;
+  scores.repeats = scores.ended_well = scores.met_target = 1;
+  const std::string text = results_text(results, {});
+  EXPECT_THAT(text, HasSubstr("  1  0.9500  0.0500         50     10.0    -0.0625\n"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("0 ± ")));
+}
+
+// Tables of 96 columns wrapped on terminals of 80.
+TEST(RunResults, TablesFitTheTerminal) {
+  for (const int width : {20, 60, 80, 100, 120}) {
+    std::istringstream lines(results_text(some_results(), {.is_terminal = true, .width = width}));
+    std::string line;
+    for (std::getline(lines, line); std::getline(lines, line);) {
+      const bool heading = line.starts_with("Verified");
+      EXPECT_LE(display_width(line), heading ? 200U : static_cast<std::size_t>(width)) << line;
+    }
+  }
+  const std::string at_60 = results_text(some_results(), {.is_terminal = true, .width = 60});
+  EXPECT_THAT(at_60, HasSubstr("policy                    top-1\n"));
+  EXPECT_THAT(at_60, HasSubstr("left out for want of room: "));
 }
 
 TEST(RunResults, AnUnknownCampaignIsAnError) {
@@ -155,20 +184,23 @@ TEST(RunResults, JsonHasBestPoliciesAndVerification) {
 
 TEST(RunResults, CsvHasALineForEachTrial) {
   const std::string csv = to_csv(some_results());
-  EXPECT_EQ(std::ranges::count(csv, '\n'), 1 + 3 + 2);
-  EXPECT_THAT(csv, HasSubstr("\r\n1,2,search,0,\"{\"\"function\"\":\"\"fix\"\",\"\"k0\"\":0.1}\","
-                             "completed,100,0.95,50,0.94,"));
+  EXPECT_EQ(std::ranges::count(csv, '\r'), 1 + 3 + 2);
+  EXPECT_THAT(
+      csv,
+      HasSubstr(
+          "\r\n1,2,search,0,\"the\nhigh, one\",\"{\"\"function\"\":\"\"fix\"\",\"\"k0\"\":0.1}\","
+          "completed,100,0.95,50,0.94,"));
 }
 
 TEST(RunResults, BestPolicyIsYamlWithItsOrigin) {
   EXPECT_EQ(best_policy_yaml(some_results()),
-            "# FIX k0=0.1 (trial 2 of two)\nfunction: fix\nk0: 0.1\n");
+            "# the high, one: FIX k0=0.1 (trial 2 of two)\nfunction: fix\nk0: 0.1\n");
 }
 
 TEST(RunResults, ChartsShowThoseThatEndedWell) {
   const Chart chart = accuracy_chart(some_results());
   ASSERT_EQ(chart.series.size(), 2U);
-  EXPECT_EQ(chart.series[0].name, "2: FIX k0=0.1");
+  EXPECT_EQ(chart.series[0].name, "2: the high, one: FIX k0=0.1");
   EXPECT_EQ(chart.series[0].x, (std::vector<double>{50, 100}));  // not the untrained
   EXPECT_EQ(chart.series[0].y, (std::vector<double>{0.95, 0.94}));
   EXPECT_EQ(learning_rate_chart(some_results()).series[1].y, std::vector<double>(100, 0.01));

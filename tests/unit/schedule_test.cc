@@ -190,6 +190,15 @@ TEST_F(ScheduleFiles, PlotsAndStaysQuietIfAsked) {
             "t,lr\n0,0.01\n5,0.0101963490361903\n");
 }
 
+// A chart of more iterations than fit into memory ended with bad_alloc.
+TEST_F(ScheduleFiles, AChartOfAnyLengthIsSampled) {
+  const std::string svg = folder_ / "long.svg";
+  const Printed printed = run({R"({"function":"poly","k0":1,"p":1})", "--iterations",
+                               "9000000000000000", "--plot", svg, "--quiet"});
+  EXPECT_EQ(printed.exit_code, 0) << printed.err;
+  EXPECT_GT(std::filesystem::file_size(svg), 1000U);
+}
+
 TEST_F(ScheduleFiles, APlotThatCannotBeWrittenIsAFailure) {
   const Printed result =
       run({kSin2, "--iterations", "10", "--plot", (folder_ / "none" / "p.svg").string()});

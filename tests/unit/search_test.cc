@@ -48,6 +48,24 @@ TEST(Search, ListIsTheFile) {
   EXPECT_EQ(candidate(experiment, 0).train["batch"], 100);
 }
 
+TEST(Search, CandidatesBearTheNameOfTheirPolicy) {
+  const std::string policies =
+      "  policies:\n"
+      "    - {name: flat, function: fix, k0: [2, 1]}\n"
+      "    - {function: fix, k0: 3}\n"
+      "    - {name: flat, function: fix, k0: 4}\n";
+  const Experiment grid = with_search("  method: grid\n" + policies);
+  const std::vector<std::string> names = {"flat", "flat", "", "flat"};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    EXPECT_EQ(candidate_name(grid, static_cast<std::int64_t>(i)), names[i]) << i;
+  }
+  EXPECT_EQ(candidate_name(grid, 4), "");
+  const Experiment random = with_search("  method: random\n  count: 20\n" + policies);
+  for (std::int64_t i = 0; i < 20; ++i) {
+    EXPECT_EQ(candidate_name(random, i), candidate(random, i).policy.value("name", "")) << i;
+  }
+}
+
 TEST(Search, GridCountsTheLastHoleFastest) {
   const Experiment experiment = with_search(
       "  method: grid\n"
