@@ -13,6 +13,7 @@
 #include "common/hash.h"
 #include "common/result.h"
 #include "common/training/dataset_spec.h"
+#include "common/training/input_spec.h"
 #include "common/training/model_spec.h"
 #include "common/training/optimizer_spec.h"
 
@@ -26,6 +27,7 @@ struct TrainSpec {
   DatasetSpec dataset;
   double validation = 0;  // share of the training data held out, [0, 1)
   ModelSpec model;
+  InputSpec input;
   OptimizerSpec optimizer;
   std::int64_t batch = 0;      // samples
   std::string device = "cpu";  // "cpu" or "cuda"

@@ -33,6 +33,14 @@ auto read_part(ObjectReader& outer, std::string_view key, Read read) {
   return *std::move(value);
 }
 
+// The defaults depend on data set and model.
+InputSpec read_input(ObjectReader& reader, const TrainSpec& spec) {
+  if (!reader.has("input")) return default_input(spec.dataset, spec.model);
+  return read_part(reader, "input", [&](const nlohmann::json& json, const std::string& path) {
+    return input_from_json(json, path, spec.dataset, spec.model);
+  });
+}
+
 Result<Digest> digest_from_json(const nlohmann::json& json, const std::string& path) {
   if (!json.is_string()) return fail("fingerprint must be a text of 64 hexadecimal digits", path);
   auto digest = Digest::from_hex(json.get_ref<const std::string&>());
@@ -46,6 +54,7 @@ nlohmann::json to_json(const TrainSpec& spec) {
   return {{"dataset", to_json(spec.dataset)},
           {"validation", spec.validation},
           {"model", to_json(spec.model)},
+          {"input", to_json(spec.input)},
           {"optimizer", to_json(spec.optimizer)},
           {"batch", spec.batch},
           {"device", spec.device},
@@ -58,6 +67,7 @@ Result<TrainSpec> train_spec_from_json(const nlohmann::json& json, const std::st
   spec.dataset = read_part(reader, "dataset", dataset_from_json);
   spec.validation = reader.number("validation", Range::half_open(0, 1), kDefaultValidation);
   spec.model = read_part(reader, "model", model_from_json);
+  spec.input = read_input(reader, spec);
   spec.optimizer = read_part(reader, "optimizer", optimizer_from_json);
   spec.batch = reader.required_integer("batch", 1, kMostBatch);
   spec.device = reader.one_of("device", kDevices, kDevices[0]);

@@ -13,6 +13,22 @@ void fill_in(nlohmann::json& map, const char* key, nlohmann::json value) {
   if (!map.contains(key)) map[key] = std::move(value);
 }
 
+// What is done to the pixels depends on data set and model; where those are domains, on the draw.
+void fill_in_input(nlohmann::json& json, const Template& train) {
+  for (const Template::Hole& hole : train.holes) {
+    const std::string place = hole.place.to_string();
+    for (const char* part : {"/dataset", "/model", "/input"}) {
+      if (place.starts_with(part)) return;
+    }
+  }
+  const auto dataset = dataset_from_json(train.tree.at("dataset"));
+  const auto model = model_from_json(train.tree.at("model"));
+  if (!dataset || !model) return;
+  const nlohmann::json given = train.tree.value("input", nlohmann::json::object());
+  const auto input = input_from_json(given, "", *dataset, *model);
+  if (input) json["input"] = canonical(to_json(*input));
+}
+
 nlohmann::json normal_train(const Template& train) {
   nlohmann::json json = to_json(train);
   const nlohmann::json defaults = to_json(TrainSpec{});
@@ -22,6 +38,7 @@ nlohmann::json normal_train(const Template& train) {
   fill_in(optimizer, "weight_decay", 0);
   if (optimizer.value("name", nlohmann::json()) == "momentum") fill_in(optimizer, "style", "paper");
   if (json["dataset"].value("path", nlohmann::json()) == "") json["dataset"].erase("path");
+  fill_in_input(json, train);
   return json;
 }
 

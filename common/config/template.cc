@@ -20,20 +20,22 @@ struct Shape {
   std::vector<std::string> lists;  // lists of such maps
   std::vector<std::string> fixed;  // take no domain, because of `why`
   std::string why;
+  std::vector<std::string> vectors;  // lists that are one value, and take no domain
 };
 
 const Shape& policy_shape() {
-  static const Shape shape = {{}, {"segments", "functions"}, {"name"}, "it is a label"};
+  static const Shape shape = {{}, {"segments", "functions"}, {"name"}, "it is a label", {}};
   return shape;
 }
 
 // Numerics are one for a campaign (docs/ARCHITECTURE.md), and a path is no property of the
 // training.
 const Shape& train_shape() {
-  static const Shape shape = {{"dataset", "optimizer"},
+  static const Shape shape = {{"dataset", "input", "augment", "optimizer"},
                               {},
-                              {"device", "threads", "path"},
-                              "it is one for the whole campaign"};
+                              {"device", "threads", "path", "corrupt"},
+                              "it is one for the whole campaign",
+                              {"mean", "deviation"}};
   return shape;
 }
 
@@ -79,6 +81,8 @@ class TemplateReader {
       const Pointer child = place / key;
       if (among(shape_.maps, key)) {
         read_inner_map(key, value, child);
+      } else if (among(shape_.vectors, key)) {
+        result_.tree[child] = canonical(value);
       } else if (among(shape_.lists, key)) {
         for (std::size_t i = 0; value.is_array() && i < value.size(); ++i) {
           if (value[i].is_object()) read_map(value[i], child / i);
@@ -180,6 +184,11 @@ nlohmann::json canonical(const nlohmann::json& value) {
     nlohmann::json list = nlohmann::json::array();
     for (const nlohmann::json& item : value) list.push_back(canonical(item));
     return list;
+  }
+  if (value.is_object()) {
+    nlohmann::json map = nlohmann::json::object();
+    for (const auto& [key, item] : value.items()) map[key] = canonical(item);
+    return map;
   }
   if (value.is_string()) {
     const auto epochs = epochs_in(value.get_ref<const std::string&>());

@@ -17,6 +17,8 @@ std::span<const std::string> known_datasets() {
   return names;
 }
 
+bool is_image_folder(const DatasetSpec& dataset) { return dataset.name == "imagefolder"; }
+
 nlohmann::json to_json(const DatasetSpec& dataset) {
   nlohmann::json json = {{"name", dataset.name}};
   if (!dataset.path.empty()) json["path"] = dataset.path;

@@ -88,6 +88,11 @@ TEST_F(ExperimentSchema, AcceptsWhatTheReaderAccepts) {
       {"{name: momentum, momentum: 0.9, weight_decay: 5e-4}",
        "{name: sgd, weight_decay: {log: [1e-5, 1e-3]}}"},
       {"batch: 100", "batch: {int: [10, 20]}"},
+      {"batch: 100", "batch: 100\n  input: {normalise: channels, augment: {pad: 4, flip: true}}"},
+      {"batch: 100", "batch: 100\n  input: {normalise: [none, scale], augment: none}"},
+      {"batch: 100",
+       "batch: 100\n  input: {normalise: channels, mean: [0.1307], deviation: [0.3081]}"},
+      {"batch: 100", "batch: 100\n  input: {augment: {pad: {int: [0, 4]}, flip: [true, false]}}"},
       {"batch: 100", "batch: [10, 20]"},
       {"name: mnist", "name: [mnist, fashion-mnist]"},
       {"l: 200", "l: [200, 2 epochs]"},
@@ -148,6 +153,10 @@ TEST_F(ExperimentSchema, KnowsTheKeysOfTheReader) {
   expect_same("/properties/train/properties/dataset", "name: mnist", "name: mnist, qqqqqqqq: 1");
   expect_same("/properties/train/properties/optimizer", "momentum: 0.9",
               "momentum: 0.9, qqqqqqqq: 1");
+  expect_same("/properties/train/properties/input", "batch: 100",
+              "batch: 100\n  input: {qqqqqqqq: 1}");
+  expect_same("/properties/train/properties/input/properties/augment/anyOf/1", "batch: 100",
+              "batch: 100\n  input: {augment: {qqqqqqqq: 1}}");
   expect_same("/properties/run", "iterations: 1000", "iterations: 1000\n  qqqqqqqq: 1");
   expect_same("/properties/run/properties/evaluate", "every: 100", "every: 100, qqqqqqqq: 1");
   expect_same("/properties/run/properties/target", "every: 100}",

@@ -157,7 +157,7 @@ TEST(Experiment, EditsChangeTheHash) {
 // Stores keep the hash: it must not change while the meaning does not.
 TEST(Experiment, HashIsPinned) {
   EXPECT_EQ(read(base_experiment()).hash.hex(),
-            "40cd9919214eecb89df41914cf7bc18065114f2b5212d320fef09f818a323e0b");
+            "69351fabfd3ee935a6e76cac1abe8be3258b335a1c3429939a58dcfc2d0ee610");
 }
 
 TEST(Experiment, NormalFormReadsAsTheSameExperiment) {

@@ -64,10 +64,59 @@ TEST(TrainingJson, OptimizerSaysOnlyWhatItUses) {
   EXPECT_EQ(to_json(train)["optimizer"].dump(), R"({"name":"sgd","weight_decay":0.0005})");
 }
 
+TEST(TrainingJson, InputIsAlwaysWrittenOut) {
+  const auto input_of = [](const char* dataset, const char* model) {
+    return to_json(default_input({.name = dataset}, {.name = model})).dump();
+  };
+  EXPECT_EQ(input_of("mnist", "lenet"), R"({"augment":"none","normalise":"scale"})");
+  EXPECT_EQ(input_of("cifar-10", "mlp"), R"({"augment":"none","normalise":"scale"})");
+  EXPECT_EQ(input_of("cifar-10", "cnn3"), R"({"augment":"none","normalise":"mean-image"})");
+  EXPECT_EQ(input_of("cifar-10", "resnet32"),
+            R"({"augment":{"flip":true,"pad":4},"normalise":"channels"})");
+  EXPECT_EQ(input_of("imagefolder", "resnet18"),
+            R"({"augment":{"area":0.08,"flip":true},"corrupt":"skip",)"
+            R"("deviation":[0.229,0.224,0.225],"mean":[0.485,0.456,0.406],)"
+            R"("normalise":"channels","resize":256,"size":224})");
+}
+
+TEST(TrainingJson, InputReadsBackAsWritten) {
+  const DatasetSpec folder{.name = "imagefolder"};
+  const DatasetSpec memory{.name = "mnist"};
+  const std::vector<std::pair<DatasetSpec, const char*>> cases = {
+      {memory, R"({})"},
+      {memory, R"({"normalise": "none", "augment": {"flip": true}})"},
+      {memory, R"({"normalise": "channels", "mean": [0.1], "deviation": [2]})"},
+      {memory, R"({"normalise": "channels", "augment": {"pad": 3}})"},
+      {folder, R"({})"},
+      {folder, R"({"size": 64, "augment": "none", "corrupt": "stop"})"},
+      {folder, R"({"normalise": "scale", "augment": {"area": 0.5}, "resize": 300})"},
+  };
+  for (const auto& [dataset, text] : cases) {
+    const auto input = input_from_json(nlohmann::json::parse(text), "", dataset, {.name = "lenet"});
+    ASSERT_TRUE(input) << text << ": " << input.error().message;
+    EXPECT_EQ(input_from_json(carried(to_json(*input)), "", dataset, {.name = "lenet"}).value(),
+              *input);
+  }
+}
+
+TEST(TrainingJson, InputRefusesWhatAnImageFolderCannotDo) {
+  const auto refusal = [](const char* text) {
+    return error_of(input_from_json(nlohmann::json::parse(text), "", {.name = "imagefolder"},
+                                    {.name = "resnet18"}));
+  };
+  EXPECT_EQ(refusal(R"({"normalise": "mean-image"})"),
+            "normalise: mean-image of input is not for image folders, whose images are cut anew "
+            "each time; take channels @ /normalise");
+  EXPECT_EQ(refusal(R"({"augment": {"pad": 4}})"),
+            "pad of augment is not for image folders; area is @ /augment/pad");
+  EXPECT_EQ(refusal(R"({"size": 64, "resize": 63})"),
+            "resize of input must be a whole number from 64 to 4096, not 63 @ /resize");
+}
+
 // The hash names states in stores: it must never change while the meaning does not.
 TEST(TrainingJson, HashOfAnIdentityIsPinned) {
   EXPECT_EQ(sample_identity().hash().hex(),
-            "1b8d4edc943eae79d446f3e8468ef04094a8ad190b7649e4ea3aff818cbaf3e3");
+            "a47345b35be2d757a10425b873962dbdda0a7a459a16b448cb8e30a513a69dd8");
 }
 
 TEST(TrainingJson, HashFollowsEveryFieldButThePath) {
@@ -79,6 +128,9 @@ TEST(TrainingJson, HashFollowsEveryFieldButThePath) {
       [](TrainingIdentity& i) { i.train.dataset.name = "fashion-mnist"; },
       [](TrainingIdentity& i) { i.train.validation = 0.2; },
       [](TrainingIdentity& i) { i.train.model.name = "cnn3"; },
+      [](TrainingIdentity& i) { i.train.input.normalise = Normalise::kNone; },
+      [](TrainingIdentity& i) { i.train.input.augment.pad = 4; },
+      [](TrainingIdentity& i) { i.train.input.augment.flip = true; },
       [](TrainingIdentity& i) { i.train.optimizer.name = "sgd"; },
       [](TrainingIdentity& i) { i.train.optimizer.style = MomentumStyle::kPaper; },
       [](TrainingIdentity& i) { i.train.optimizer.momentum = 0.8; },

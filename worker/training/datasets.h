@@ -17,7 +17,7 @@
 namespace lrtune {
 
 struct ImagePart {
-  std::vector<std::uint8_t> pixels;  // samples x channels x rows x columns
+  std::vector<std::uint8_t> pixels;  // samples x rows x columns x channels
   std::vector<std::int64_t> labels;  // 0 .. classes-1, one a sample
   std::int64_t samples() const { return std::ssize(labels); }
 };

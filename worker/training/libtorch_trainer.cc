@@ -69,7 +69,9 @@ Result<DataFacts> LibtorchTrainer::survey(const TrainSpec& spec) {
   if (auto error = check_spec(spec)) return tl::unexpected(std::move(*error));
   auto dataset = datasets_.get(spec.dataset);
   if (!dataset) return tl::unexpected(dataset.error());
-  if (auto error = check_model(spec.model, image_shape(**dataset)))
+  if (auto error = check_input(spec.input, input_size(spec.input, **dataset)))
+    return tl::unexpected(std::move(*error));
+  if (auto error = check_model(spec.model, image_shape(spec, **dataset)))
     return tl::unexpected(std::move(*error));
   return data_facts(**dataset, spec.validation);
 }
@@ -122,12 +124,14 @@ Result<Outcome> LibtorchTrainer::run_job(const TrainingJob& job, TrainingObserve
   if (!split) return tl::unexpected(split.error());
 
   const ThreadScope scope(device_.device, spec.threads);
-  auto model = make_model(spec.model, image_shape(**dataset), job.seed, device_.device);
+  auto model = make_model(spec.model, image_shape(spec, **dataset), job.seed, device_.device);
   if (!model) return tl::unexpected(model.error());
   auto optimizer = make_optimizer(spec.optimizer, (*model)->parameters());
   if (!optimizer) return tl::unexpected(optimizer.error());
   const auto data = device_data(*dataset);
-  return TrainingRun(job, *data, *split, std::move(*model), std::move(*optimizer), observer, stop)
+  auto batches = make_memory_batches(job, *data, *split);
+  if (!batches) return tl::unexpected(batches.error());
+  return TrainingRun(job, **batches, *split, std::move(*model), std::move(*optimizer), observer, stop)
       .run();
 }
 

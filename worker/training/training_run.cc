@@ -10,7 +10,6 @@
 
 #include "common/state_name.h"
 #include "worker/training/device.h"
-#include "worker/training/input.h"
 #include "worker/training/metrics.h"
 
 namespace lrtune {
@@ -35,24 +34,23 @@ std::vector<std::int64_t> samples_of(Part part, const Split& split, std::int64_t
 
 }  // namespace
 
-ImageShape image_shape(const Dataset& dataset) {
-  return {dataset.channels, dataset.rows, dataset.columns, dataset.classes};
+ImageShape image_shape(const TrainSpec& train, const Dataset& dataset) {
+  const ImageSize size = input_size(train.input, dataset);
+  return {size.channels, size.rows, size.columns, dataset.classes};
 }
 
-TrainingRun::TrainingRun(const TrainingJob& job, const DeviceData& data, const Split& split,
+TrainingRun::TrainingRun(const TrainingJob& job, BatchSource& batches, const Split& split,
                          std::unique_ptr<Model> model, std::unique_ptr<Optimizer> optimizer,
                          TrainingObserver& observer, const std::atomic<bool>& stop)
     : job_(job),
-      data_(data),
+      batches_(batches),
       observer_(observer),
       stop_(stop),
       model_(std::move(model)),
       optimizer_(std::move(optimizer)),
-      watch_(data.device()),
-      order_(job.seed, std::ssize(split.train)),
-      train_samples_(split.train),
-      train_subset_(train_subset(split, data.dataset().train.samples(), job.plan.train_subset)),
-      evaluated_samples_(samples_of(job.plan.evaluate_on, split, data.dataset().test.samples())),
+      watch_(batches.device()),
+      train_subset_(train_subset(split, batches.dataset().train.samples(), job.plan.train_subset)),
+      evaluated_samples_(samples_of(job.plan.evaluate_on, split, batches.dataset().test.samples())),
       state_(initial_state(job.identity.hash(), job.seed)),
       good_state_(state_) {
   for (const Parameter& parameter : model_->parameters()) values_.push_back(parameter.value);
@@ -69,7 +67,7 @@ Outcome TrainingRun::run() {
       segment_start = Clock::now();
     }
     if (iteration_ == job_.plan.iterations) return ended(OutcomeKind::kCompleted);
-    step();
+    if (auto outcome = step()) return *outcome;
     if ((iteration_ - good_iteration_) % watch_.look_every() == 0) {
       if (auto outcome = look_for_divergence()) return *outcome;
     }
@@ -80,24 +78,21 @@ Outcome TrainingRun::run() {
 // Applies iteration `iteration_`. On the CPU a loss that is not finite leaves the weights alone; on
 // a GPU they are spoilt by the time it is seen, and the run ends at the same iteration all the
 // same.
-void TrainingRun::step() {
-  const auto batch_size = static_cast<std::size_t>(job_.identity.train.batch);
-  std::vector<std::int64_t> samples(batch_size);
-  order_.fill(iteration_ * job_.identity.train.batch, samples);
-  for (std::int64_t& sample : samples) sample = train_samples_[static_cast<std::size_t>(sample)];
-
-  const Batch batch = data_.train_batch(samples);
+std::optional<Outcome> TrainingRun::step() {
+  const auto batch = batches_.training_batch(iteration_);
+  if (!batch) return ended(OutcomeKind::kFailed, batch.error().message);
   const ForwardPass pass{.training = true, .seed = job_.seed, .iteration = iteration_};
   const at::Tensor loss =
-      at::cross_entropy_loss(model_->logits(network_inputs(batch.images), pass), batch.labels);
+      at::cross_entropy_loss(model_->logits(batch->inputs, pass), batch->labels);
   watch_.note(loss, iteration_);
   const double rate = learning_rate(job_.policy, iteration_);
-  if (!data_.device().is_cpu() || !watch_.first_bad()) {
+  if (!batches_.device().is_cpu() || !watch_.first_bad()) {
     optimizer_->step(torch::autograd::grad({loss}, values_), rate, iteration_);
   }
   rates_since_good_.push_back(rate);
   state_ = next_state(state_, rate);
   ++iteration_;
+  return std::nullopt;
 }
 
 bool TrainingRun::evaluation_due() const {
@@ -127,6 +122,7 @@ std::optional<Outcome> TrainingRun::evaluate() {
   const RunPlan& plan = job_.plan;
   const auto train = metrics_of(Part::kTrain, train_subset_);
   const auto evaluated = train ? metrics_of(plan.evaluate_on, evaluated_samples_) : std::nullopt;
+  if (failure_) return ended(OutcomeKind::kFailed, failure_->message);
   if (!evaluated) return ended(OutcomeKind::kStopped, "asked to stop");
   evaluate_seconds_ += seconds_since(start);
   if (!std::isfinite(train->loss) || !std::isfinite(evaluated->loss)) {
@@ -150,26 +146,25 @@ std::optional<Outcome> TrainingRun::evaluate() {
 std::optional<PartMetrics> TrainingRun::metrics_of(Part file,
                                                    std::span<const std::int64_t> samples) {
   const at::NoGradGuard no_graph;
-  const ImagePart& part = file == Part::kTest ? data_.dataset().test : data_.dataset().train;
   const ForwardPass pass{.training = false, .seed = job_.seed, .iteration = iteration_};
   MetricSum sum;
-  std::vector<std::int64_t> labels;
   for (std::size_t first = 0; first < samples.size(); first += kEvaluationBatch) {
     if (stop_.load()) return std::nullopt;
-    const auto chunk = samples.subspan(first, std::min(kEvaluationBatch, samples.size() - first));
-    const Batch batch = file == Part::kTest ? data_.test_batch(chunk) : data_.train_batch(chunk);
-    const at::Tensor logits =
-        model_->logits(network_inputs(batch.images), pass).to(at::kCPU).contiguous();
-    labels.clear();
-    for (const std::int64_t sample : chunk)
-      labels.push_back(part.labels[static_cast<std::size_t>(sample)]);
+    const std::size_t count = std::min(kEvaluationBatch, samples.size() - first);
+    const auto batch = batches_.evaluation_batch(file, samples, first, count);
+    if (!batch) {
+      failure_ = batch.error();
+      return std::nullopt;
+    }
+    const at::Tensor logits = model_->logits(batch->inputs, pass).to(at::kCPU).contiguous();
     sum.add(std::span(logits.const_data_ptr<float>(), static_cast<std::size_t>(logits.numel())),
-            labels, data_.dataset().classes);
+            batch->classes, batches_.dataset().classes);
   }
   return sum.mean();
 }
 
 Outcome TrainingRun::ended(OutcomeKind kind, std::string message) const {
+  if (message.empty()) message = batches_.remarks();
   return {.kind = kind, .iteration = iteration_, .state = state_, .message = std::move(message)};
 }
 

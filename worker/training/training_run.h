@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "worker/training/device_data.h"
+#include "worker/training/batch_source.h"
 #include "worker/training/loss_watch.h"
 #include "worker/training/models.h"
 #include "worker/training/optimizers.h"
@@ -18,13 +18,14 @@
 
 namespace lrtune {
 
-ImageShape image_shape(const Dataset& dataset);
+// What the network of `train` sees of `dataset`.
+ImageShape image_shape(const TrainSpec& train, const Dataset& dataset);
 
 class TrainingRun {
  public:
   // The arguments must outlive the run. REQUIRES: the job fits the data (libtorch_trainer.cc checks
   // it); `model` and `optimizer` are those of job.identity.train, in their initial state.
-  TrainingRun(const TrainingJob& job, const DeviceData& data, const Split& split,
+  TrainingRun(const TrainingJob& job, BatchSource& batches, const Split& split,
               std::unique_ptr<Model> model, std::unique_ptr<Optimizer> optimizer,
               TrainingObserver& observer, const std::atomic<bool>& stop);
 
@@ -33,7 +34,7 @@ class TrainingRun {
   Outcome run();
 
  private:
-  void step();
+  std::optional<Outcome> step();
   bool evaluation_due() const;
   std::optional<Outcome> look_for_divergence();
   std::optional<Outcome> evaluate();
@@ -41,15 +42,13 @@ class TrainingRun {
   Outcome ended(OutcomeKind kind, std::string message = {}) const;
 
   const TrainingJob& job_;
-  const DeviceData& data_;
+  BatchSource& batches_;
   TrainingObserver& observer_;
   const std::atomic<bool>& stop_;
   std::unique_ptr<Model> model_;
   std::unique_ptr<Optimizer> optimizer_;
   LossWatch watch_;
-  SampleOrder order_;
 
-  std::span<const std::int64_t> train_samples_;
   std::vector<std::int64_t> train_subset_;
   std::vector<std::int64_t> evaluated_samples_;
   std::vector<at::Tensor> values_;  // the model's parameters
@@ -63,6 +62,7 @@ class TrainingRun {
   std::vector<double> rates_since_good_;
   double train_seconds_ = 0;
   double evaluate_seconds_ = 0;
+  std::optional<Error> failure_;  // of an evaluation
 };
 
 }  // namespace lrtune
