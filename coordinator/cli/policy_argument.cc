@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <istream>
 #include <iterator>
 #include <system_error>
+#include <utility>
 
 #include "common/config/located_json.h"
 
@@ -28,7 +30,22 @@ Result<std::string> read_all(std::istream& stream, const std::string& name) {
   return text;
 }
 
+// What the parser of YAML says of a brace that was forgotten is about something else.
+std::string missing_brace(const std::string& text) {
+  for (const auto& [open, close] : {std::pair('{', '}'), std::pair('[', ']')}) {
+    const auto opened = std::count(text.begin(), text.end(), open);
+    const auto closed = std::count(text.begin(), text.end(), close);
+    if (opened != closed) {
+      return fmt::format("; it has {} '{}' and {} '{}'", opened, open, closed, close);
+    }
+  }
+  return {};
+}
+
 Result<SourceText> source_of(const std::string& argument) {
+  if (argument.empty()) {
+    return fail("POLICY is empty; it is a file, or a text such as '{function: fix, k0: 0.01}'");
+  }
   if (argument == "-") {
     auto text = read_all(std::cin, "standard input");
     if (!text) return tl::unexpected(text.error());
@@ -58,7 +75,7 @@ Result<Policy> policy_from_argument(const std::string& argument, const PolicyCon
   const Result<SourceText> source = source_of(argument);
   if (!source) return tl::unexpected(source.error());
   const Result<LocatedJson> located = located_json_from_yaml(source->text, source->name);
-  if (!located) return tl::unexpected(located.error());
+  if (!located) return fail(located.error().message + missing_brace(source->text));
   const nlohmann::json& json = located->json;
   if (json.is_object() && json.contains("search") && json.contains("train")) {
     return fail(fmt::format("{} is an experiment; give one of its policies", source->name));

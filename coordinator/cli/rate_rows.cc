@@ -6,6 +6,7 @@
 #include <cstring>
 #include <deque>
 #include <future>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -18,11 +19,22 @@ constexpr std::int64_t kChunk = 8192;       // rows
 constexpr std::size_t kLongestNumber = 26;  // characters of an integer or a double, and a separator
 enum class Columns { kCsv, kIterations, kRates };
 
+// Memory for a chunk's text, used again for a later one: fresh memory would cost a page fault every
+// 4096 characters.
+using Buffer = std::unique_ptr<char[]>;
+struct Text {
+  Buffer buffer;
+  std::size_t size = 0;
+};
+
+Buffer buffer_of_a_chunk() {
+  return std::make_unique_for_overwrite<char[]>(2 * kChunk * kLongestNumber);
+}
+
 // Appends numbers to a buffer that is large enough.
 class NumberText {
  public:
-  explicit NumberText(std::size_t numbers)
-      : text_(numbers * kLongestNumber, '\0'), at_(text_.data()) {}
+  explicit NumberText(Buffer buffer) : buffer_(std::move(buffer)), at_(buffer_.get()) {}
 
   void iteration(std::int64_t t, char after) {
     at_ = std::to_chars(at_, at_ + kLongestNumber, t).ptr;
@@ -45,13 +57,13 @@ class NumberText {
     *at_++ = after;
   }
 
-  std::string take() {
-    text_.resize(static_cast<std::size_t>(at_ - text_.data()));
-    return std::move(text_);
+  Text take() {
+    const auto size = static_cast<std::size_t>(at_ - buffer_.get());
+    return {std::move(buffer_), size};
   }
 
  private:
-  std::string text_;
+  Buffer buffer_;
   char* at_;
   const char* last_ = nullptr;
   std::size_t last_length_ = 0;
@@ -69,8 +81,8 @@ struct Iterations {
   }
 };
 
-std::string format_chunk(const Policy& policy, const Iterations& rows, std::int64_t first,
-                         std::int64_t past, Columns columns) {
+Text format_chunk(const Policy& policy, const Iterations& rows, std::int64_t first,
+                  std::int64_t past, Columns columns, Buffer buffer) {
   const auto count = static_cast<std::size_t>(past - first);
   std::vector<double> rates(columns == Columns::kIterations ? 0 : count);
   if (rows.listed) {
@@ -80,7 +92,7 @@ std::string format_chunk(const Policy& policy, const Iterations& rows, std::int6
   } else {
     learning_rates(policy, first, rates);
   }
-  NumberText text(columns == Columns::kCsv ? 2 * count : count);
+  NumberText text(std::move(buffer));
   for (std::int64_t row = first; row < past; ++row) {
     const char json_after = row + 1 == rows.count ? ']' : ',';
     if (columns == Columns::kIterations) text.iteration(rows.at(row), json_after);
@@ -96,19 +108,27 @@ std::string format_chunk(const Policy& policy, const Iterations& rows, std::int6
 bool write_columns(const Policy& policy, const Iterations& rows, Columns columns,
                    const TextSink& sink) {
   const std::size_t threads = std::clamp(std::thread::hardware_concurrency(), 1U, 8U);
-  std::deque<std::future<std::string>> ahead;
+  std::deque<std::future<Text>> ahead;
+  std::vector<Buffer> spare;
   const auto write_oldest = [&] {
-    const std::string text = ahead.front().get();
+    Text text = ahead.front().get();
     ahead.pop_front();
-    return sink(text);
+    const bool written = sink({text.buffer.get(), text.size});
+    spare.push_back(std::move(text.buffer));
+    return written;
   };
   for (std::int64_t first = 0; first < rows.count; first += kChunk) {
     if (ahead.size() > threads && !write_oldest()) return false;
     const std::int64_t past = first + std::min(kChunk, rows.count - first);
     const auto policy_of_launch = rows.count <= kChunk ? std::launch::deferred : std::launch::async;
-    ahead.push_back(std::async(policy_of_launch, [&policy, &rows, first, past, columns] {
-      return format_chunk(policy, rows, first, past, columns);
-    }));
+    if (spare.empty()) spare.push_back(buffer_of_a_chunk());
+    ahead.push_back(std::async(
+        policy_of_launch,
+        [&policy, &rows, first, past, columns](Buffer buffer) {
+          return format_chunk(policy, rows, first, past, columns, std::move(buffer));
+        },
+        std::move(spare.back())));
+    spare.pop_back();
   }
   while (!ahead.empty()) {
     if (!write_oldest()) return false;

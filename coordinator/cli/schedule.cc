@@ -136,6 +136,13 @@ int bad_input(const std::string& message) {
   return kExitBadInput;
 }
 
+// Which option says what the reader of policies misses.
+std::string hint(const ScheduleOptions& options, const std::string& message) {
+  if (message.find("not known here") == std::string::npos) return {};
+  if (message.find("in epochs") != std::string::npos) return ", or say --epoch-samples and --batch";
+  return options.at.empty() ? "; --iterations N says it" : "; with --at the policy itself says it";
+}
+
 int schedule(const ScheduleOptions& options) {
   PolicyContext context;
   if (options.iterations > 0) context.run_iterations = options.iterations;
@@ -144,7 +151,7 @@ int schedule(const ScheduleOptions& options) {
     context.batch = options.batch;
   }
   const Result<Policy> policy = policy_from_argument(options.policy, context);
-  if (!policy) return bad_input(policy.error().message);
+  if (!policy) return bad_input(policy.error().message + hint(options, policy.error().message));
   std::int64_t iterations = options.iterations;
   if (options.at.empty() && iterations == 0) {
     iterations = policy->segments.back().until;

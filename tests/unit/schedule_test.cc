@@ -156,6 +156,23 @@ TEST(Schedule, BadInputSaysWhatIsWrong) {
   }
 }
 
+// These said "there is no file ", "a key must be a text", and not what to do.
+TEST(Schedule, ErrorsSayWhatToDo) {
+  const std::pair<std::vector<std::string>, const char*> cases[] = {
+      {{"", "--at", "0"}, "POLICY is empty; it is a file, or a text such as"},
+      {{"{function: fix, k0: 1", "--at", "0"}, "; it has 1 '{' and 0 '}'\n"},
+      {{"{function: step, k0: 1, gamma: 0.5, l: 3 epochs}", "--at", "0"},
+       "write iterations (l), or say --epoch-samples and --batch\n"},
+      {{"{function: poly, k0: 1, p: 1}", "--at", "0"}, "; with --at the policy itself says it\n"},
+      {{"{function: poly, k0: 1, p: 1}"}, "; --iterations N says it\n"},
+  };
+  for (const auto& [arguments, words] : cases) {
+    const Printed printed = run(arguments);
+    EXPECT_EQ(printed.exit_code, 2);
+    EXPECT_THAT(printed.err, HasSubstr(words));
+  }
+}
+
 TEST(Schedule, BadOptionsAreRefused) {
   EXPECT_THAT(run({kSin2, "--at", "-1"}).err, HasSubstr("-1"));
   EXPECT_THAT(run({kSin2, "--iterations", "0"}).err, HasSubstr("--iterations"));
