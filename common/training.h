@@ -43,7 +43,7 @@ inline constexpr int kTrainingRevision = 1;
 // What decides the bits of a computation beside the formulas.
 struct Numerics {
   std::string backend;  // "libtorch 2.15.0", or "synthetic 1" in tests
-  std::string device;  // "cpu" or "cuda"
+  std::string device;   // "cpu" or "cuda"
   std::string
       instruction_set;  // "AVX512", "AVX2", "DEFAULT"; on CUDA the compute capability, "9.0"
   int threads = 1;
@@ -124,6 +124,7 @@ enum class OutcomeKind : std::uint8_t {
   kDiverged,       // a loss was NaN or infinite
   kFailed,         // the trainer cannot do it; `message` says why
   kStopped,        // asked to stop; not finished
+  kFailedHere,     // no fault of the job is known: it may succeed elsewhere, or alone
 };
 
 struct Outcome {

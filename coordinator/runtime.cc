@@ -164,7 +164,8 @@ void Runtime::note_peer(const PeerId& peer, const wire::ToCoordinator& message) 
   if (const auto* hello = std::get_if<wire::Hello>(&message)) {
     note_hello(peer, *hello);
   } else if (const auto* finished = std::get_if<wire::Finished>(&message)) {
-    if (finished->outcome.kind != OutcomeKind::kStopped) finished_.insert(peer);
+    const OutcomeKind kind = finished->outcome.kind;
+    if (kind != OutcomeKind::kStopped && kind != OutcomeKind::kFailedHere) finished_.insert(peer);
   } else if (std::holds_alternative<wire::Goodbye>(message)) {
     std::erase_if(ended_, [&](const EndedProcess& ended) { return ended.peer == peer; });
   }

@@ -15,7 +15,7 @@ Outcome train_safely(Trainer& trainer, const TrainingJob& job, TrainingObserver&
   try {
     return trainer.train(job, observer, stop);
   } catch (const std::exception& error) {
-    return {OutcomeKind::kFailed, 0, {}, std::string("the trainer failed: ") + error.what()};
+    return {OutcomeKind::kFailedHere, 0, {}, std::string("the trainer failed: ") + error.what()};
   }
 }
 
@@ -64,6 +64,7 @@ class JobRunner::Slot : public TrainingObserver {
       inbox_.push(worker_event::JobStarted{job_, attempt_});
       Outcome outcome = train_safely(trainer, job, *this, stop_);
       busy_.store(false);
+      if (auto reason = trainer.broken()) inbox_.push(worker_event::DeviceBroken{*reason});
       inbox_.push(worker_event::JobFinished{job_, attempt_, std::move(outcome)});
     });
   }

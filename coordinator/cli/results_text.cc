@@ -28,6 +28,7 @@ std::string note(const Outcome& outcome) {
       return fmt::format("diverged at {}", outcome.iteration);
     case OutcomeKind::kFailed:
     case OutcomeKind::kStopped:
+    case OutcomeKind::kFailedHere:
       return std::string(name_of(outcome.kind));
     case OutcomeKind::kTargetReached:
       return fmt::format("stopped at {}", outcome.iteration);

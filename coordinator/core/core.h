@@ -35,8 +35,9 @@ struct CoreOptions {
   std::chrono::milliseconds lease{10000};     // without one for so long a worker is given up
   std::chrono::milliseconds progress{
       500};  // workers report a running job's iteration at most so often
-  // Attempts of one job, or of one survey, that may end with their worker's death: then the job is
-  // poisonous, and a survey ends its campaign. The last of them ran alone on its worker.
+  // Attempts of one job, or of one survey, that may end with their worker's death (or with
+  // OutcomeKind::kFailedHere): then the job is poisonous, and a survey ends its campaign. The last
+  // of them ran alone on its worker.
   int max_deaths = 3;
   std::string incarnation;  // random, new for each start of the coordinator
   // Work on this campaign alone (`lrtune run`); none: on every campaign of the store that has not

@@ -48,20 +48,21 @@ struct Job {
   std::int64_t iteration = 0;
   std::vector<MetricPoint>
       points;  // of the current attempt; also the number of its recorded reports
+  std::set<std::string> failed_on;  // worker processes that could not, OutcomeKind::kFailedHere
 
   bool held() const {
     return record.state == JobState::kAssigned || record.state == JobState::kRunning;
   }
   bool ended() const { return record.state >= JobState::kDone; }
-  // An attempt ended with its worker's death: from now on it runs alone on a worker, so that the
-  // next death is nobody else's fault.
+  // An attempt ended with its worker's death, or for want of something there: from now on it runs
+  // alone on a worker, so that the next such end is nobody else's fault.
   bool suspect() const { return record.deaths > 0; }
 };
 
 // How an attempt ended that goes back to the queue.
 enum class AttemptEnd {
   kReturned,       // by nobody's fault
-  kDiedInCompany,  // with its worker, which did something else too
+  kDiedInCompany,  // with its worker, or for want of something there, beside other work
   kDiedAlone,
 };
 
@@ -87,6 +88,9 @@ struct Worker {
   bool has_slot() const { return static_cast<int>(jobs.size()) < slots; }
   bool free() const { return !reserved && has_slot(); }
   bool idle() const { return jobs.empty() && surveys.empty(); }
+  AttemptEnd death() const {  // of all that it works on, if it died now
+    return jobs.size() + surveys.size() == 1 ? AttemptEnd::kDiedAlone : AttemptEnd::kDiedInCompany;
+  }
   void settle() { reserved = reserved && !idle(); }  // after something of its work has ended
   bool refuses(const Digest& identity, SteadyTime now) const {
     const auto it = refused.find(identity);

@@ -119,8 +119,8 @@ const Sentences& trial_sentences() {
       {"poisoned",
        [](const std::string& who, const json& n) {
          return fmt::format(
-             "{} was set aside after {} attempts that ended with their worker's death; the last: "
-             "{}.",
+             "{} was set aside after {} attempts that ended with their worker's death or for want "
+             "of something there; the last: {}.",
              who, number(n, "deaths"), number(n, "reason"));
        }},
       {"reused",

@@ -73,7 +73,7 @@ struct JobRecord {
   Digest to_state;  // where the policy's rates lead, if nothing stops it before
   JobState state = JobState::kPending;
   Attempt attempt = 0;             // 0: never assigned
-  int deaths = 0;                  // attempts that ended with their worker's death
+  int deaths = 0;                  // attempts that ended with their worker's death or kFailedHere
   std::string worker;              // name of the worker of the current attempt; empty if none
   std::optional<Outcome> outcome;  // when done, diverged or failed
   bool operator==(const JobRecord&) const = default;

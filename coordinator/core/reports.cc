@@ -77,6 +77,7 @@ JobState state_after_outcome(OutcomeKind kind) {
       return JobState::kDiverged;
     case OutcomeKind::kFailed:
     case OutcomeKind::kStopped:
+    case OutcomeKind::kFailedHere:
       return JobState::kFailed;
   }
   return JobState::kFailed;
@@ -181,6 +182,11 @@ void on_finished(CoreState& state, Worker& worker, const wire::Finished& report)
   if (outcome.kind == OutcomeKind::kStopped) {
     requeue(state, *job, fmt::format("worker {} stopped it: {}", worker.name, outcome.message),
             AttemptEnd::kReturned);
+  } else if (outcome.kind == OutcomeKind::kFailedHere) {
+    job->failed_on.insert(worker.process);
+    requeue(state, *job,
+            fmt::format("worker {} could not finish it: {}", worker.name, outcome.message),
+            worker.death());
   } else {
     const bool ran =
         outcome.kind == OutcomeKind::kCompleted || outcome.kind == OutcomeKind::kTargetReached;

@@ -7,6 +7,17 @@
 namespace lrtune {
 namespace {
 
+// A job that failed for want of something goes where it has not failed, if there is such a worker.
+bool fits(const CoreState& state, const Worker& worker, const Job& job) {
+  if (job.suspect() && !worker.idle()) return false;
+  if (!job.failed_on.contains(worker.process)) return true;
+  const Numerics& wanted = state.identities.at(state.first_trial(job).identity).numerics;
+  return std::none_of(state.workers.begin(), state.workers.end(), [&](const auto& entry) {
+    const Worker& other = entry.second;
+    return !job.failed_on.contains(other.process) && offers(other.numerics, wanted);
+  });
+}
+
 // The first pending job, in the order of their making, that `worker` can train. A suspect waits for
 // a worker that does nothing else.
 Job* first_job_for(CoreState& state, const Worker& worker) {
@@ -18,7 +29,7 @@ Job* first_job_for(CoreState& state, const Worker& worker) {
     for (const JobId id : jobs) {
       if (first != nullptr && first->record.id < id) break;
       Job& job = state.jobs.at(id);
-      if (job.suspect() && !worker.idle()) continue;
+      if (!fits(state, worker, job)) continue;
       first = &job;
       break;
     }
@@ -143,8 +154,10 @@ void requeue(CoreState& state, Job& job, const std::string& reason, AttemptEnd e
     Outcome outcome;
     outcome.kind = OutcomeKind::kFailed;
     outcome.iteration = job.iteration;
-    outcome.message =
-        fmt::format("poisonous: {} attempts ended with their worker's death", job.record.deaths);
+    outcome.message = fmt::format(
+        "poisonous: {} attempts ended with their worker's death or for want of "
+        "something there; the last: {}",
+        job.record.deaths, reason);
     end_job(state, job, std::move(outcome));
     return;
   }

@@ -80,6 +80,7 @@ void revive_failed(CoreState& state, Job& job) {
   job.record.deaths = 0;
   job.record.outcome.reset();
   job.points.clear();
+  job.failed_on.clear();
   state.write(job.record);
 }
 

@@ -102,8 +102,7 @@ void lose_worker(CoreState& state, const PeerId& peer, const std::string& reason
   if (it == state.workers.end()) return;
   const std::string why = fmt::format("worker {}: {}", it->second.name, reason);
   const std::set<JobId> jobs = it->second.jobs;
-  const bool alone = jobs.size() + it->second.surveys.size() == 1;
-  const AttemptEnd died = alone ? AttemptEnd::kDiedAlone : AttemptEnd::kDiedInCompany;
+  const AttemptEnd died = it->second.death();
   for (const JobId id : jobs) {
     Job& job = state.jobs.at(id);
     // What may never have reached it did not kill it.

@@ -71,6 +71,7 @@ std::vector<Sample<ToCoordinator>> samples_to_coordinator() {
   const Hello hello{"node7/0", "5f2c", 3, sample_numerics(), {{JobId{1}, 1}, {job, kMost}}};
   const Outcome completed{OutcomeKind::kCompleted, 10'000, digest_from(1), ""};
   const Outcome failed{OutcomeKind::kFailed, 0, {}, "no file \xE2\x80\x9Ctrain\xE2\x80\x9D"};
+  const Outcome failed_here{OutcomeKind::kFailedHere, 12, digest_from(2), "out of memory"};
   return {{"hello", hello},
           {"heartbeat", Heartbeat{}},
           {"surveyed", Surveyed{4, sample_facts(), ""}},
@@ -80,6 +81,7 @@ std::vector<Sample<ToCoordinator>> samples_to_coordinator() {
           {"measured", Measured{JobId{128}, 1, 2, sample_point()}},
           {"finished", Finished{JobId{255}, 1, 3, completed}},
           {"finished_failed", Finished{JobId{65'536}, kMost, kMost, failed}},
+          {"finished_failed_here", Finished{JobId{7}, 2, 2, failed_here}},
           {"refused", Refused{JobId{9}, 1, "no free slot"}},
           {"goodbye", Goodbye{}}};
 }

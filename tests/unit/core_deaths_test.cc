@@ -126,6 +126,37 @@ TEST_F(CoreDeathsTest, RestartsOfTheCoordinatorPoisonNothing) {
   EXPECT_EQ(job(1).state, JobState::kAssigned);
 }
 
+// Bug: a job that ran out of memory failed its trial at once.
+TEST_F(CoreDeathsTest, AJobThatFailsHereIsTriedElsewhereAndThenGivenUp) {
+  harness.step(
+      event::Submitted{experiment_of("search:\n"
+                                     "  method: list\n"
+                                     "  policies: [{function: fix, k0: 0.1}]\n")});
+  harness.hello("a");
+  harness.answer_survey("a");
+  harness.hello("b");
+  const auto fail_at = [&](const std::string& worker) {
+    const wire::Assign assigned = harness.assignment(worker).value();
+    harness.say(worker, wire::Started{assigned.job, assigned.attempt});
+    wire::Finished finished = harness.finished(assigned, 1, OutcomeKind::kFailedHere);
+    finished.outcome.message = "out of memory";
+    harness.say(worker, finished);
+    EXPECT_THAT(harness.sent<wire::Acknowledge>(worker), SizeIs(1));
+    return assigned.attempt;
+  };
+  EXPECT_EQ(fail_at("a"), 1);
+  EXPECT_EQ(job(1).deaths, 1);
+  EXPECT_THAT(harness.sent<wire::Assign>("a"), SizeIs(0)) << "it goes where it has not failed";
+  EXPECT_EQ(fail_at("b"), 2);
+  EXPECT_EQ(fail_at("a"), 3) << "it has failed everywhere";
+  EXPECT_EQ(job(1).state, JobState::kFailed);
+  EXPECT_EQ(job(1).outcome.value().kind, OutcomeKind::kFailed);
+  EXPECT_THAT(job(1).outcome.value().message,
+              HasSubstr("3 attempts ended with their worker's death or for want of something "
+                        "there; the last: worker a could not finish it: out of memory"));
+  EXPECT_EQ(harness.campaign().state, CampaignState::kDone);
+}
+
 TEST_F(CoreDeathsTest, ALostSurveyIsASentence) {
   const DecisionRecord decision{CampaignId{2},
                                 {},

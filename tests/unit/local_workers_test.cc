@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <fstream>
 
@@ -134,8 +135,11 @@ TEST_F(LocalWorkersTest, AFinishedJobAndALastingRunAreProgress) {
 TEST_F(LocalWorkersTest, AProcessIsTerminatedOnce) {
   LocalWorkerOptions options = running(
       "trap 'echo asked >&2' TERM\n"
+      "cat \"$0.go\" & cat=$!\n"
       "echo ready >&2\n"
-      "while [ ! -e \"$0.go\" ]; do sleep 0.01; done\n");
+      "while kill -0 $cat; do wait $cat; done\n");
+  const std::string go = options.program.string() + ".go";
+  ASSERT_EQ(mkfifo(go.c_str(), 0600), 0);
   LocalWorkers workers(options);
   ASSERT_TRUE(workers.start(1));
   const auto has = [this](const std::string& text) {
@@ -146,7 +150,7 @@ TEST_F(LocalWorkersTest, AProcessIsTerminatedOnce) {
   workers.terminate("worker-1");
   while (!has("asked") && std::chrono::steady_clock::now() < deadline) continue;
   workers.terminate("worker-1");
-  std::ofstream(options.program.string() + ".go") << "go";
+  std::ofstream(go) << "go";
   ASSERT_TRUE(next_end(workers, start_, true));
   const std::string said = log();
   EXPECT_NE(said.find("asked"), std::string::npos);

@@ -163,15 +163,15 @@ TEST(TrainingJson, NamesRoundTrip) {
   }
   for (const OutcomeKind kind :
        {OutcomeKind::kCompleted, OutcomeKind::kTargetReached, OutcomeKind::kDiverged,
-        OutcomeKind::kFailed, OutcomeKind::kStopped}) {
+        OutcomeKind::kFailed, OutcomeKind::kStopped, OutcomeKind::kFailedHere}) {
     EXPECT_EQ(outcome_kind_from_name(name_of(kind)), kind);
   }
   EXPECT_EQ(error_of(part_from_name("tset")),
             "the part of the data must be one of train, validation, test, not 'tset'; did you mean "
             "'test'? @ ");
   EXPECT_EQ(error_of(outcome_kind_from_name("done")),
-            "the outcome must be one of completed, target_reached, diverged, failed, stopped, not "
-            "'done' @ ");
+            "the outcome must be one of completed, target_reached, diverged, failed, stopped, "
+            "failed_here, not 'done' @ ");
 }
 
 TEST(TrainingJson, ErrorsSayWhere) {

@@ -341,8 +341,26 @@ TEST_F(WorkerRuntimeTest, ATrainerThatThrowsFailsItsJobAndNotTheProcess) {
   coordinator_.welcome();
   coordinator_.send(assignment(1, 1, 10));
   const auto finished = coordinator_.expect<wire::Finished>();
-  EXPECT_EQ(finished.outcome.kind, OutcomeKind::kFailed);
+  EXPECT_EQ(finished.outcome.kind, OutcomeKind::kFailedHere);
   EXPECT_EQ(finished.outcome.message, "the trainer failed: training broke");
+}
+
+// Bug: after such an error of CUDA every later job failed at once, and with it its trial.
+TEST_F(WorkerRuntimeTest, AWorkerWhoseDeviceIsBrokenReportsLeavesAndExitsToBeStartedAgain) {
+  struct BrokenTrainer : ThrowingTrainer {
+    BrokenTrainer() : ThrowingTrainer(false) {}
+    std::optional<std::string> broken() const override { return "the device is broken"; }
+  } trainer;
+  start(trainer);
+  coordinator_.welcome();
+  coordinator_.send(assignment(1, 1, 10));
+  const auto finished = coordinator_.expect<wire::Finished>();
+  EXPECT_EQ(finished.outcome.kind, OutcomeKind::kFailedHere);
+  acknowledge(finished);
+  coordinator_.expect<wire::Goodbye>();
+  const WorkerEnd ended = end();
+  EXPECT_EQ(ended.code, 3);
+  EXPECT_EQ(ended.reason, "the device is broken");
 }
 
 // Regression: a job whose data were gone failed for good instead of going to another worker.

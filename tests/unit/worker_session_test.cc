@@ -171,6 +171,24 @@ TEST_F(WorkerCoreTest, ALeavingWorkerHandsBackWhatItHolds) {
   EXPECT_THAT(take(), ElementsAre("goodbye", "exit 0: SIGTERM"));
 }
 
+TEST_F(WorkerCoreTest, ABrokenDeviceTakesNoJobMoreAndTheExitCodeSaysSo) {
+  join(2);
+  receive(assignment(7, 1));
+  receive(assignment(8, 1));
+  drop();
+  step(worker_event::DeviceBroken{"illegal address"});
+  EXPECT_THAT(take(), ElementsAre("stop 7.1", "stop 8.1"));
+  finished(7, 1, OutcomeKind::kFailedHere);
+  EXPECT_THAT(take(), ElementsAre("finished 7.1 #1 failed_here"));
+  receive(assignment(9, 1));
+  EXPECT_THAT(take(), ElementsAre("refused 9.1 this worker is leaving"));
+  finished(8, 1, OutcomeKind::kFailedHere);
+  drop();
+  acknowledge(7, 1, 1);
+  acknowledge(8, 1, 1);
+  EXPECT_THAT(take(), ElementsAre("goodbye", "exit 3: illegal address"));
+}
+
 TEST_F(WorkerCoreTest, ALeavingWorkerWaitsForAcknowledgementsOnlySoLong) {
   join();
   receive(assignment(7, 1));

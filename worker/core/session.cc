@@ -53,7 +53,8 @@ void on_introduce(WorkerState& state) {
 
 void on_rejected(WorkerState& state, const wire::Rejected& message) {
   stop_all(state);
-  exit_with(state, 1, "the coordinator does not accept this worker: " + message.reason);
+  exit_with(state, kExitNotWanted,
+            "the coordinator does not accept this worker: " + message.reason);
 }
 
 void on_connected(WorkerState& state) {
@@ -70,7 +71,7 @@ void keep_session(WorkerState& state) {
     const auto patience = state.options.give_up_after;
     if (patience && !state.welcomed && state.now >= state.born + *patience) {
       stop_all(state);
-      return exit_with(state, 1,
+      return exit_with(state, kExitNotWanted,
                        fmt::format("no coordinator answered for {} ms", patience->count()));
     }
     if (state.now >= state.next_hello) say_hello(state);
@@ -102,9 +103,9 @@ std::optional<WorkerTime> session_deadline(const WorkerState& state) {
   return deadline;
 }
 
-void begin_leaving(WorkerState& state, const std::string& reason) {
+void begin_leaving(WorkerState& state, const std::string& reason, int code) {
   if (state.leaving) return;
-  state.leaving = Leaving{reason, std::nullopt};
+  state.leaving = Leaving{reason, code, std::nullopt};
   stop_all(state);
 }
 
@@ -117,7 +118,7 @@ void leave_if_done(WorkerState& state) {
   const bool nobody_to_tell = !state.welcomed || state.now >= *give_up_at;
   if (!state.reports.empty() && !nobody_to_tell) return;
   if (state.welcomed) state.send(wire::Goodbye{});
-  exit_with(state, 0, state.leaving->reason);
+  exit_with(state, state.leaving->code, state.leaving->reason);
 }
 
 }  // namespace lrtune

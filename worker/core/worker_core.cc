@@ -88,6 +88,9 @@ std::vector<WorkerAction> WorkerCore::step(const WorkerEvent& event, WorkerTime 
                    [&](const worker_event::JobMeasured& e) { on_job_measured(state, e); },
                    [&](const worker_event::JobFinished& e) { on_job_finished(state, e); },
                    [&](const worker_event::JobRefused& e) { on_job_refused(state, e); },
+                   [&](const worker_event::DeviceBroken& e) {
+                     begin_leaving(state, e.reason, kExitDeviceBroken);
+                   },
                    [&](const worker_event::Connected&) { on_connected(state); },
                    [](const worker_event::Ticked&) {},
                    [&](const worker_event::StopRequested& e) { begin_leaving(state, e.reason); }},

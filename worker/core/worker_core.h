@@ -30,6 +30,11 @@ struct WorkerOptions {
   std::optional<std::chrono::milliseconds> give_up_after;
 };
 
+// Codes of worker_action::Exit.
+inline constexpr int kExitLeft = 0;          // sent away, or asked to stop
+inline constexpr int kExitNotWanted = 1;     // rejected, or nobody answered
+inline constexpr int kExitDeviceBroken = 3;  // start it again
+
 namespace worker_event {
 struct Received {
   wire::ToWorker message;
@@ -64,6 +69,10 @@ struct JobRefused {
   Attempt attempt = 0;
   std::string reason;
 };
+// The trainer's device can compute no more in this process. Before the JobFinished that shows it.
+struct DeviceBroken {
+  std::string reason;
+};
 struct Connected {};  // a connection was made; what was sent over an earlier one may be lost
 struct Ticked {};
 struct StopRequested {
@@ -73,8 +82,8 @@ struct StopRequested {
 using WorkerEvent =
     std::variant<worker_event::Received, worker_event::SurveyDone, worker_event::JobStarted,
                  worker_event::JobProgressed, worker_event::JobMeasured, worker_event::JobFinished,
-                 worker_event::JobRefused, worker_event::Connected, worker_event::Ticked,
-                 worker_event::StopRequested>;
+                 worker_event::JobRefused, worker_event::DeviceBroken, worker_event::Connected,
+                 worker_event::Ticked, worker_event::StopRequested>;
 
 namespace worker_action {
 struct Send {

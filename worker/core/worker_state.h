@@ -56,6 +56,7 @@ enum class Session : std::uint8_t {
 
 struct Leaving {
   std::string reason;
+  int code = kExitLeft;
   std::optional<WorkerTime> give_up_at;  // set once no thread trains
 };
 
@@ -94,7 +95,7 @@ void on_rejected(WorkerState& state, const wire::Rejected& message);
 void on_connected(WorkerState& state);
 void keep_session(WorkerState& state);  // what is due by now
 std::optional<WorkerTime> session_deadline(const WorkerState& state);
-void begin_leaving(WorkerState& state, const std::string& reason);
+void begin_leaving(WorkerState& state, const std::string& reason, int code = kExitLeft);
 void leave_if_done(WorkerState& state);
 
 // attempts.cc: slots and what runs in them

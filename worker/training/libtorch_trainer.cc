@@ -7,6 +7,7 @@
 #include <exception>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 #include <unordered_map>
 #include <utility>
@@ -35,6 +36,10 @@ class LibtorchTrainer final : public Trainer {
   Result<DataFacts> survey(const TrainSpec& spec) override;
   Outcome train(const TrainingJob& job, TrainingObserver& observer,
                 const std::atomic<bool>& stop) override;
+  std::optional<std::string> broken() const override {
+    const std::lock_guard lock(mutex_);
+    return broken_;
+  }
 
  private:
   std::optional<Error> check_spec(const TrainSpec& spec) const;
@@ -42,11 +47,13 @@ class LibtorchTrainer final : public Trainer {
   Result<Outcome> run_job(const TrainingJob& job, TrainingObserver& observer,
                           const std::atomic<bool>& stop);
   std::shared_ptr<const DeviceData> device_data(std::shared_ptr<const Dataset> dataset);
+  void note_state_of_device();
 
   const ComputeDevice device_;
   const Numerics numerics_;
   DatasetCache datasets_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  std::optional<std::string> broken_;
   std::unordered_map<const Dataset*, std::shared_ptr<const DeviceData>> on_device_;
 };
 
@@ -143,12 +150,29 @@ Outcome LibtorchTrainer::train(const TrainingJob& job, TrainingObserver& observe
     auto outcome = run_job(job, observer, stop);
     if (outcome) return *outcome;
     failed.message = outcome.error().message;
+    return failed;
   } catch (const c10::Error& error) {
     failed.message = fmt::format("LibTorch: {}", error.what_without_backtrace());
   } catch (const std::exception& error) {
     failed.message = error.what();
   }
+  // A job that asks for what is not there was refused above. An exception is the machine's: memory
+  // ran out, a device failed.
+  failed.kind = OutcomeKind::kFailedHere;
+  note_state_of_device();
   return failed;
+}
+
+// An error that stays is seen by the next thing that is asked of the device.
+void LibtorchTrainer::note_state_of_device() {
+  try {
+    finish_work(device_.device);
+  } catch (const std::exception& error) {
+    const std::string text = error.what();  // LibTorch adds a backtrace
+    const std::lock_guard lock(mutex_);
+    broken_ = fmt::format("device {} is broken in this process: {}", numerics_.device,
+                          text.substr(0, text.find('\n')));
+  }
 }
 
 }  // namespace

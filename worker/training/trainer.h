@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/policy/policy.h"
@@ -43,10 +44,14 @@ class Trainer {
   virtual Result<DataFacts> survey(const TrainSpec& spec) = 0;
 
   // Trains to the end, to a stop condition or until `stop` is set (looked at once an iteration).
-  // Never throws; what goes wrong is an Outcome with kFailed. Thread-safe: one call a slot, side by
-  // side.
+  // Never throws: what the job asks for and cannot be had anywhere is an Outcome with kFailed, what
+  // went wrong while it ran one with kFailedHere. Thread-safe: one call a slot, side by side.
   virtual Outcome train(const TrainingJob& job, TrainingObserver& observer,
                         const std::atomic<bool>& stop) = 0;
+
+  // Why this process can train nothing any more, and must be started again: after some errors of
+  // CUDA every later call fails. Thread-safe.
+  virtual std::optional<std::string> broken() const { return std::nullopt; }
 };
 
 }  // namespace lrtune
