@@ -1,6 +1,8 @@
 // The normal form of experiments: what two files must share to be the same experiment.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "common/config/experiment_reader.h"
 #include "common/config/template.h"
 
@@ -29,14 +31,26 @@ void fill_in_input(nlohmann::json& json, const Template& train) {
   if (input) json["input"] = canonical(to_json(*input));
 }
 
+// Where the optimizer is a domain, the defaults that all of them share.
+void fill_in_optimizer(nlohmann::json& optimizer) {
+  nlohmann::json names = optimizer.at("name");
+  names = names.is_object() ? names.at("choice") : nlohmann::json::array({names});
+  const nlohmann::json defaults = optimizer_defaults(names.front());
+  for (const auto& [key, value] : defaults.items()) {
+    const bool shared = std::all_of(names.begin(), names.end(), [&](const nlohmann::json& name) {
+      const nlohmann::json others = optimizer_defaults(name);
+      return others.contains(key) && others.at(key) == value;
+    });
+    if (shared) fill_in(optimizer, key.c_str(), canonical(value));
+  }
+}
+
 nlohmann::json normal_train(const Template& train) {
   nlohmann::json json = to_json(train);
   const nlohmann::json defaults = to_json(TrainSpec{});
   for (const char* key : {"device", "threads"}) fill_in(json, key, defaults[key]);
   fill_in(json, "validation", kDefaultValidation);
-  nlohmann::json& optimizer = json["optimizer"];
-  fill_in(optimizer, "weight_decay", 0);
-  if (optimizer.value("name", nlohmann::json()) == "momentum") fill_in(optimizer, "style", "paper");
+  fill_in_optimizer(json["optimizer"]);
   if (json["dataset"].value("path", nlohmann::json()) == "") json["dataset"].erase("path");
   fill_in_input(json, train);
   return json;

@@ -169,6 +169,24 @@ TEST_F(ExperimentSchema, KnowsTheKeysOfTheReader) {
               "{segments: [{function: fix, k0: 1}], qqqqqqqq: 1}");
 }
 
+// Each optimizer's keys: one that another optimizer has is refused by both.
+TEST_F(ExperimentSchema, KnowsTheKeysOfEveryOptimizer) {
+  const std::string given = "{name: momentum, momentum: 0.9, weight_decay: 5e-4}";
+  for (const std::string& name : known_optimizers()) {
+    for (const char* key :
+         {"", ", momentum: 0.5", ", style: torch", ", beta1: 0.5", ", beta2: 0.5", ", alpha: 0.5",
+          ", rho: 0.5", ", eps: 0.5", ", initial_accumulator_value: 0.5", ", weight_decay: 0.5"}) {
+      for (const char* more : {"", ", momentum: 0.1"}) {
+        if (std::string(key).starts_with(", momentum") && *more != 0) continue;
+        const std::string optimizer = "{name: " + name + key + more + "}";
+        const std::string text = replaced(base_experiment(), given, optimizer);
+        const bool accepted = experiment_from_yaml(text, "e.yaml").has_value();
+        EXPECT_EQ(refusal(text).empty(), accepted) << optimizer;
+      }
+    }
+  }
+}
+
 // Each function's keys: a required one that is left out and one that it does not take are refused
 // by both.
 TEST_F(ExperimentSchema, KnowsTheParametersOfEveryFunction) {

@@ -220,7 +220,8 @@ TEST_F(TrainerTest, SurveyRefusesWhatCannotBeTrained) {
   EXPECT_THAT(error_with([](TrainSpec& s) { s.device = "cuda"; }),
               HasSubstr("computes on cpu, not on cuda"));
   EXPECT_THAT(error_with([](TrainSpec& s) { s.threads = 5; }), HasSubstr("1 to 4 threads, not 5"));
-  EXPECT_THAT(error_with([](TrainSpec& s) { s.optimizer.name = "adam"; }), HasSubstr("not 'adam'"));
+  EXPECT_THAT(error_with([](TrainSpec& s) { s.optimizer.name = "adamm"; }),
+              HasSubstr("not 'adamm'"));
   EXPECT_THAT(error_with([](TrainSpec& s) { s.validation = 0.999; }), HasSubstr("none of 200"));
   std::filesystem::remove(data_ / "t10k-labels-idx1-ubyte.gz");
   const auto fresh = std::move(make_libtorch_trainer({}).value());

@@ -8,7 +8,10 @@
 
 namespace lrtune {
 
-std::optional<Error> check_lenet(const ImageShape& shape);
-std::unique_ptr<Model> make_lenet(const ImageShape& shape, std::uint64_t seed, at::Device device);
+class InitialWeights;
+
+std::optional<Error> check_lenet(const ModelSpec& spec, const ImageShape& shape);
+std::unique_ptr<Model> make_lenet(const ModelSpec& spec, const ImageShape& shape,
+                                  const InitialWeights& weights, double width);
 
 }  // namespace lrtune

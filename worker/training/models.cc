@@ -3,23 +3,36 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
 #include "common/json_reader.h"
-#include "worker/training/draws.h"
+#include "worker/training/cnn3.h"
+#include "worker/training/initial_weights.h"
 #include "worker/training/lenet.h"
+#include "worker/training/mlp.h"
+#include "worker/training/resnet.h"
 
 namespace lrtune {
 namespace {
 
 struct ModelEntry {
   const char* name;
-  std::optional<Error> (*check)(const ImageShape&);
-  std::unique_ptr<Model> (*make)(const ImageShape&, std::uint64_t seed, at::Device);
+  std::unique_ptr<Model> (*make)(const ModelSpec&, const ImageShape&, const InitialWeights&,
+                                 double width);
+  // Null: every size fits.
+  std::optional<Error> (*check)(const ModelSpec&, const ImageShape&) = nullptr;
+  // With batch normalisation: the pixels of the smallest maps.
+  std::int64_t (*least_pixels)(const ImageShape&) = nullptr;
 };
 
-constexpr std::array<ModelEntry, 1> kModels{{{"lenet", check_lenet, make_lenet}}};
+constexpr std::array<ModelEntry, 5> kModels{
+    {{"lenet", make_lenet, check_lenet},
+     {"cnn3", make_cnn3, check_cnn3},
+     {"resnet32", make_resnet32, nullptr, least_pixels_resnet32},
+     {"resnet18", make_resnet18, nullptr, least_pixels_resnet18},
+     {"mlp", make_mlp}}};
 
 Result<const ModelEntry*> find_model(const std::string& name) {
   std::vector<std::string> names;
@@ -32,43 +45,37 @@ Result<const ModelEntry*> find_model(const std::string& name) {
                           near ? fmt::format("; did you mean '{}'?", *near) : ""));
 }
 
-// Trained tensors are leaves of the graph, in channels-last memory if they have four dimensions.
-at::Tensor trained(const at::Tensor& values, at::Device device) {
-  const auto format =
-      values.dim() == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
-  at::Tensor tensor =
-      at::empty(values.sizes(), at::TensorOptions(at::kFloat).device(device), format);
-  tensor.copy_(values);
-  return tensor.set_requires_grad(true);
+std::optional<Error> check_shape(const ModelEntry& entry, const ModelSpec& spec,
+                                 const ImageShape& shape) {
+  return entry.check == nullptr ? std::nullopt : entry.check(spec, shape);
 }
 
 }  // namespace
 
-std::optional<Error> check_model(const ModelSpec& spec, const ImageShape& shape) {
+std::optional<Error> check_model(const ModelSpec& spec, const ImageShape& shape,
+                                 std::int64_t batch) {
   const auto entry = find_model(spec.name);
   if (!entry) return entry.error();
-  return (*entry)->check(shape);
+  if (auto error = check_shape(**entry, spec, shape)) return error;
+  if ((*entry)->least_pixels == nullptr || (*entry)->least_pixels(shape) * batch > 1)
+    return std::nullopt;
+  return Error{fmt::format(
+      "{} has maps of one pixel with images of {}x{}, and batch normalisation needs two "
+      "values of each map: the batch must have at least 2 samples, not {}",
+      spec.name, shape.rows, shape.columns, batch)};
 }
 
 Result<std::unique_ptr<Model>> make_model(const ModelSpec& spec, const ImageShape& shape,
-                                          std::uint64_t seed, at::Device device) {
-  if (auto error = check_model(spec, shape)) return tl::unexpected(std::move(*error));
-  return (*find_model(spec.name))->make(shape, seed, device);
+                                          std::uint64_t seed, at::Device device,
+                                          const ModelVariant& variant) {
+  const auto entry = find_model(spec.name);
+  if (!entry) return tl::unexpected(entry.error());
+  if (auto error = check_shape(**entry, spec, shape)) return tl::unexpected(std::move(*error));
+  return (*entry)->make(spec, shape, InitialWeights(seed, device, variant.type), variant.width);
 }
 
-at::Tensor xavier_weights(at::IntArrayRef shape, std::uint64_t seed, std::uint64_t index,
-                          at::Device device) {
-  Draws draws("weights", seed, index);
-  at::Tensor values = at::empty(shape, at::kFloat);
-  const double bound =
-      std::sqrt(3.0 * static_cast<double>(shape[0]) / static_cast<double>(values.numel()));
-  const std::span out(values.data_ptr<float>(), static_cast<std::size_t>(values.numel()));
-  for (float& value : out) value = static_cast<float>((2 * draws.unit() - 1) * bound);
-  return trained(values, device);
-}
-
-at::Tensor zero_biases(std::int64_t count, at::Device device) {
-  return trained(at::zeros({count}, at::kFloat), device);
+std::int64_t narrowed(std::int64_t count, double width) {
+  return std::max(std::int64_t{1}, std::lround(static_cast<double>(count) * width));
 }
 
 }  // namespace lrtune

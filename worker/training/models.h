@@ -18,7 +18,7 @@ namespace lrtune {
 // One trained tensor. Its learning rate and weight decay are the run's times these factors.
 struct Parameter {
   std::string name;
-  at::Tensor value;  // float32, requires a gradient
+  at::Tensor value;  // floating point of the model's type; requires a gradient
   double rate = 1;
   double decay = 1;
 };
@@ -59,27 +59,29 @@ class Model {
   std::span<const NamedTensor> buffers() const { return buffers_; }
 
  protected:
+  const at::Tensor& value(std::size_t parameter) const { return parameters_[parameter].value; }
+
   std::vector<Parameter> parameters_;
   std::vector<NamedTensor> buffers_;
 };
 
-// Why `spec` cannot be trained on such images; nothing if it can.
-std::optional<Error> check_model(const ModelSpec& spec, const ImageShape& shape);
+// Versions of a network that no experiment asks for; parity with PyTorch is tested with them.
+struct ModelVariant {
+  at::ScalarType type = at::kFloat;  // or at::kDouble
+  double width = 1;                  // of every layer inside, as a share; at least one map or unit
+};
 
-// Initial weights are a function of (spec, shape, seed): parameter number i, in the order of
-// parameters(), takes its values in the order samples x channels x rows x columns from
-// Draws("weights", seed, i). They are drawn on the CPU, so every device starts from the same.
-// Errors: as check_model.
+// Why `spec` cannot be trained on such images in batches of `batch`; nothing if it can. Batch
+// normalisation needs two values of each map.
+std::optional<Error> check_model(const ModelSpec& spec, const ImageShape& shape,
+                                 std::int64_t batch);
+
+// Initial weights are a function of (spec, shape, seed): initial_weights.h. Errors: as check_model.
 Result<std::unique_ptr<Model>> make_model(const ModelSpec& spec, const ImageShape& shape,
-                                          std::uint64_t seed, at::Device device);
+                                          std::uint64_t seed, at::Device device,
+                                          const ModelVariant& variant = {});
 
-// ---- for the models themselves
-// -----------------------------------------------------------------------------
-
-// Draws uniformly from +-sqrt(3 / fan_in) (Caffe's "xavier"). `shape`: outputs x inputs [x rows x
-// columns]; fan_in is the product of all but the first. `index` is the parameter's number.
-at::Tensor xavier_weights(at::IntArrayRef shape, std::uint64_t seed, std::uint64_t index,
-                          at::Device device);
-at::Tensor zero_biases(std::int64_t count, at::Device device);
+// For the models themselves: maps or units of a layer at a share of their number.
+std::int64_t narrowed(std::int64_t count, double width);
 
 }  // namespace lrtune

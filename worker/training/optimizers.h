@@ -1,10 +1,18 @@
 // Optimizers: one step of all parameters from their gradients. eta is the run's learning rate times
-// the parameter's factor, w its weight decay times the parameter's factor, g the gradient, V the
-// velocity:
-//   sgd              theta <- theta - eta*(g + w*theta)
-//   momentum, paper  V <- m*V - eta*(g + w*theta);  theta <- theta + V      (Wu & Liu, formula 2;
-//   Caffe) momentum, torch  V <- m*V + g + w*theta;        theta <- theta - eta*V  (PyTorch,
-//   without Nesterov)
+// the parameter's factor, w its weight decay times the parameter's factor, G the gradient,
+// g = G + w*theta, n the number of the step from 1; squares, roots and divisions are by element.
+//
+//   sgd              theta -= eta*g
+//   momentum, paper  V = m*V - eta*g;  theta += V              (Wu & Liu, formula 2; Caffe)
+//   momentum, torch  V = m*V + g;      theta -= eta*V          (PyTorch's SGD)
+//   nesterov         V = m*V + g;      theta -= eta*(g + m*V)  (PyTorch's SGD with nesterov)
+//   adam             M = b1*M + (1-b1)*g;  S = b2*S + (1-b2)*g^2
+//                    theta -= eta/(1-b1^n) * M / (sqrt(S/(1-b2^n)) + eps)
+//   adamw            theta -= eta*w*theta; then adam with g = G
+//   adagrad          S = S + g^2;  theta -= eta*g / (sqrt(S) + eps)
+//   rmsprop          S = a*S + (1-a)*g^2;  V = m*V + g / (sqrt(S) + eps);  theta -= eta*V
+//   adadelta         S = r*S + (1-r)*g^2;  d = g * sqrt(D + eps) / sqrt(S + eps)
+//                    D = r*D + (1-r)*d^2;  theta -= eta*d
 #pragma once
 
 #include <cstdint>
