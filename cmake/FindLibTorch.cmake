@@ -67,7 +67,8 @@ _libtorch_library(torch_cpu "${_torch}/lib/libtorch_cpu.so")
 _libtorch_library(c10 "${_torch}/lib/libc10.so")
 _libtorch_interface(cpu LibTorch::torch_cpu LibTorch::c10)
 
-if(EXISTS "${_torch}/lib/libtorch_cuda.so" AND EXISTS "${_cuda_runtime}/include/cuda_runtime_api.h")
+if(EXISTS "${_torch}/lib/libtorch_cuda.so" AND EXISTS "${_cuda_runtime}/include/cuda_runtime_api.h"
+   AND EXISTS "${_cuda_runtime}/include/crt/host_config.h")
   _libtorch_library(torch "${_torch}/lib/libtorch.so")
   _libtorch_library(torch_cuda "${_torch}/lib/libtorch_cuda.so")
   _libtorch_library(c10_cuda "${_torch}/lib/libc10_cuda.so")
