@@ -28,6 +28,9 @@ struct Options {
   int parent = 0;
   int give_up_seconds = 0;
   std::string log_level = "info";
+  std::string checkpoints;       // folder; empty: none are kept
+  double checkpoint_every = 60;  // seconds of training
+  double checkpoint_budget = 4;  // GB
   bool version = false;
 };
 
@@ -47,6 +50,17 @@ void declare(CLI::App& app, Options& options) {
          fmt::format(
              "One of: {}; synthetic:iteration_us=N,diverge_above=X trains nothing, for tests",
              available_trainers()))
+      ->capture_default_str();
+  app.add_option("--checkpoints", options.checkpoints,
+                 "Folder where runs are kept, to go on after an interruption; workers may share it "
+                 "(default: none)");
+  app.add_option("--checkpoint-every", options.checkpoint_every,
+                 "Seconds of training between two checkpoints of a run")
+      ->check(CLI::Range(0.001, 1e9))
+      ->capture_default_str();
+  app.add_option("--checkpoint-budget", options.checkpoint_budget,
+                 "GB that the checkpoints of the folder may take together")
+      ->check(CLI::Range(0.001, 1e9))
       ->capture_default_str();
   app.add_option("--parent", options.parent, "Leave when this process ends")
       ->check(CLI::PositiveNumber);
@@ -88,13 +102,29 @@ int show_version(const Result<std::unique_ptr<Trainer>>& trainer) {
 
 std::shared_ptr<spdlog::logger> make_log(const Options& options) {
   auto log =
-      std::make_shared<spdlog::logger>("worker", std::make_shared<spdlog::sinks::stderr_sink_st>());
+      std::make_shared<spdlog::logger>("worker", std::make_shared<spdlog::sinks::stderr_sink_mt>());
   log->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l worker=" + options.name + " %v");
   log->set_level(spdlog::level::from_str(options.log_level));
   return log;
 }
 
-Result<WorkerEnd> work(const Options& options, Trainer& trainer, StopSignals& signals) {
+// The folder that the runs keep their checkpoints in; none if the options name none.
+Result<std::unique_ptr<CheckpointFolder>> open_checkpoints(
+    Options& options, const std::shared_ptr<spdlog::logger>& log) {
+  if (options.checkpoints.empty()) return std::unique_ptr<CheckpointFolder>();
+  constexpr double kBytes = 1e9;
+  auto folder = CheckpointFolder::open(
+      options.checkpoints, static_cast<std::int64_t>(options.checkpoint_budget * kBytes));
+  if (!folder) return folder;
+  options.trainer.checkpoints = {
+      .folder = folder->get(),
+      .every = std::chrono::milliseconds(static_cast<std::int64_t>(options.checkpoint_every * 1e3)),
+      .log = [log](const std::string& text) { log->info("{}", text); }};
+  return folder;
+}
+
+Result<WorkerEnd> work(const Options& options, Trainer& trainer, StopSignals& signals,
+                       const std::shared_ptr<spdlog::logger>& log) {
   WorkerRuntimeOptions runtime;
   runtime.endpoint = options.endpoint;
   runtime.core.name = options.name;
@@ -110,7 +140,6 @@ Result<WorkerEnd> work(const Options& options, Trainer& trainer, StopSignals& si
     runtime.stop_sources.push_back(
         {parent.number(), [] { return std::string("the process that started it ended"); }});
   }
-  const auto log = make_log(options);
   log->info("connects to {} slots={} threads={} device={}", options.endpoint, options.slots,
             options.trainer.threads, options.trainer.device);
   auto end = run_worker(runtime, trainer, log);
@@ -135,10 +164,13 @@ int run(int argc, char** argv) {
   complete(options);
   auto signals = StopSignals::block();  // before the trainer starts threads
   if (!signals) return complain(kFailure, signals.error().message);
+  const auto log = make_log(options);
+  const auto checkpoints = open_checkpoints(options, log);
+  if (!checkpoints) return complain(kBadUsage, checkpoints.error().message);
   const auto trainer = make_trainer(options.trainer);
   if (options.version) return show_version(trainer);
   if (!trainer) return complain(kBadUsage, trainer.error().message);
-  const auto end = work(options, **trainer, *signals);
+  const auto end = work(options, **trainer, *signals, log);
   if (!end) return complain(kBadUsage, end.error().message);
   return end->code;
 }

@@ -12,7 +12,7 @@ function(lrtune_worker name devices)
   add_executable(${name} main.cc trainer_choice.cc)
   target_compile_definitions(${name} PRIVATE LRTUNE_VERSION="${PROJECT_VERSION}" LRTUNE_WORKER_DEVICES="${devices}"
                                              $<$<BOOL:${LRTUNE_LIBTORCH}>:LRTUNE_WORKER_LIBTORCH>)
-  target_link_libraries(${name} PRIVATE lrtune_build lrtune_worker_runtime lrtune_training_synthetic CLI11::CLI11
+  target_link_libraries(${name} PRIVATE lrtune_build lrtune_worker_runtime lrtune_training_synthetic lrtune_checkpoints CLI11::CLI11
                                         ${ARGN})
 endfunction()
 

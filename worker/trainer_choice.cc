@@ -82,7 +82,8 @@ Result<std::unique_ptr<Trainer>> make_trainer(const TrainerChoice& choice) {
   const std::string name = choice.trainer.substr(0, choice.trainer.find(':'));
   if (name == kSynthetic) return make_synthetic(choice);
 #ifdef LRTUNE_WORKER_LIBTORCH
-  if (choice.trainer == "libtorch") return make_libtorch_trainer({choice.device, choice.threads});
+  if (choice.trainer == "libtorch")
+    return make_libtorch_trainer({choice.device, choice.threads, choice.checkpoints});
 #else
   if (choice.trainer == "libtorch") {
     return fail("this lrtune-worker was built without LibTorch; it has the synthetic trainer only");

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "common/result.h"
+#include "worker/checkpoints/run_checkpoints.h"
 #include "worker/training/trainer.h"
 
 namespace lrtune {
@@ -14,6 +15,7 @@ struct TrainerChoice {
   std::string trainer;  // "libtorch", "synthetic" or "synthetic:KEY=VALUE,..."
   std::string device = "cpu";
   int threads = 1;  // the most that a job may ask for
+  CheckpointOptions checkpoints = {};
 };
 
 std::string default_trainer();     // "libtorch" where it is linked in, else "synthetic"

@@ -98,7 +98,10 @@ Result<LocalWorkerOptions> RunCommand::worker_options(const std::string& endpoin
   options.device = needs_.device;
   options.threads = needs_.threads;
   options.logs = output_->logs();
-  options.arguments = options_.worker_arguments;
+  if (const auto folder = checkpoint_folder(options_))
+    options.arguments = {"--checkpoints", folder->string()};
+  options.arguments.insert(options.arguments.end(), options_.worker_arguments.begin(),
+                           options_.worker_arguments.end());
   return options;
 }
 
@@ -202,6 +205,11 @@ void add_run_command(CLI::App& app, int& exit_code) {
       ->check(CLI::IsMember({"cpu", "cuda"}));
   command->add_option("--output", options->output,
                       "Folder for tables, plots and logs; default: lrtune-results/NAME-HASH");
+  auto* folder = command->add_option(
+      "--checkpoints", options->checkpoints,
+      "Folder where interrupted runs are kept; default: the store's name with .checkpoints");
+  command->add_flag("--no-checkpoints", options->no_checkpoints, "An interrupted run starts again")
+      ->excludes(folder);
   command->add_flag("--json", options->json, "Prints one JSON document instead of tables");
   command
       ->add_option("--worker-program", options->worker_program,

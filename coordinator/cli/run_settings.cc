@@ -59,6 +59,12 @@ std::filesystem::path default_output(const Experiment& experiment) {
          fmt::format("{}-{}", experiment.name, experiment.hash.hex().substr(0, 8));
 }
 
+std::optional<std::filesystem::path> checkpoint_folder(const RunOptions& options) {
+  if (options.no_checkpoints) return std::nullopt;
+  if (!options.checkpoints.empty()) return options.checkpoints;
+  return std::filesystem::path(options.store).replace_extension(".checkpoints");
+}
+
 Result<std::filesystem::path> worker_program(const RunOptions& options, const WorkerNeeds& needs,
                                              const std::filesystem::path& folder) {
   if (!options.worker_program.empty()) return std::filesystem::path(options.worker_program);

@@ -15,8 +15,10 @@ struct RunOptions {
   std::string file;
   int workers = 0;  // 0: as many as the cores allow
   std::string store = "lrtune.db";
-  std::string device;  // empty: as the file says
-  std::string output;  // empty: lrtune-results/NAME-HASH
+  std::string device;       // empty: as the file says
+  std::string output;       // empty: lrtune-results/NAME-HASH
+  std::string checkpoints;  // folder; empty: beside the store, STORE.checkpoints
+  bool no_checkpoints = false;
   bool json = false;
   std::string worker_program;                 // empty: beside this program
   std::vector<std::string> worker_arguments;  // passed on as they are
@@ -39,6 +41,10 @@ int default_workers(const Experiment& experiment, const WorkerNeeds& needs, int 
 
 // "lrtune-results/NAME-HASH", with eight digits of the hash.
 std::filesystem::path default_output(const Experiment& experiment);
+
+// Where workers keep runs, to go on with them: options.checkpoints, or the store's path with the
+// ending .checkpoints. Nothing if the options want none.
+std::optional<std::filesystem::path> checkpoint_folder(const RunOptions& options);
 
 // lrtune-worker, or lrtune-worker-cuda for a GPU, in `folder`. Errors: it is not there.
 Result<std::filesystem::path> worker_program(const RunOptions& options, const WorkerNeeds& needs,

@@ -1,4 +1,6 @@
 // `lrtune run` with the worker that users have: LeNet on a small data set, through LibTorch.
+#include <signal.h>
+
 #include <nlohmann/json.hpp>
 
 #include "tests/e2e/run_test_base.h"
@@ -11,15 +13,16 @@ using testing::HasSubstr;
 
 class LibtorchRunTest : public RunTest {
  protected:
-  // Two policies of 20 iterations; `data` holds the four IDX files, or not yet.
-  void write_experiment() const {
-    write("experiment.yaml",
-          "name: tiny\ntrain:\n  dataset: {name: mnist, path: " + folder_.file("data") + R"(}
+  // Two policies; `data` holds the four IDX files, or not yet.
+  void write_experiment(int iterations = 20) const {
+    write("experiment.yaml", "name: tiny\ntrain:\n  dataset: {name: mnist, path: " +
+                                 folder_.file("data") + R"(}
   validation: 0
   model: lenet
   optimizer: {name: momentum, style: paper, momentum: 0.9, weight_decay: 5e-4}
   batch: 20
-run: {iterations: 20, evaluate: {every: 10, on: test}}
+run: {iterations: )" + std::to_string(iterations) +
+                                 R"(, evaluate: {every: 10, on: test}}
 seed: 3
 search:
   method: list
@@ -29,9 +32,23 @@ search:
 )");
   }
 
-  Process run_it(const std::string& workers, const std::string& store) const {
-    return lrtune({"run", "experiment.yaml", "--output", "out", "--json", "--workers", workers,
-                   "--store", store});
+  Process run_it(const std::string& workers, const std::string& store,
+                 const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> arguments = {"run", "experiment.yaml", "--output",
+                                          "out", "--json",          "--store",
+                                          store, "--workers",       workers};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return lrtune(arguments);
+  }
+
+  // Checkpoints that are whole by their names.
+  std::size_t checkpoints() const {
+    std::error_code error;
+    std::size_t found = 0;
+    for (std::filesystem::directory_iterator it(folder_.file("lrtune.checkpoints"), error), end;
+         !error && it != end; it.increment(error))
+      found += it->path().extension() == ".checkpoint";
+    return found;
   }
 };
 
@@ -57,6 +74,29 @@ TEST_F(LibtorchRunTest, ANetworkLearnsTheSameWithAnyNumberOfWorkers) {
   const ProcessResult two = run_it("2", "two.db").wait(120);
   ASSERT_EQ(two.exit_code, 0) << two.err;
   EXPECT_EQ(accuracies(two), results);
+}
+
+TEST_F(LibtorchRunTest, KilledRunsGoOnFromTheirCheckpointsToTheSameEnd) {
+  write_image_files(folder_.file("data"));
+  write_experiment(250);
+  const ProcessResult whole = run_it("2", "whole.db", {"--no-checkpoints"}).wait(120);
+  ASSERT_EQ(whole.exit_code, 0) << whole.err;
+  EXPECT_FALSE(std::filesystem::exists(folder_.file("whole.checkpoints")));
+  const std::vector<std::string> often = {"--worker-argument=--checkpoint-every=0.05"};
+  Process killed = run_it("2", "lrtune.db", often);
+  killed.until("both runs were kept", [&] { return checkpoints() >= 4; });
+  const std::vector<int> workers = killed.children();
+  killed.signal(SIGKILL);
+  for (const int worker : workers) kill(worker, SIGKILL);
+  EXPECT_EQ(killed.wait(20).signal, SIGKILL);
+  for (const auto& [id, job] : jobs()) EXPECT_EQ(job.state, "running") << "killed too late";
+  const ProcessResult rest = run_it("2", "lrtune.db", often).wait(120);
+  ASSERT_EQ(rest.exit_code, 0) << rest.err;
+  EXPECT_EQ(accuracies(rest), accuracies(whole));
+  for (const char* worker : {"1", "2"}) {
+    const std::string log = read(std::string("out/logs/worker-") + worker + ".log");
+    EXPECT_THAT(log, HasSubstr("goes on from the checkpoint of iteration"));
+  }
 }
 
 TEST_F(LibtorchRunTest, MissingDataIsOneClearErrorAndOnceItIsThereTheRunGoesOn) {

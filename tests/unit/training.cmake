@@ -10,8 +10,9 @@ lrtune_test(training_data_test
 
 if(LRTUNE_LIBTORCH)
   lrtune_test(training_libtorch_test
-    SOURCES unit/training_input_test.cc unit/training_lenet_test.cc unit/training_optimizers_test.cc
-            unit/training_revision_test.cc unit/training_threads_test.cc unit/training_trainer_test.cc
+    SOURCES unit/training_input_test.cc unit/training_lenet_test.cc
+            unit/training_resume_test.cc unit/training_revision_test.cc unit/training_threads_test.cc
+            unit/training_trainer_test.cc
     DEPENDS lrtune_image_files lrtune_training
     LABELS training)
   lrtune_reuse_torch_header(training_libtorch_test)

@@ -27,9 +27,10 @@ std::string words(const Numerics& numerics) {
 
 class LibtorchTrainer final : public Trainer {
  public:
-  LibtorchTrainer(ComputeDevice device, Numerics numerics)
+  LibtorchTrainer(ComputeDevice device, Numerics numerics, CheckpointOptions checkpoints)
       : device_(std::move(device)),
         numerics_(std::move(numerics)),
+        checkpoints_(std::move(checkpoints)),
         datasets_(DataPlaces::from_environment()) {}
 
   Numerics numerics() const override { return numerics_; }
@@ -51,6 +52,7 @@ class LibtorchTrainer final : public Trainer {
 
   const ComputeDevice device_;
   const Numerics numerics_;
+  const CheckpointOptions checkpoints_;
   DatasetCache datasets_;
   mutable std::mutex mutex_;
   std::optional<std::string> broken_;
@@ -78,7 +80,7 @@ Result<DataFacts> LibtorchTrainer::survey(const TrainSpec& spec) {
   if (!dataset) return tl::unexpected(dataset.error());
   if (auto error = check_input(spec.input, input_size(spec.input, **dataset)))
     return tl::unexpected(std::move(*error));
-  if (auto error = check_model(spec.model, image_shape(spec, **dataset)))
+  if (auto error = check_model(spec.model, image_shape(spec, **dataset), spec.batch))
     return tl::unexpected(std::move(*error));
   return data_facts(**dataset, spec.validation);
 }
@@ -138,7 +140,10 @@ Result<Outcome> LibtorchTrainer::run_job(const TrainingJob& job, TrainingObserve
   const auto data = device_data(*dataset);
   auto batches = make_memory_batches(job, *data, *split);
   if (!batches) return tl::unexpected(batches.error());
-  return TrainingRun(job, **batches, *split, std::move(*model), std::move(*optimizer), observer, stop)
+  RunCheckpoints checkpoints(checkpoints_, initial_state(job.identity.hash(), job.seed), job.policy,
+                             job.plan);
+  return TrainingRun(job, **batches, *split, std::move(*model), std::move(*optimizer), observer,
+                     stop, checkpoints)
       .run();
 }
 
@@ -185,7 +190,8 @@ Result<std::unique_ptr<Trainer>> make_libtorch_trainer(const LibtorchOptions& op
                     .device = options.device,
                     .instruction_set = device->instruction_set,
                     .threads = options.threads > 0 ? options.threads : cores};
-  return std::make_unique<LibtorchTrainer>(std::move(*device), std::move(numerics));
+  return std::make_unique<LibtorchTrainer>(std::move(*device), std::move(numerics),
+                                           options.checkpoints);
 }
 
 }  // namespace lrtune

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "common/result.h"
+#include "worker/checkpoints/run_checkpoints.h"
 #include "worker/training/trainer.h"
 
 namespace lrtune {
@@ -13,6 +14,7 @@ namespace lrtune {
 struct LibtorchOptions {
   std::string device = "cpu";  // "cpu" or "cuda"
   int threads = 0;             // the most that a job may ask for; 0: as many as the machine has
+  CheckpointOptions checkpoints = {};
 };
 
 // Sets LibTorch up for this process (allocator, determinism) and returns its trainer. Call it once,

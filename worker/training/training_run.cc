@@ -11,17 +11,16 @@
 #include "common/state_name.h"
 #include "worker/training/device.h"
 #include "worker/training/metrics.h"
+#include "worker/training/run_tensors.h"
 
 namespace lrtune {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 // Its results may differ in their last bits with another size, so it belongs to kMetricVersion.
 constexpr std::size_t kEvaluationBatch = 250;
 
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 std::vector<std::int64_t> samples_of(Part part, const Split& split, std::int64_t test_samples) {
@@ -41,11 +40,13 @@ ImageShape image_shape(const TrainSpec& train, const Dataset& dataset) {
 
 TrainingRun::TrainingRun(const TrainingJob& job, BatchSource& batches, const Split& split,
                          std::unique_ptr<Model> model, std::unique_ptr<Optimizer> optimizer,
-                         TrainingObserver& observer, const std::atomic<bool>& stop)
+                         TrainingObserver& observer, const std::atomic<bool>& stop,
+                         RunCheckpoints& checkpoints)
     : job_(job),
       batches_(batches),
       observer_(observer),
       stop_(stop),
+      checkpoints_(checkpoints),
       model_(std::move(model)),
       optimizer_(std::move(optimizer)),
       watch_(batches.device()),
@@ -57,22 +58,85 @@ TrainingRun::TrainingRun(const TrainingJob& job, BatchSource& batches, const Spl
 }
 
 Outcome TrainingRun::run() {
-  auto segment_start = Clock::now();
+  if (auto outcome = go_on_from_checkpoint()) return *outcome;
+  segment_start_ = Clock::now();
   while (true) {
-    if (stop_.load()) return ended(OutcomeKind::kStopped, "asked to stop");
-    if (evaluation_due()) {
-      if (auto outcome = look_for_divergence()) return *outcome;  // on a GPU: waits for the steps
-      train_seconds_ += seconds_since(segment_start);
-      if (auto outcome = evaluate()) return *outcome;
-      segment_start = Clock::now();
-    }
-    if (iteration_ == job_.plan.iterations) return ended(OutcomeKind::kCompleted);
-    if (auto outcome = step()) return *outcome;
-    if ((iteration_ - good_iteration_) % watch_.look_every() == 0) {
-      if (auto outcome = look_for_divergence()) return *outcome;
-    }
-    observer_.progressed(iteration_);
+    if (auto outcome = next()) return *outcome;
   }
+}
+
+// Evaluates, saves and steps; the outcome if that was the end.
+std::optional<Outcome> TrainingRun::next() {
+  if (stop_.load()) return stopped();
+  if (evaluation_due()) {
+    if (auto outcome = look_for_divergence()) return *outcome;  // on a GPU: waits for the steps
+    pause_clock();
+    if (auto outcome = evaluate()) {
+      if (outcome->kind != OutcomeKind::kDiverged) save_checkpoint();
+      return *outcome;
+    }
+    segment_start_ = Clock::now();
+  }
+  if (iteration_ == job_.plan.iterations) {
+    save_checkpoint();
+    checkpoints_.keep_last_only();
+    return ended(OutcomeKind::kCompleted);
+  }
+  if (checkpoints_.due(train_seconds_ + seconds_since(segment_start_))) {
+    if (auto outcome = look_for_divergence()) return *outcome;
+    pause_clock();
+    save_checkpoint();
+    segment_start_ = Clock::now();
+  }
+  if (auto outcome = step()) return *outcome;
+  if ((iteration_ - good_iteration_) % watch_.look_every() == 0) {
+    if (auto outcome = look_for_divergence()) return *outcome;
+  }
+  observer_.progressed(iteration_);
+  return std::nullopt;
+}
+
+// A run that is asked to stop keeps where it is.
+Outcome TrainingRun::stopped() {
+  if (auto outcome = look_for_divergence()) return *outcome;
+  pause_clock();
+  save_checkpoint();
+  return ended(OutcomeKind::kStopped, "asked to stop");
+}
+
+void TrainingRun::pause_clock() { train_seconds_ += seconds_since(segment_start_); }
+
+std::optional<Outcome> TrainingRun::go_on_from_checkpoint() {
+  const auto checkpoint = checkpoints_.longest_prefix();
+  if (!checkpoint) return std::nullopt;
+  const auto restored = restore(checkpoint->tensors, run_tensors(*model_, *optimizer_));
+  if (!restored) return ended(OutcomeKind::kFailed, restored.error().message);
+  iteration_ = good_iteration_ = checkpoint->iteration;
+  state_ = good_state_ = checkpoint->state;
+  train_seconds_ = checkpoint->train_seconds;
+  evaluate_seconds_ = checkpoint->evaluate_seconds;
+  for (const MetricPoint& point : checkpoint->history) {
+    if (auto outcome = report(point)) {
+      outcome->iteration = point.iteration;
+      outcome->state = point.state;
+      return outcome;
+    }
+  }
+  observer_.progressed(iteration_);
+  return std::nullopt;
+}
+
+// REQUIRES: the losses up to here are known to be finite.
+void TrainingRun::save_checkpoint() {
+  if (iteration_ == checkpoints_.saved_iteration() || !checkpoints_.wanted()) return;
+  checkpoints_.save(
+      {.state = state_,
+       .iteration = iteration_,
+       .measured = {.part = job_.plan.evaluate_on, .train_subset = job_.plan.train_subset},
+       .history = history_,
+       .train_seconds = train_seconds_,
+       .evaluate_seconds = evaluate_seconds_,
+       .tensors = stored(run_tensors(*model_, *optimizer_))});
 }
 
 // Applies iteration `iteration_`. On the CPU a loss that is not finite leaves the weights alone; on
@@ -96,8 +160,8 @@ std::optional<Outcome> TrainingRun::step() {
 }
 
 bool TrainingRun::evaluation_due() const {
-  const RunPlan& plan = job_.plan;
-  return iteration_ == plan.iterations || iteration_ % plan.evaluate_every == 0;
+  const bool done = !history_.empty() && history_.back().iteration == iteration_;
+  return !done && evaluates(job_.plan, iteration_);
 }
 
 std::optional<Outcome> TrainingRun::look_for_divergence() {
@@ -118,7 +182,7 @@ std::optional<Outcome> TrainingRun::look_for_divergence() {
 }
 
 std::optional<Outcome> TrainingRun::evaluate() {
-  const auto start = Clock::now();
+  const auto start = std::chrono::steady_clock::now();
   const RunPlan& plan = job_.plan;
   const auto train = metrics_of(Part::kTrain, train_subset_);
   const auto evaluated = train ? metrics_of(plan.evaluate_on, evaluated_samples_) : std::nullopt;
@@ -129,16 +193,22 @@ std::optional<Outcome> TrainingRun::evaluate() {
     return ended(OutcomeKind::kDiverged,
                  fmt::format("the evaluated loss at iteration {} is not finite", iteration_));
   }
-  observer_.measured({.iteration = iteration_,
-                      .state = state_,
-                      .learning_rate = learning_rate(job_.policy, iteration_),
-                      .train = *train,
-                      .evaluated = *evaluated,
-                      .train_seconds = train_seconds_,
-                      .evaluate_seconds = evaluate_seconds_});
-  if (plan.stop_at_target && plan.target && reaches(*plan.target, *evaluated)) {
+  return report({.iteration = iteration_,
+                 .state = state_,
+                 .learning_rate = learning_rate(job_.policy, iteration_),
+                 .train = *train,
+                 .evaluated = *evaluated,
+                 .train_seconds = train_seconds_,
+                 .evaluate_seconds = evaluate_seconds_});
+}
+
+// The outcome if the plan ends the run at this point.
+std::optional<Outcome> TrainingRun::report(const MetricPoint& point) {
+  history_.push_back(point);
+  observer_.measured(point);
+  const RunPlan& plan = job_.plan;
+  if (plan.stop_at_target && plan.target && reaches(*plan.target, point.evaluated))
     return ended(OutcomeKind::kTargetReached);
-  }
   return std::nullopt;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -9,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "worker/checkpoints/run_checkpoints.h"
 #include "worker/training/batch_source.h"
 #include "worker/training/loss_watch.h"
 #include "worker/training/models.h"
@@ -27,13 +29,23 @@ class TrainingRun {
   // it); `model` and `optimizer` are those of job.identity.train, in their initial state.
   TrainingRun(const TrainingJob& job, BatchSource& batches, const Split& split,
               std::unique_ptr<Model> model, std::unique_ptr<Optimizer> optimizer,
-              TrainingObserver& observer, const std::atomic<bool>& stop);
+              TrainingObserver& observer, const std::atomic<bool>& stop,
+              RunCheckpoints& checkpoints);
 
+  // Continues from the longest prefix that `checkpoints` knows, reporting its metric points first,
+  // or from the initial state.
+  //
   // Once. A training loss that is not finite at iteration t ends the run as diverged at t, before
   // its step is applied; so does an evaluation, whose point is then not reported.
   Outcome run();
 
  private:
+  std::optional<Outcome> go_on_from_checkpoint();
+  std::optional<Outcome> next();
+  Outcome stopped();
+  void pause_clock();
+  void save_checkpoint();
+  std::optional<Outcome> report(const MetricPoint& point);
   std::optional<Outcome> step();
   bool evaluation_due() const;
   std::optional<Outcome> look_for_divergence();
@@ -45,6 +57,7 @@ class TrainingRun {
   BatchSource& batches_;
   TrainingObserver& observer_;
   const std::atomic<bool>& stop_;
+  RunCheckpoints& checkpoints_;
   std::unique_ptr<Model> model_;
   std::unique_ptr<Optimizer> optimizer_;
   LossWatch watch_;
@@ -60,9 +73,12 @@ class TrainingRun {
   std::int64_t good_iteration_ = 0;
   Digest good_state_;
   std::vector<double> rates_since_good_;
-  double train_seconds_ = 0;
+  double train_seconds_ = 0;  // up to segment_start_ while it trains
   double evaluate_seconds_ = 0;
-  std::optional<Error> failure_;  // of an evaluation
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point segment_start_;   // of training without an evaluation or a checkpoint
+  std::vector<MetricPoint> history_;  // reported so far
+  std::optional<Error> failure_;      // of an evaluation
 };
 
 }  // namespace lrtune

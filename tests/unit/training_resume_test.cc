@@ -1,0 +1,179 @@
+// A run that is interrupted and goes on from its checkpoint gives what the uninterrupted run gives,
+// to the last bit: metric points, parameters, the optimizer's state.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "common/random.h"
+#include "common/state_name.h"
+#include "tests/support/image_files.h"
+#include "tests/support/recorded_run.h"
+#include "tests/support/temporary_folder.h"
+#include "worker/training/libtorch_trainer.h"
+
+namespace lrtune {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr std::int64_t kIterations = 24;
+constexpr std::int64_t kRoomy = 1 << 30;
+
+struct Trained {
+  std::string name;
+  ModelSpec model;
+  OptimizerSpec optimizer;
+};
+
+std::vector<Trained> all_optimizers() {
+  const ModelSpec lenet{.name = "lenet"};
+  std::vector<Trained> all;
+  for (const std::string& name : known_optimizers()) {
+    nlohmann::json json = {{"name", name}, {"weight_decay", 5e-4}};
+    if (name.ends_with("momentum") || name == "nesterov") json["momentum"] = 0.9;
+    const OptimizerSpec spec = optimizer_from_json(json).value();
+    all.push_back({name, lenet, spec});
+  }
+  return all;
+}
+
+class ResumeTest : public ::testing::TestWithParam<Trained> {
+ protected:
+  ResumeTest() { write_image_files(data_, {.train = 100, .test = 40, .gzip = false}); }
+
+  TrainingJob job() {
+    const TrainSpec spec{.dataset = {.name = "mnist", .path = data_},
+                         .validation = 0.2,
+                         .model = GetParam().model,
+                         .optimizer = GetParam().optimizer,
+                         .batch = 6};
+    RunPlan plan{.iterations = kIterations, .evaluate_every = 7, .train_subset = 30};
+    // A rate that changes each iteration, so that a wrong position would show.
+    return job_for(*make_trainer({}), spec,
+                   {.kind = LrFunctionKind::kExp, .k0 = 0.002, .gamma = 0.97}, plan);
+  }
+
+  std::unique_ptr<Trainer> make_trainer(const CheckpointOptions& checkpoints) {
+    return std::move(make_libtorch_trainer({.threads = 1, .checkpoints = checkpoints}).value());
+  }
+
+  std::unique_ptr<CheckpointFolder> open(const std::string& name) {
+    return std::move(CheckpointFolder::open(folder_.path() / name, kRoomy).value());
+  }
+
+  // What the run keeps at its end.
+  Checkpoint last_of(CheckpointFolder& folder, const TrainingJob& job) {
+    const Digest start = initial_state(job.identity.hash(), job.seed);
+    return folder.load(state_after(start, job.policy, 0, kIterations)).value().checkpoint;
+  }
+
+  TemporaryFolder folder_;
+  std::filesystem::path data_ = folder_.path() / "data";
+};
+
+void expect_same_points(const RecordedRun& one, const RecordedRun& other) {
+  EXPECT_EQ(one.outcome, other.outcome);
+  ASSERT_EQ(one.points.size(), other.points.size());
+  for (std::size_t i = 0; i < one.points.size(); ++i) {
+    EXPECT_EQ(one.points[i].iteration, other.points[i].iteration);
+    EXPECT_EQ(one.points[i].state, other.points[i].state);
+    EXPECT_EQ(one.points[i].learning_rate, other.points[i].learning_rate);
+    EXPECT_EQ(one.points[i].train, other.points[i].train) << "point " << i;
+    EXPECT_EQ(one.points[i].evaluated, other.points[i].evaluated) << "point " << i;
+  }
+}
+
+TEST_P(ResumeTest, CutAnywhereItEndsTheSame) {
+  const TrainingJob job = this->job();
+  const auto whole_folder = open("whole");
+  const RecordedRun whole = record_run(*make_trainer({.folder = whole_folder.get()}), job);
+  ASSERT_EQ(whole.outcome.kind, OutcomeKind::kCompleted) << whole.outcome.message;
+  const Checkpoint end = last_of(*whole_folder, job);
+
+  constexpr int kRuns = 10;
+  constexpr std::uint64_t kCutsPerRun = 4;
+  for (std::uint64_t run = 0; run < kRuns; ++run) {
+    SCOPED_TRACE("seed " + std::to_string(run));
+    std::vector<std::int64_t> cuts;
+    for (std::uint64_t i = 0; i < kCutsPerRun; ++i)
+      cuts.push_back(static_cast<std::int64_t>(random_bits("cut", run, i) % kIterations));
+    std::sort(cuts.begin(), cuts.end());
+    const auto folder = open("cut" + std::to_string(run));
+    const auto trainer = make_trainer({.folder = folder.get()});
+    std::int64_t trained = 0;
+    for (const std::int64_t cut : cuts) {
+      const RecordedRun piece = record_run(*trainer, job, cut);
+      ASSERT_EQ(piece.outcome.kind, OutcomeKind::kStopped) << piece.outcome.message;
+      ASSERT_EQ(piece.outcome.iteration, std::max(cut, trained)) << "trained again";
+      trained = piece.outcome.iteration;
+    }
+    const RecordedRun rest = record_run(*trainer, job);
+    expect_same_points(whole, rest);
+    EXPECT_EQ(std::ssize(rest.progress), kIterations - trained + (trained > 0 ? 1 : 0));
+    EXPECT_EQ(last_of(*folder, job).tensors, end.tensors);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Optimizers, ResumeTest, ::testing::ValuesIn(all_optimizers()),
+                         [](const auto& tested) { return tested.param.name; });
+
+class ResumeOneTest : public ResumeTest {};
+
+// kill -9 at any moment leaves what was saved last, or a damaged file of it.
+TEST_P(ResumeOneTest, ATornNewestCheckpointCostsTheWayFromTheOneBefore) {
+  const TrainingJob job = this->job();
+  const RecordedRun whole = record_run(*make_trainer({}), job);
+  const auto folder = open("torn");
+  std::vector<std::string> log;
+  const CheckpointOptions options{.folder = folder.get(),
+                                  .every = std::chrono::milliseconds(0),  // at each iteration
+                                  .log = [&log](const std::string& text) { log.push_back(text); }};
+  const RecordedRun cut = record_run(*make_trainer(options), job, 15);
+  ASSERT_EQ(cut.outcome.iteration, 15);
+  std::filesystem::resize_file(folder->path() / (cut.outcome.state.hex() + ".checkpoint"), 9999);
+  const RecordedRun rest = record_run(*make_trainer(options), job);
+  expect_same_points(whole, rest);
+  ASSERT_FALSE(rest.progress.empty());
+  EXPECT_EQ(rest.progress.front(), 14);
+  ASSERT_GE(log.size(), 2u);
+  EXPECT_THAT(log[0], HasSubstr("SHA-256"));
+  EXPECT_THAT(log[1], HasSubstr("iteration 14 of 24"));
+}
+
+TEST_P(ResumeOneTest, ALongerBudgetTrainsOnlyWhatIsNew) {
+  TrainingJob job = this->job();
+  const RecordedRun whole = record_run(*make_trainer({}), job);
+  const auto folder = open("longer");
+  const auto trainer = make_trainer({.folder = folder.get()});
+  job.plan.iterations = 10;
+  ASSERT_EQ(record_run(*trainer, job).outcome.kind, OutcomeKind::kCompleted);
+  job.plan.iterations = kIterations;
+  const RecordedRun longer = record_run(*trainer, job);
+  expect_same_points(whole, longer);
+  EXPECT_EQ(longer.progress.front(), 10);
+}
+
+// The target lies on the way that is kept already: nothing is trained.
+TEST_P(ResumeOneTest, ATargetThatWasReachedEndsTheRunThere) {
+  TrainingJob job = this->job();
+  const auto folder = open("target");
+  const auto trainer = make_trainer({.folder = folder.get()});
+  const RecordedRun whole = record_run(*trainer, job);
+  job.plan.target = Target{Measure::kLoss, whole.points[1].evaluated.loss};
+  job.plan.stop_at_target = true;
+  const RecordedRun again = record_run(*trainer, job);
+  EXPECT_EQ(again.outcome.kind, OutcomeKind::kTargetReached);
+  EXPECT_EQ(again.outcome.state, again.points.back().state);
+  EXPECT_EQ(again.outcome.iteration, again.points.back().iteration);
+  EXPECT_TRUE(again.progress.empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Momentum, ResumeOneTest,
+                         ::testing::Values(Trained{
+                             "momentum", {.name = "lenet"}, {.name = "momentum", .momentum = 0.9}}),
+                         [](const auto& tested) { return tested.param.name; });
+
+}  // namespace
+}  // namespace lrtune

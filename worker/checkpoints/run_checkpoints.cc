@@ -1,0 +1,106 @@
+#include "worker/checkpoints/run_checkpoints.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/policy/lr_evaluator.h"
+#include "common/state_name.h"
+
+namespace lrtune {
+namespace {
+
+constexpr std::size_t kKept = 2;
+
+}  // namespace
+
+bool evaluates(const RunPlan& plan, std::int64_t iteration) {
+  return iteration == plan.iterations || iteration % plan.evaluate_every == 0;
+}
+
+RunCheckpoints::RunCheckpoints(const CheckpointOptions& options, const Digest& start,
+                               const Policy& policy, const RunPlan& plan)
+    : options_(options), start_(start), policy_(policy), plan_(plan) {}
+
+std::optional<Checkpoint> RunCheckpoints::longest_prefix() {
+  if (options_.folder == nullptr) return std::nullopt;
+  const auto known = options_.folder->states();
+  if (known.empty()) return std::nullopt;
+  std::vector<Digest> found;  // by iteration
+  Digest state = start_;
+  for (std::int64_t t = 0; t < plan_.iterations; ++t) {
+    state = next_state(state, learning_rate(policy_, t));
+    if (known.contains(state)) found.push_back(state);
+  }
+  for (auto candidate = found.rbegin(); candidate != found.rend(); ++candidate) {
+    auto held = options_.folder->load(*candidate);
+    if (!held) {
+      options_.log(held.error().message);
+      continue;
+    }
+    if (!has_points_of_plan(held->checkpoint)) continue;
+    use_points_of_plan(held->checkpoint);
+    saved_iteration_ = held->checkpoint.iteration;
+    saved_seconds_ = held->checkpoint.train_seconds;
+    kept_.push_back({*candidate, std::move(held->hold)});
+    options_.log(fmt::format("goes on from the checkpoint of iteration {} of {}, {:.12}",
+                             saved_iteration_, plan_.iterations, candidate->hex()));
+    return std::move(held->checkpoint);
+  }
+  return std::nullopt;
+}
+
+// A point at the checkpoint's own iteration may be missing: it is measured when the run goes on.
+bool RunCheckpoints::has_points_of_plan(const Checkpoint& checkpoint) const {
+  if (checkpoint.measured != MeasuredHow{plan_.evaluate_on, plan_.train_subset, kMetricVersion})
+    return false;
+  std::int64_t wanted = 0;
+  for (const MetricPoint& point : checkpoint.history) {
+    if (point.iteration > wanted) return false;
+    if (point.iteration == wanted) wanted += plan_.evaluate_every;
+  }
+  return wanted >= checkpoint.iteration;
+}
+
+// Another run may have ended, and so evaluated, where this one does not; and a point's rate is that
+// of the iteration to come, which policies with the same beginning need not share.
+void RunCheckpoints::use_points_of_plan(Checkpoint& checkpoint) const {
+  std::erase_if(checkpoint.history,
+                [this](const MetricPoint& point) { return !evaluates(plan_, point.iteration); });
+  for (MetricPoint& point : checkpoint.history)
+    point.learning_rate = learning_rate(policy_, point.iteration);
+}
+
+bool RunCheckpoints::due(double train_seconds) const {
+  return options_.folder != nullptr &&
+         train_seconds - saved_seconds_ >= std::chrono::duration<double>(options_.every).count();
+}
+
+void RunCheckpoints::save(Checkpoint checkpoint) {
+  if (options_.folder == nullptr || checkpoint.iteration == saved_iteration_) return;
+  const Digest state = checkpoint.state;
+  saved_seconds_ = checkpoint.train_seconds;  // a failed attempt is not made again at once
+  auto hold = options_.folder->save(checkpoint);
+  if (!hold) {
+    if (!failing_) options_.log("no checkpoint is kept: " + hold.error().message);
+    failing_ = true;
+    return;
+  }
+  failing_ = false;
+  saved_iteration_ = checkpoint.iteration;
+  kept_.push_back({state, std::move(*hold)});
+  while (kept_.size() > kKept) drop_oldest();
+}
+
+void RunCheckpoints::keep_last_only() {
+  while (kept_.size() > 1) drop_oldest();
+}
+
+void RunCheckpoints::drop_oldest() {
+  const Digest state = kept_.front().state;
+  kept_.pop_front();  // lets go of it first; another run may still hold it
+  options_.folder->remove(state);
+}
+
+}  // namespace lrtune

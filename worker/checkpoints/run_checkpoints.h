@@ -1,0 +1,77 @@
+// The checkpoints of one run: where it can go on from, and what it keeps while it trains. Used by
+// the run's training thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/policy/policy.h"
+#include "common/training.h"
+#include "worker/checkpoints/checkpoint_folder.h"
+
+namespace lrtune {
+
+struct CheckpointOptions {
+  CheckpointFolder* folder = nullptr;  // none: nothing is kept; it outlives the runs
+  // A run saves its state after so much training; also when it stops and when it ends.
+  std::chrono::milliseconds every{60'000};
+  // What people should know: where a run goes on, a checkpoint that could not be kept. Any thread.
+  std::function<void(const std::string&)> log = [](const std::string&) {};
+};
+
+// Whether `plan` evaluates the state after `iteration` steps.
+bool evaluates(const RunPlan& plan, std::int64_t iteration);
+
+class RunCheckpoints {
+ public:
+  // `start`: the name of the state at iteration 0. The options, the policy and the plan outlive it.
+  RunCheckpoints(const CheckpointOptions& options, const Digest& start, const Policy& policy,
+                 const RunPlan& plan);
+
+  // The longest prefix of the run, up to its end, that is kept here with every metric point that
+  // the plan wants of it. Its history holds just these points, with the rates of this policy.
+  // Nothing: the run starts from nothing. A damaged checkpoint is logged and an earlier one taken.
+  std::optional<Checkpoint> longest_prefix();
+
+  // Whether anything is kept at all.
+  bool wanted() const { return options_.folder != nullptr; }
+
+  // Time to save, after so many seconds of training in all.
+  bool due(double train_seconds) const;
+
+  // Keeps the checkpoint and the one before it, so that a damaged one costs little, and removes
+  // those before. A failure is logged, once as long as it lasts, and the run goes on.
+  void save(Checkpoint checkpoint);
+
+  // The run has ended at the state that was saved last: those before it are not needed.
+  void keep_last_only();
+
+  // Iterations up to here are kept, or were at the start.
+  std::int64_t saved_iteration() const { return saved_iteration_; }
+
+ private:
+  bool has_points_of_plan(const Checkpoint& checkpoint) const;
+  void use_points_of_plan(Checkpoint& checkpoint) const;
+  void drop_oldest();
+
+  struct Kept {
+    Digest state;
+    CheckpointHold hold;
+  };
+
+  const CheckpointOptions& options_;
+  const Digest start_;
+  const Policy& policy_;
+  const RunPlan& plan_;
+  std::deque<Kept> kept_;  // newest last
+  std::int64_t saved_iteration_ = 0;
+  double saved_seconds_ = 0;
+  bool failing_ = false;
+};
+
+}  // namespace lrtune
