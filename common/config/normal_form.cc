@@ -36,12 +36,12 @@ void fill_in_optimizer(nlohmann::json& optimizer) {
   nlohmann::json names = optimizer.at("name");
   names = names.is_object() ? names.at("choice") : nlohmann::json::array({names});
   const nlohmann::json defaults = optimizer_defaults(names.front());
-  for (const auto& [key, value] : defaults.items()) {
+  for (auto entry = defaults.begin(); entry != defaults.end(); ++entry) {
     const bool shared = std::all_of(names.begin(), names.end(), [&](const nlohmann::json& name) {
       const nlohmann::json others = optimizer_defaults(name);
-      return others.contains(key) && others.at(key) == value;
+      return others.contains(entry.key()) && others.at(entry.key()) == entry.value();
     });
-    if (shared) fill_in(optimizer, key.c_str(), canonical(value));
+    if (shared) fill_in(optimizer, entry.key().c_str(), canonical(entry.value()));
   }
 }
 
