@@ -98,11 +98,23 @@ struct RunPlan {
 // version).
 inline constexpr int kMetricVersion = 1;
 
+// The highest softmax value of the samples that were classified rightly (paper: AC, CV, CDAC). With
+// no such sample: all 0 but the last.
+struct Confidence {
+  double mean = 0;       // AC, above 1 / classes, up to 1
+  double deviation = 0;  // CV, population standard deviation over these samples
+  double class_deviation =
+      0;                     // CDAC, the same over the means of the classes that have such samples
+  int classes_left_out = 0;  // of the data's classes: those that have none
+  bool operator==(const Confidence&) const = default;
+};
+
 // Means over the samples of one part.
 struct PartMetrics {
   double loss = 0;  // cross entropy, nats
   double top1 = 0;  // share of samples, 0..1
   double top5 = 0;
+  std::optional<Confidence> confidence;  // nothing: not measured
   bool operator==(const PartMetrics&) const = default;
 };
 

@@ -21,6 +21,19 @@ void pass_on(BodyReader& outer, const char* key, BodyReader& inner) {
   if (auto error = inner.finish()) outer.error(key, error->message);
 }
 
+void read_confidence(BodyReader& outer, PartMetrics& metrics) {
+  const json* value = outer.optional_value("confidence");
+  if (value == nullptr) return;
+  BodyReader reader(*value, "confidence");
+  Confidence& confidence = metrics.confidence.emplace();
+  confidence.mean = reader.real("mean", 0, 1);
+  confidence.deviation = reader.real("deviation", 0, 1);
+  confidence.class_deviation = reader.real("class_deviation", 0, 1);
+  confidence.classes_left_out =
+      static_cast<int>(reader.integer("classes_left_out", 0, std::numeric_limits<int>::max()));
+  pass_on(outer, "confidence", reader);
+}
+
 void read_metrics(BodyReader& outer, const char* key, PartMetrics& metrics) {
   const json* value = outer.value(key);
   if (value == nullptr) return;
@@ -28,6 +41,7 @@ void read_metrics(BodyReader& outer, const char* key, PartMetrics& metrics) {
   metrics.loss = reader.real("loss");
   metrics.top1 = reader.real("top1", 0, 1);
   metrics.top5 = reader.real("top5", 0, 1);
+  read_confidence(reader, metrics);
   pass_on(outer, key, reader);
 }
 

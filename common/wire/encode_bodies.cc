@@ -14,7 +14,14 @@ json binary(const Digest& digest) {
 }
 
 json body_of_metrics(const PartMetrics& metrics) {
-  return {{"loss", metrics.loss}, {"top1", metrics.top1}, {"top5", metrics.top5}};
+  json body = {{"loss", metrics.loss}, {"top1", metrics.top1}, {"top5", metrics.top5}};
+  if (const auto& confidence = metrics.confidence) {
+    body["confidence"] = {{"mean", confidence->mean},
+                          {"deviation", confidence->deviation},
+                          {"class_deviation", confidence->class_deviation},
+                          {"classes_left_out", confidence->classes_left_out}};
+  }
+  return body;
 }
 
 json body_of_point(const MetricPoint& point) {

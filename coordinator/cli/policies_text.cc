@@ -135,6 +135,26 @@ std::string runs_table(const PolicyEntry& entry, RankAt at) {
   return table.text({});
 }
 
+// AC, CV and CDAC of the runs, at their ranked points; empty if none was measured.
+std::string confidence_table(const PolicyEntry& entry, RankAt at) {
+  TextTable table({{"trial", Align::kRight},
+                   {"confidence", Align::kRight},
+                   {"deviation", Align::kRight},
+                   {"over classes", Align::kRight},
+                   {"classes left out", Align::kRight}});
+  bool any = false;
+  for (const PolicyRun& run : entry.runs) {
+    const auto& point = at == RankAt::kBest ? run.scores.best : run.scores.final;
+    const auto& confidence = point.evaluated.confidence;
+    if (!run.scores.measured || !confidence) continue;
+    any = true;
+    table.add_row({fmt::to_string(run.trial.value), number(confidence->mean, 4),
+                   number(confidence->deviation, 4), number(confidence->class_deviation, 4),
+                   fmt::to_string(confidence->classes_left_out)});
+  }
+  return any ? table.text({}) : "";
+}
+
 std::string target_words(const RunPlan& plan) {
   if (!plan.target) return "no target";
   return fmt::format("target {} {}", name_of(plan.target->measure), plan.target->value);
@@ -154,7 +174,7 @@ std::string use_words(const PolicyEntry& entry, RankAt at) {
     words += fmt::format("top-1 {}, loss {} over {} runs\n", mean(entry.scores.top1, 4, 2),
                          mean(entry.scores.loss, 4, 2), entry.scores.ended_well);
   }
-  return words;
+  return words + confidence_table(entry, at);
 }
 
 // Each line as a YAML comment.

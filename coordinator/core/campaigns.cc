@@ -177,9 +177,11 @@ void fail_survey(CoreState& state, std::int64_t survey, const std::string& reaso
   }
 }
 
+// A survey looks at all of it but the optimizer.
 std::string survey_key(const TrainSpec& train) {
-  return fmt::format("{}|{}|{}|{}|{}|{}", train.dataset.name, train.dataset.path, train.validation,
-                     train.model.name, train.device, train.threads);
+  nlohmann::json json = to_json(train);
+  json.erase("optimizer");
+  return json.dump();
 }
 
 void on_submitted(CoreState& state, const Experiment& experiment) {

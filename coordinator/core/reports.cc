@@ -44,12 +44,18 @@ Job* next_report(CoreState& state, Worker& worker, const Report& report) {
   return report.sequence == recorded + 1 ? job : nullptr;
 }
 
+bool is_finite(const std::optional<Confidence>& confidence) {
+  return !confidence || (std::isfinite(confidence->mean) && std::isfinite(confidence->deviation) &&
+                         std::isfinite(confidence->class_deviation));
+}
+
 bool is_finite(const MetricPoint& point) {
   const std::array<double, 9> numbers = {
       point.learning_rate,  point.train_seconds,  point.evaluate_seconds,
       point.train.loss,     point.train.top1,     point.train.top5,
       point.evaluated.loss, point.evaluated.top1, point.evaluated.top5};
-  return std::all_of(numbers.begin(), numbers.end(),
+  return is_finite(point.train.confidence) && is_finite(point.evaluated.confidence) &&
+         std::all_of(numbers.begin(), numbers.end(),
                      [](double number) { return std::isfinite(number); });
 }
 

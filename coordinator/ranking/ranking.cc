@@ -187,11 +187,19 @@ nlohmann::json to_json(const Scores& scores, RankAt at) {
   const auto iteration = [&](const MetricPoint& point) {
     return there ? nlohmann::json(point.iteration) : nlohmann::json(nullptr);
   };
+  const auto& confidence = top1_at.evaluated.confidence;
+  const auto of_confidence = [&](auto Confidence::*field) {
+    return there && confidence ? nlohmann::json((*confidence).*field) : nlohmann::json(nullptr);
+  };
   return {
       {"ended_well", scores.ended_well},
       {"top1", number_or_null(top1_at.evaluated.top1, there)},
       {"top1_iteration", iteration(top1_at)},
       {"top5", number_or_null(top1_at.evaluated.top5, there)},
+      {"confidence", of_confidence(&Confidence::mean)},
+      {"confidence_deviation", of_confidence(&Confidence::deviation)},
+      {"class_confidence_deviation", of_confidence(&Confidence::class_deviation)},
+      {"classes_left_out", of_confidence(&Confidence::classes_left_out)},
       {"loss", number_or_null(loss_at.evaluated.loss, there)},
       {"loss_iteration", iteration(loss_at)},
       {"loss_difference", number_or_null(scores.loss_difference(at), there)},

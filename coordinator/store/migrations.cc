@@ -20,7 +20,7 @@ namespace {
 // at each row, so names are checked by a chain of OR; a deferred reference that is open makes the
 // insertion of any parent scan its children, so references are immediate and the writer goes from
 // parents to children.
-constexpr std::array<Migration, 1> kMigrations = {{{1, R"sql(
+constexpr std::array<Migration, 2> kMigrations = {{{1, R"sql(
 CREATE TABLE store (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   created_at INTEGER NOT NULL,
@@ -153,6 +153,12 @@ CREATE TABLE ranking (
   scores TEXT NOT NULL,
   PRIMARY KEY (campaign, phase, rank)
 ) STRICT, WITHOUT ROWID;
+)sql"},
+                                                   {2, R"sql(
+ALTER TABLE metric ADD COLUMN confidence REAL;
+ALTER TABLE metric ADD COLUMN confidence_deviation REAL;
+ALTER TABLE metric ADD COLUMN class_confidence_deviation REAL;
+ALTER TABLE metric ADD COLUMN classes_left_out INTEGER CHECK (classes_left_out >= 0);
 )sql"}}};
 
 // Makes the bytes of `path` survive a crash of the machine; for a folder, its entries.

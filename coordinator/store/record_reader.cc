@@ -112,9 +112,19 @@ std::vector<JobRecord> read_jobs(SQLite::Database& database) {
   return jobs;
 }
 
+constexpr int kMetricColumns = 7;
+
 PartMetrics metrics_of(const SQLite::Statement& row, int first) {
-  return {row.getColumn(first).getDouble(), row.getColumn(first + 1).getDouble(),
-          row.getColumn(first + 2).getDouble()};
+  PartMetrics metrics{row.getColumn(first).getDouble(),
+                      row.getColumn(first + 1).getDouble(),
+                      row.getColumn(first + 2).getDouble(),
+                      {}};
+  if (!row.getColumn(first + 3).isNull()) {
+    metrics.confidence = {row.getColumn(first + 3).getDouble(),
+                          row.getColumn(first + 4).getDouble(),
+                          row.getColumn(first + 5).getDouble(), row.getColumn(first + 6).getInt()};
+  }
+  return metrics;
 }
 
 std::vector<PointRecord> read_points(SQLite::Database& database) {
@@ -130,8 +140,12 @@ std::vector<PointRecord> read_points(SQLite::Database& database) {
 
 const char* const kSelectPoints =
     "SELECT job, attempt, evaluated_on, train_subset, iteration, state.name, learning_rate, "
-    "train.loss, train.top1, "
-    "train.top5, evaluated.loss, evaluated.top1, evaluated.top5, train_seconds, evaluate_seconds "
+    "train_seconds, evaluate_seconds, "
+    "train.loss, train.top1, train.top5, train.confidence, train.confidence_deviation, "
+    "train.class_confidence_deviation, train.classes_left_out, "
+    "evaluated.loss, evaluated.top1, evaluated.top5, evaluated.confidence, "
+    "evaluated.confidence_deviation, evaluated.class_confidence_deviation, "
+    "evaluated.classes_left_out "
     "FROM point "
     "JOIN state ON state.id = point.state "
     "JOIN metric AS train ON train.state = point.state AND train.part = 'train' "
@@ -149,10 +163,10 @@ PointRecord point_of(const SQLite::Statement& row) {
   record.point.iteration = row.getColumn(4).getInt64();
   record.point.state = digest_of(row.getColumn(5));
   record.point.learning_rate = row.getColumn(6).getDouble();
-  record.point.train = metrics_of(row, 7);
-  record.point.evaluated = metrics_of(row, 10);
-  record.point.train_seconds = row.getColumn(13).getDouble();
-  record.point.evaluate_seconds = row.getColumn(14).getDouble();
+  record.point.train_seconds = row.getColumn(7).getDouble();
+  record.point.evaluate_seconds = row.getColumn(8).getDouble();
+  record.point.train = metrics_of(row, 9);
+  record.point.evaluated = metrics_of(row, 9 + kMetricColumns);
   return record;
 }
 

@@ -53,7 +53,12 @@ RecordWriter::RecordWriter(SQLite::Database& database)
       job_(database, kJob),
       find_state_(database, "SELECT id FROM state WHERE name = ?"),
       state_(database, "INSERT INTO state (name) VALUES (?) ON CONFLICT DO NOTHING"),
-      metric_(database, "INSERT INTO metric VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"),
+      metric_(database,
+              "INSERT INTO metric VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE "
+              "SET confidence = excluded.confidence, "
+              "confidence_deviation = excluded.confidence_deviation, "
+              "class_confidence_deviation = excluded.class_confidence_deviation, "
+              "classes_left_out = excluded.classes_left_out WHERE confidence IS NULL"),
       point_(database,
              "INSERT INTO point VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"),
       decision_(database,
@@ -171,8 +176,14 @@ std::int64_t RecordWriter::state_row(const Digest& name) {
 
 void RecordWriter::write_metric(std::int64_t state, Part part, std::int64_t subset,
                                 const PartMetrics& metrics) {
+  const auto& confidence = metrics.confidence;
+  const auto known = [&](double Confidence::*field) {
+    return confidence ? std::optional((*confidence).*field) : std::nullopt;
+  };
   execute(metric_, state, name_of(part), subset, kMetricVersion, metrics.loss, metrics.top1,
-          metrics.top5);
+          metrics.top5, known(&Confidence::mean), known(&Confidence::deviation),
+          known(&Confidence::class_deviation),
+          confidence ? std::optional<std::int64_t>(confidence->classes_left_out) : std::nullopt);
 }
 
 }  // namespace lrtune

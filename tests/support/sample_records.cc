@@ -63,8 +63,9 @@ MetricPoint point_at(const Policy& policy, std::int64_t t, const Digest& state,
   return {t,
           state,
           learning_rate(policy, t),
-          {1 - top1, top1 + 0.003, 1},
-          {1 - top1 + curve.gap * risen, top1, 0.999},
+          {1 - top1, top1 + 0.003, 1, {}},
+          {1 - top1 + curve.gap * risen, top1, 0.999,
+           Confidence{0.5 + 0.4 * top1, 0.2 - 0.1 * risen, 0.05 * risen, risen > 0 ? 0 : 9}},
           iteration * 0.03,
           iteration * 0.001};
 }

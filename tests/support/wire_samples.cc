@@ -33,8 +33,9 @@ MetricPoint sample_point() {
   point.iteration = 500;
   point.state = digest_from(200);
   point.learning_rate = 0.1;
-  point.train = {std::numeric_limits<double>::denorm_min(), 1, 1};
-  point.evaluated = {std::numeric_limits<double>::infinity(), 1.0 / 3, 0.5};
+  point.train = {std::numeric_limits<double>::denorm_min(), 1, 1, {}};
+  point.evaluated = {std::numeric_limits<double>::infinity(), 1.0 / 3, 0.5,
+                     Confidence{0.75, 0.2, 1.0 / 7, 3}};
   point.train_seconds = 12.000000000000002;
   return point;
 }

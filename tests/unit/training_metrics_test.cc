@@ -11,8 +11,8 @@ namespace {
 
 PartMetrics metrics_of(const std::vector<float>& logits, const std::vector<std::int64_t>& labels,
                        int classes) {
-  MetricSum sum;
-  sum.add(logits, labels, classes);
+  MetricSum sum(classes);
+  sum.add(logits, labels);
   return sum.mean();
 }
 
@@ -55,11 +55,49 @@ TEST(MetricsTest, LargeLogitsStayFiniteAndInfiniteOnesDoNot) {
 TEST(MetricsTest, SumsDoNotDependOnHowSamplesAreCut) {
   const std::vector<float> logits{1, 2, 4, 3, 5, 5, 7, 1};
   const std::vector<std::int64_t> labels{0, 0, 1, 1};
-  MetricSum cut;
+  MetricSum cut(2);
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    cut.add(std::span(logits).subspan(2 * i, 2), std::span(labels).subspan(i, 1), 2);
+    cut.add(std::span(logits).subspan(2 * i, 2), std::span(labels).subspan(i, 1));
   }
   EXPECT_EQ(cut.mean(), metrics_of(logits, labels, 2));
+}
+
+// Logits of a row that is class `label` with the probability p, of two.
+std::vector<float> sure(std::int64_t label, double p) {
+  const auto margin = static_cast<float>(std::log(p / (1 - p)));
+  return label == 0 ? std::vector<float>{margin, 0} : std::vector<float>{0, margin};
+}
+
+TEST(MetricsTest, ConfidenceIsOfTheRightSamples) {
+  MetricSum sum(2);
+  const auto add = [&](std::int64_t label, double p) {
+    sum.add(sure(label, p), std::vector<std::int64_t>{label});
+  };
+  for (const double p : {0.6, 0.8}) add(0, p);
+  for (const double p : {0.9, 0.2}) add(1, p);  // the second is wrong, and sure of it
+  const Confidence confidence = sum.mean().confidence.value();
+  const double mean = (0.6 + 0.8 + 0.9) / 3;
+  EXPECT_NEAR(confidence.mean, mean, 1e-7);
+  const double squares = (0.6 * 0.6 + 0.8 * 0.8 + 0.9 * 0.9) / 3;
+  EXPECT_NEAR(confidence.deviation, std::sqrt(squares - mean * mean), 1e-7);
+  EXPECT_NEAR(confidence.class_deviation, (0.9 - 0.7) / 2, 1e-7);
+  EXPECT_EQ(confidence.classes_left_out, 0);
+}
+
+TEST(MetricsTest, ASmallDeviationOfNearlySureSamplesKeepsItsDigits) {
+  MetricSum sum(2);
+  for (const double below : {1e-6, 3e-6}) {
+    sum.add(sure(0, 1 - below), std::vector<std::int64_t>{0});
+  }
+  EXPECT_NEAR(sum.mean().confidence->deviation, 1e-6, 1e-12);
+}
+
+TEST(MetricsTest, ClassesWithoutARightSampleAreLeftOut) {
+  const PartMetrics some = metrics_of({4, 0, 0, 4, 0, 0}, {0, 1}, 3);
+  EXPECT_EQ(some.confidence->classes_left_out, 2);
+  EXPECT_EQ(some.confidence->class_deviation, 0);
+  const PartMetrics none = metrics_of({4, 0, 0}, {1}, 3);
+  EXPECT_EQ(none.confidence, (Confidence{0, 0, 0, 3}));
 }
 
 TEST(MetricsTest, TargetsAreReachedFromTheRightSide) {

@@ -15,11 +15,23 @@ constexpr std::size_t kDigestBytes = 32;
 using nlohmann::json;
 
 json to_json(const PartMetrics& metrics) {
-  return {{"loss", metrics.loss}, {"top1", metrics.top1}, {"top5", metrics.top5}};
+  json value = {{"loss", metrics.loss}, {"top1", metrics.top1}, {"top5", metrics.top5}};
+  if (const auto& confidence = metrics.confidence) {
+    value["confidence"] = {{"mean", confidence->mean},
+                           {"deviation", confidence->deviation},
+                           {"class_deviation", confidence->class_deviation},
+                           {"classes_left_out", confidence->classes_left_out}};
+  }
+  return value;
 }
 
 PartMetrics metrics_from_json(const json& value) {
-  return {value.at("loss"), value.at("top1"), value.at("top5")};
+  PartMetrics metrics{value.at("loss"), value.at("top1"), value.at("top5"), {}};
+  if (const auto it = value.find("confidence"); it != value.end()) {
+    metrics.confidence = {it->at("mean"), it->at("deviation"), it->at("class_deviation"),
+                          it->at("classes_left_out")};
+  }
+  return metrics;
 }
 
 json to_json(const MetricPoint& point) {

@@ -37,7 +37,10 @@ struct FakeNetwork {
     const double wrong = 0.008 + 0.892 * unlearned + 0.15 * shaking + 0.001 * luck + 0.1 * gap;
     return {.loss = loss,
             .top1 = std::clamp(1 - wrong, 0.0, 1.0),
-            .top5 = std::clamp(1 - 0.3 * wrong, 0.0, 1.0)};
+            .top5 = std::clamp(1 - 0.3 * wrong, 0.0, 1.0),
+            .confidence = Confidence{.mean = std::clamp(1 - 0.5 * wrong, 0.0, 1.0),
+                                     .deviation = 0.2 * unlearned,
+                                     .class_deviation = 0.05 * unlearned}};
   }
 };
 

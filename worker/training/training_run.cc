@@ -217,7 +217,7 @@ std::optional<PartMetrics> TrainingRun::metrics_of(Part file,
                                                    std::span<const std::int64_t> samples) {
   const at::NoGradGuard no_graph;
   const ForwardPass pass{.training = false, .seed = job_.seed, .iteration = iteration_};
-  MetricSum sum;
+  MetricSum sum(batches_.dataset().classes);
   for (std::size_t first = 0; first < samples.size(); first += kEvaluationBatch) {
     if (stop_.load()) return std::nullopt;
     const std::size_t count = std::min(kEvaluationBatch, samples.size() - first);
@@ -228,7 +228,7 @@ std::optional<PartMetrics> TrainingRun::metrics_of(Part file,
     }
     const at::Tensor logits = model_->logits(batch->inputs, pass).to(at::kCPU).contiguous();
     sum.add(std::span(logits.const_data_ptr<float>(), static_cast<std::size_t>(logits.numel())),
-            batch->classes, batches_.dataset().classes);
+            batch->classes);
   }
   return sum.mean();
 }
