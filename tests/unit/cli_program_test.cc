@@ -144,7 +144,7 @@ TEST_F(Program, WhatCannotBeAStoreIsBadInput) {
 
 // Words that nobody can read threw: 134 in the place of the command's own exit code.
 TEST_F(Program, ADeadStandardErrorChangesNoExitCode) {
-  const std::string program = LRTUNE_PROGRAM;
+  const std::string program = "'" LRTUNE_PROGRAM "'";
   for (const char* arguments : {" policies list", " schedule none", " frobnicate", " run none"}) {
     const int status = std::system((program + arguments + " 2>/dev/full").c_str());
     EXPECT_EQ(WEXITSTATUS(status), 2) << arguments;
