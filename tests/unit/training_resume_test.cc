@@ -25,6 +25,8 @@ struct Trained {
   std::string name;
   ModelSpec model;
   OptimizerSpec optimizer;
+  AugmentSpec augment;
+  int runs = 10;  // that are cut four times each
 };
 
 std::vector<Trained> all_optimizers() {
@@ -34,9 +36,19 @@ std::vector<Trained> all_optimizers() {
     nlohmann::json json = {{"name", name}, {"weight_decay", 5e-4}};
     if (name.ends_with("momentum") || name == "nesterov") json["momentum"] = 0.9;
     const OptimizerSpec spec = optimizer_from_json(json).value();
-    all.push_back({name, lenet, spec});
+    all.push_back({name, lenet, spec, {}});
   }
   return all;
+}
+
+// What LeNet has not: running statistics, dropout, shifts and flips of the images.
+std::vector<Trained> all_models() {
+  const OptimizerSpec momentum{.name = "momentum", .momentum = 0.9, .weight_decay = 5e-4};
+  const AugmentSpec moved{.pad = 4, .flip = true};
+  return {{"mlp", {.name = "mlp", .hidden = 30, .dropout = 0.4}, momentum, moved},
+          {"cnn3", {.name = "cnn3"}, momentum, moved, 3},
+          {"resnet32", {.name = "resnet32"}, momentum, moved, 3},
+          {"resnet18", {.name = "resnet18"}, momentum, moved, 1}};
 }
 
 class ResumeTest : public ::testing::TestWithParam<Trained> {
@@ -47,6 +59,7 @@ class ResumeTest : public ::testing::TestWithParam<Trained> {
     const TrainSpec spec{.dataset = {.name = "mnist", .path = data_},
                          .validation = 0.2,
                          .model = GetParam().model,
+                         .input = {.augment = GetParam().augment},
                          .optimizer = GetParam().optimizer,
                          .batch = 6};
     RunPlan plan{.iterations = kIterations, .evaluate_every = 7, .train_subset = 30};
@@ -92,9 +105,8 @@ TEST_P(ResumeTest, CutAnywhereItEndsTheSame) {
   ASSERT_EQ(whole.outcome.kind, OutcomeKind::kCompleted) << whole.outcome.message;
   const Checkpoint end = last_of(*whole_folder, job);
 
-  constexpr int kRuns = 10;
   constexpr std::uint64_t kCutsPerRun = 4;
-  for (std::uint64_t run = 0; run < kRuns; ++run) {
+  for (std::uint64_t run = 0; run < static_cast<std::uint64_t>(GetParam().runs); ++run) {
     SCOPED_TRACE("seed " + std::to_string(run));
     std::vector<std::int64_t> cuts;
     for (std::uint64_t i = 0; i < kCutsPerRun; ++i)
@@ -117,6 +129,9 @@ TEST_P(ResumeTest, CutAnywhereItEndsTheSame) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Optimizers, ResumeTest, ::testing::ValuesIn(all_optimizers()),
+                         [](const auto& tested) { return tested.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(Models, ResumeTest, ::testing::ValuesIn(all_models()),
                          [](const auto& tested) { return tested.param.name; });
 
 class ResumeOneTest : public ResumeTest {};
@@ -170,10 +185,11 @@ TEST_P(ResumeOneTest, ATargetThatWasReachedEndsTheRunThere) {
   EXPECT_TRUE(again.progress.empty());
 }
 
-INSTANTIATE_TEST_SUITE_P(Momentum, ResumeOneTest,
-                         ::testing::Values(Trained{
-                             "momentum", {.name = "lenet"}, {.name = "momentum", .momentum = 0.9}}),
-                         [](const auto& tested) { return tested.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Momentum, ResumeOneTest,
+    ::testing::Values(Trained{
+        "momentum", {.name = "lenet"}, {.name = "momentum", .momentum = 0.9}, {}}),
+    [](const auto& tested) { return tested.param.name; });
 
 }  // namespace
 }  // namespace lrtune
