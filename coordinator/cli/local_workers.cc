@@ -5,8 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <deque>
-#include <fstream>
 #include <utility>
 
 #include "coordinator/cli/output_folder.h"
@@ -88,7 +86,7 @@ std::optional<std::string> LocalWorkers::hopeless(const Worker& worker,
                                                   const std::string& end) const {
   const bool early = worker.early_deaths >= options_.early_deaths;
   if (!early && worker.deaths < options_.deaths) return std::nullopt;
-  const std::string log = last_lines(log_of(worker), 10);
+  const std::string log = end_of_log(log_of(worker), 10);
   return fmt::format("{} {}, {} times in a row. {} {}", end,
                      early ? "before it could join" : "before it could finish a job",
                      early ? worker.early_deaths : worker.deaths, log_of(worker).string(),
@@ -126,18 +124,6 @@ std::vector<std::string> LocalWorkers::running_names() const {
     if (worker.process) names.push_back(worker.name);
   }
   return names;
-}
-
-std::string last_lines(const std::filesystem::path& file, int lines) {
-  std::ifstream stream(file);
-  std::deque<std::string> last;
-  for (std::string line; std::getline(stream, line);) {
-    last.push_back(line);
-    if (last.size() > static_cast<std::size_t>(lines)) last.pop_front();
-  }
-  std::string text;
-  for (const std::string& line : last) text += (text.empty() ? "  " : "\n  ") + line;
-  return text;
 }
 
 }  // namespace lrtune

@@ -88,7 +88,4 @@ class LocalWorkers {
   bool stopping_ = false;
 };
 
-// The last `lines` lines of a file; fewer if it is shorter; empty if it cannot be read.
-std::string last_lines(const std::filesystem::path& file, int lines);
-
 }  // namespace lrtune

@@ -5,10 +5,17 @@
 #include <unistd.h>
 
 #include <ctime>
+#include <deque>
 #include <fstream>
+#include <string_view>
 #include <system_error>
 
 namespace lrtune {
+namespace {
+
+constexpr std::string_view kNewRun = "======== ";
+
+}  // namespace
 
 Result<OutputFolder> OutputFolder::open(const std::filesystem::path& path) {
   std::error_code error;
@@ -20,6 +27,22 @@ Result<OutputFolder> OutputFolder::open(const std::filesystem::path& path) {
   return OutputFolder(path, *std::move(lock));
 }
 
+std::string end_of_log(const std::filesystem::path& log, int lines) {
+  std::ifstream stream(log);
+  std::deque<std::string> last;
+  for (std::string line; std::getline(stream, line);) {
+    if (line.starts_with(kNewRun)) {
+      last.clear();
+      continue;
+    }
+    last.push_back(line);
+    if (last.size() > static_cast<std::size_t>(lines)) last.pop_front();
+  }
+  std::string text;
+  for (const std::string& line : last) text += (text.empty() ? "  " : "\n  ") + line;
+  return text;
+}
+
 void mark_new_run(const std::filesystem::path& log) {
   std::error_code none;
   const auto size = std::filesystem::file_size(log, none);
@@ -28,7 +51,7 @@ void mark_new_run(const std::filesystem::path& log) {
   std::tm fields{};
   localtime_r(&now, &fields);
   std::ofstream(log, std::ios::app) << fmt::format(
-      "======== {:%Y-%m-%dT%H:%M:%S%z} a new run, process {} ========\n", fields, getpid());
+      "{}{:%Y-%m-%dT%H:%M:%S%z} a new run, process {} ========\n", kNewRun, fields, getpid());
 }
 
 }  // namespace lrtune

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "common/result.h"
 #include "coordinator/store/file_lock.h"
@@ -28,5 +29,9 @@ class OutputFolder {
 // Logs are appended to. A log that has lines of an earlier run gets one that says when and as which
 // process this run begins.
 void mark_new_run(const std::filesystem::path& log);
+
+// The last `lines` lines that a log has of its last run, indented; fewer if there are fewer; empty
+// if it cannot be read.
+std::string end_of_log(const std::filesystem::path& log, int lines);
 
 }  // namespace lrtune

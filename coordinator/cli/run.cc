@@ -98,8 +98,9 @@ Result<LocalWorkerOptions> RunCommand::worker_options(const std::string& endpoin
   options.device = needs_.device;
   options.threads = needs_.threads;
   options.logs = output_->logs();
-  if (const auto folder = checkpoint_folder(options_))
-    options.arguments = {"--checkpoints", folder->string()};
+  const auto folder = checkpoint_folder(options_);
+  if (!folder) return tl::unexpected(folder.error());
+  if (*folder) options.arguments = {"--checkpoints", (*folder)->string()};
   options.arguments.insert(options.arguments.end(), options_.worker_arguments.begin(),
                            options_.worker_arguments.end());
   return options;

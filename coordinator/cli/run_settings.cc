@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -15,6 +17,7 @@ namespace lrtune {
 namespace {
 
 Result<std::string> read_file(const std::string& path) {
+  if (path.empty()) return fail("FILE is empty; it is an experiment in YAML");
   std::error_code none;
   if (std::filesystem::is_directory(path, none)) {
     return fail(fmt::format("{} is a folder, not an experiment's file", path));
@@ -59,10 +62,21 @@ std::filesystem::path default_output(const Experiment& experiment) {
          fmt::format("{}-{}", experiment.name, experiment.hash.hex().substr(0, 8));
 }
 
-std::optional<std::filesystem::path> checkpoint_folder(const RunOptions& options) {
+Result<std::optional<std::filesystem::path>> checkpoint_folder(const RunOptions& options) {
   if (options.no_checkpoints) return std::nullopt;
-  if (!options.checkpoints.empty()) return options.checkpoints;
-  return std::filesystem::path(options.store).replace_extension(".checkpoints");
+  std::filesystem::path folder = options.checkpoints;
+  if (folder.empty())
+    folder = std::filesystem::path(options.store).replace_extension(".checkpoints");
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (!error && access(folder.c_str(), W_OK | X_OK) != 0) error = {errno, std::generic_category()};
+  if (error) {
+    return fail(
+        fmt::format("checkpoints cannot be kept in {}: {}; --checkpoints names another folder, "
+                    "--no-checkpoints keeps none",
+                    folder.string(), error.message()));
+  }
+  return folder;
 }
 
 Result<std::filesystem::path> worker_program(const RunOptions& options, const WorkerNeeds& needs,

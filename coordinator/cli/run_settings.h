@@ -43,8 +43,9 @@ int default_workers(const Experiment& experiment, const WorkerNeeds& needs, int 
 std::filesystem::path default_output(const Experiment& experiment);
 
 // Where workers keep runs, to go on with them: options.checkpoints, or the store's path with the
-// ending .checkpoints. Nothing if the options want none.
-std::optional<std::filesystem::path> checkpoint_folder(const RunOptions& options);
+// ending .checkpoints. Nothing if the options want none. Makes the folder. Errors: it cannot be
+// made or written.
+Result<std::optional<std::filesystem::path>> checkpoint_folder(const RunOptions& options);
 
 // lrtune-worker, or lrtune-worker-cuda for a GPU, in `folder`. Errors: it is not there.
 Result<std::filesystem::path> worker_program(const RunOptions& options, const WorkerNeeds& needs,

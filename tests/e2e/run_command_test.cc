@@ -165,6 +165,15 @@ TEST_F(RunTest, AWorkerThatCannotStartEndsTheRunWithItsLastWords) {
                                     "  there is no such library"));
 }
 
+TEST_F(RunTest, AFolderOfCheckpointsThatCannotBeMadeIsOneError) {
+  write("taken", "a file\n");
+  const ProcessResult result = run({"--checkpoints", "taken"}).wait(20);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.err,
+            "lrtune: checkpoints cannot be kept in taken: Not a directory; --checkpoints names "
+            "another folder, --no-checkpoints keeps none\n");
+}
+
 TEST_F(RunTest, AStoreThatIsInUseIsRefused) {
   Process first = run({"--workers", "1"}, 20'000);
   first.until("the first run has begun", [&] { return !jobs().empty(); });
