@@ -96,11 +96,15 @@ TEST_F(TrainerTest, RepeatsItselfToTheLastBit) {
             first.points.back().evaluated.loss);
 }
 
-TEST_F(TrainerTest, TwoSlotsSideBySideChangeNoBit) {
+// Dropout, shifts and flips draw from generators of their own, keyed by seed and iteration.
+TEST_F(TrainerTest, TwoSlotsSideBySideGiveWhatEachGivesAlone) {
   constexpr RunPlan kShort{.iterations = 6, .evaluate_every = 2, .train_subset = 10};
-  for (const int threads : {1, 2}) {
-    TrainSpec two = spec();
-    two.threads = threads;
+  TrainSpec dropping = spec();
+  dropping.model = {.name = "mlp", .hidden = 40, .dropout = 0.5};
+  dropping.input.augment = {.pad = 3, .flip = true};
+  TrainSpec parallel = spec();
+  parallel.threads = 2;
+  for (const TrainSpec& two : {spec(), parallel, dropping}) {
     const TrainingJob a = job_for(*trainer_, two, fixed(0.01), kShort);
     TrainingJob b = job_for(*trainer_, two, fixed(0.02), kShort);
     b.seed = 11;
