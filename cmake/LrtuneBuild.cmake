@@ -49,5 +49,7 @@ function(lrtune_test name)
   target_link_libraries(${name} PRIVATE lrtune_build ${ARG_DEPENDS} GTest::gmock_main)
   target_compile_definitions(${name} PRIVATE
     LRTUNE_FIXTURES="${PROJECT_SOURCE_DIR}/tests/fixtures" LRTUNE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES LABELS "${ARG_LABELS}")
+  # CTest runs tests side by side: LibTorch's threads must not spin while they wait for one that has no core.
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
+    PROPERTIES LABELS "${ARG_LABELS}" ENVIRONMENT "OMP_WAIT_POLICY=passive")
 endfunction()

@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kPartNames = {"train", "validation", "test"};
 constexpr std::array<std::string_view, 2> kMeasureNames = {"top1", "loss"};
-constexpr std::array<std::string_view, 6> kOutcomeNames = {
-    "completed", "target_reached", "diverged", "failed", "stopped", "failed_here"};
+constexpr std::array<std::string_view, 7> kOutcomeNames = {
+    "completed", "target_reached", "diverged", "failed", "stopped", "failed_here", "time_limit"};
 
 template <typename Enum>
 Result<Enum> value_named(std::string_view name, std::span<const std::string_view> names,

@@ -91,6 +91,9 @@ struct RunPlan {
       0;  // samples of the training part that train metrics come from; at most its size
   std::optional<Target> target;
   bool stop_at_target = false;  // otherwise reaching it is only recorded
+  // Of training and evaluating, all attempts that count together; then the run ends well where it
+  // is. How far it comes depends on the machine.
+  std::optional<double> max_seconds;
   bool operator==(const RunPlan&) const = default;
 };
 
@@ -137,6 +140,7 @@ enum class OutcomeKind : std::uint8_t {
   kFailed,         // the trainer cannot do it; `message` says why
   kStopped,        // asked to stop; not finished
   kFailedHere,     // no fault of the job is known: it may succeed elsewhere, or alone
+  kTimeLimit,      // ended early by RunPlan::max_seconds
 };
 
 struct Outcome {

@@ -111,6 +111,7 @@ nlohmann::json to_json(const RunPlan& plan) {
                          {"train_subset", plan.train_subset},
                          {"stop_at_target", plan.stop_at_target}};
   if (plan.target) json["target"] = to_json(*plan.target);
+  if (plan.max_seconds) json["max_seconds"] = *plan.max_seconds;
   return json;
 }
 
@@ -123,6 +124,8 @@ Result<RunPlan> run_plan_from_json(const nlohmann::json& json, const std::string
   const std::string on = reader.one_of("evaluate_on", kParts);
   plan.evaluate_on = part_from_name(on).value_or(Part::kValidation);
   plan.stop_at_target = reader.boolean("stop_at_target", false);
+  if (reader.has("max_seconds"))
+    plan.max_seconds = reader.required_number("max_seconds", Range::above(0));
   if (reader.has("target")) plan.target = read_part(reader, "target", target_from_json);
   if (auto error = reader.finish()) return tl::unexpected(*error);
   return plan;

@@ -59,6 +59,7 @@ struct Experiment {
   std::int64_t train_subset = 0;
   std::optional<Target> target;
   bool stop_at_target = false;
+  std::optional<double> max_seconds;
   std::uint64_t seed = 0;
   SearchMethod method = SearchMethod::kList;
   std::int64_t count = 0;  // random: number of candidates

@@ -128,6 +128,8 @@ std::optional<Error> read_run(const nlohmann::json& json, const std::string& pat
   if (experiment.stop_at_target && !experiment.target) {
     reader.error("stop_at_target", "stop_at_target: true needs a target");
   }
+  if (reader.has("max_seconds"))
+    experiment.max_seconds = reader.required_number("max_seconds", Range::above(0));
   return reader.finish();
 }
 

@@ -91,6 +91,7 @@ nlohmann::json normal_run(const Experiment& experiment) {
     run["target"] = {
         {std::string(name_of(experiment.target->measure)), number(experiment.target->value)}};
   }
+  if (experiment.max_seconds) run["max_seconds"] = number(*experiment.max_seconds);
   return run;
 }
 

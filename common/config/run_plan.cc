@@ -40,6 +40,7 @@ Result<RunPlan> run_plan_of(const Experiment& experiment, const TrainSpec& train
   plan.train_subset = std::min(experiment.train_subset, data.train_samples);
   plan.target = experiment.target;
   plan.stop_at_target = experiment.stop_at_target;
+  plan.max_seconds = experiment.max_seconds;
   return plan;
 }
 

@@ -95,6 +95,7 @@ std::vector<std::string> entry_row(const PolicyEntry& entry, std::size_t rank,
 std::string result_of(const PolicyRun& run) {
   if (run.outcome == OutcomeKind::kCompleted) return "done";
   if (run.outcome == OutcomeKind::kTargetReached) return fmt::format("stopped at {}", run.ended_at);
+  if (run.outcome == OutcomeKind::kTimeLimit) return fmt::format("time over at {}", run.ended_at);
   if (run.outcome == OutcomeKind::kDiverged) return fmt::format("diverged at {}", run.ended_at);
   return "failed";
 }

@@ -30,6 +30,8 @@ std::string note(const Outcome& outcome) {
     case OutcomeKind::kStopped:
     case OutcomeKind::kFailedHere:
       return std::string(name_of(outcome.kind));
+    case OutcomeKind::kTimeLimit:
+      return fmt::format("time over at {}", outcome.iteration);
     case OutcomeKind::kTargetReached:
       return fmt::format("stopped at {}", outcome.iteration);
     case OutcomeKind::kCompleted:

@@ -181,7 +181,8 @@ void fail_survey(CoreState& state, std::int64_t survey, const std::string& reaso
 std::string survey_key(const TrainSpec& train) {
   nlohmann::json json = to_json(train);
   json.erase("optimizer");
-  return json.dump();
+  // A path may hold any bytes.
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 void on_submitted(CoreState& state, const Experiment& experiment) {

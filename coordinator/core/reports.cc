@@ -78,6 +78,7 @@ JobState state_after_outcome(OutcomeKind kind) {
   switch (kind) {
     case OutcomeKind::kCompleted:
     case OutcomeKind::kTargetReached:
+    case OutcomeKind::kTimeLimit:
       return JobState::kDone;
     case OutcomeKind::kDiverged:
       return JobState::kDiverged;
@@ -93,7 +94,7 @@ JobState state_after_outcome(OutcomeKind kind) {
 std::string chain_error(const CoreState& state, const Job& job, const Outcome& outcome) {
   const TrialRecord& trial = state.first_trial(job);
   Digest expected = job.record.to_state;
-  if (outcome.kind == OutcomeKind::kTargetReached) {
+  if (outcome.kind != OutcomeKind::kCompleted) {
     if (outcome.iteration < 0 || outcome.iteration > trial.plan.iterations)
       return "it ended past its length";
     expected = state_after(job.record.from_state, trial.policy, 0, outcome.iteration);
@@ -194,8 +195,7 @@ void on_finished(CoreState& state, Worker& worker, const wire::Finished& report)
             fmt::format("worker {} could not finish it: {}", worker.name, outcome.message),
             worker.death());
   } else {
-    const bool ran =
-        outcome.kind == OutcomeKind::kCompleted || outcome.kind == OutcomeKind::kTargetReached;
+    const bool ran = state_after_outcome(outcome.kind) == JobState::kDone;
     if (std::string error = ran ? chain_error(state, *job, outcome) : ""; !error.empty()) {
       outcome.kind = OutcomeKind::kFailed;
       outcome.message = std::move(error);

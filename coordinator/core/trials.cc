@@ -45,13 +45,14 @@ Digest job_key(const Digest& from, const Digest& to, const RunPlan& plan) {
   if (plan.stop_at_target && plan.target) {
     stops = {{"measure", name_of(plan.target->measure)}, {"value", plan.target->value}};
   }
-  const nlohmann::json key = {{"from", from.hex()},
-                              {"to", to.hex()},
-                              {"evaluate_every", plan.evaluate_every},
-                              {"evaluate_on", name_of(plan.evaluate_on)},
-                              {"train_subset", plan.train_subset},
-                              {"metrics", kMetricVersion},
-                              {"stop_at", stops}};
+  nlohmann::json key = {{"from", from.hex()},
+                        {"to", to.hex()},
+                        {"evaluate_every", plan.evaluate_every},
+                        {"evaluate_on", name_of(plan.evaluate_on)},
+                        {"train_subset", plan.train_subset},
+                        {"metrics", kMetricVersion},
+                        {"stop_at", stops}};
+  if (plan.max_seconds) key["max_seconds"] = *plan.max_seconds;
   return sha256(key.dump());
 }
 

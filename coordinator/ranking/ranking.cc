@@ -109,7 +109,8 @@ double Scores::loss_difference(RankAt at) const {
 Scores score(std::span<const MetricPoint> points, OutcomeKind outcome,
              const std::optional<Target>& target) {
   Scores scores;
-  scores.ended_well = outcome == OutcomeKind::kCompleted || outcome == OutcomeKind::kTargetReached;
+  scores.ended_well = outcome == OutcomeKind::kCompleted ||
+                      outcome == OutcomeKind::kTargetReached || outcome == OutcomeKind::kTimeLimit;
   scores.measured = !points.empty();
   if (points.empty()) return scores;
   scores.best = scores.lowest_loss = points.front();

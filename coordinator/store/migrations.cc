@@ -159,6 +159,30 @@ ALTER TABLE metric ADD COLUMN confidence REAL;
 ALTER TABLE metric ADD COLUMN confidence_deviation REAL;
 ALTER TABLE metric ADD COLUMN class_confidence_deviation REAL;
 ALTER TABLE metric ADD COLUMN classes_left_out INTEGER CHECK (classes_left_out >= 0);
+ALTER TABLE trial ADD COLUMN max_seconds REAL CHECK (max_seconds > 0);
+CREATE TABLE new_job (
+  id INTEGER PRIMARY KEY,
+  key BLOB NOT NULL CHECK (length(key) = 32),
+  from_state BLOB NOT NULL CHECK (length(from_state) = 32),
+  to_state BLOB NOT NULL CHECK (length(to_state) = 32),
+  state TEXT NOT NULL
+    CHECK (state = 'pending' OR state = 'assigned' OR state = 'running'
+      OR state = 'done' OR state = 'diverged' OR state = 'failed'),
+  attempt INTEGER NOT NULL CHECK (attempt >= 0),
+  deaths INTEGER NOT NULL CHECK (deaths >= 0),
+  worker TEXT NOT NULL,
+  outcome TEXT CHECK (outcome = 'completed' OR outcome = 'target_reached' OR outcome = 'time_limit'
+      OR outcome = 'diverged' OR outcome = 'failed' OR outcome = 'stopped'),
+  outcome_iteration INTEGER,
+  outcome_state BLOB CHECK (length(outcome_state) = 32),
+  outcome_message TEXT,
+  CHECK ((outcome IS NULL) = (outcome_iteration IS NULL)
+     AND (outcome IS NULL) = (outcome_state IS NULL)
+     AND (outcome IS NULL) = (outcome_message IS NULL))
+) STRICT;
+INSERT INTO new_job SELECT * FROM job;
+DROP TABLE job;
+ALTER TABLE new_job RENAME TO job;
 )sql"}}};
 
 // Makes the bytes of `path` survive a crash of the machine; for a folder, its entries.

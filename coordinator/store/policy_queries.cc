@@ -25,7 +25,7 @@ const char* const kSelectTrials =
     "SELECT trial.policy, policy.document, policy.description, identity.hash, identity.document, "
     "trial.iterations, "
     "evaluate_every, evaluate_on, train_subset, target_measure, target_value, stop_at_target, "
-    "trial.id, campaign, "
+    "max_seconds, trial.id, campaign, "
     "phase, repeat, seed, trial.state, trial.job, job.attempt, job.outcome, job.outcome_iteration, "
     "job.outcome_state, job.outcome_message, "
     "coalesce((SELECT first.number FROM trial AS first WHERE first.id = trial.verifies), number) "
@@ -36,12 +36,12 @@ const char* const kSelectTrials =
     "AND (?4 IS NULL OR trial.policy = ?4) "
     "ORDER BY trial.policy, trial.identity, iterations, evaluate_every, evaluate_on, train_subset, "
     "target_measure, "
-    "target_value, stop_at_target, trial.id";
+    "target_value, stop_at_target, max_seconds, trial.id";
 
 constexpr int kPlanColumn = 5;
-constexpr int kTrialColumn = 12;
-constexpr int kOutcomeColumn = 20;
-constexpr int kNumberColumn = 24;
+constexpr int kTrialColumn = 13;
+constexpr int kOutcomeColumn = 21;
+constexpr int kNumberColumn = 25;
 
 bool compares(const PolicyEntry& entry, const SQLite::Statement& row) {
   return entry.id == row.getColumn(0).getInt64() && entry.identity == digest_of(row.getColumn(3)) &&

@@ -71,7 +71,7 @@ std::vector<TrialRecord> read_trials(SQLite::Database& database,
       database,
       "SELECT id, campaign, number, phase, verifies, repeat, seed, identity, policy, iterations, "
       "evaluate_every, evaluate_on, train_subset, target_measure, target_value, stop_at_target, "
-      "job, state FROM trial ORDER BY id");
+      "max_seconds, job, state FROM trial ORDER BY id");
   while (rows.executeStep()) {
     TrialRecord& trial = trials.emplace_back();
     trial.id.value = rows.getColumn(0).getInt64();
@@ -84,8 +84,8 @@ std::vector<TrialRecord> read_trials(SQLite::Database& database,
     trial.identity = identities.at(rows.getColumn(7).getInt64());
     trial.policy = policies.at(rows.getColumn(8).getInt64());
     trial.plan = plan_of(rows, 9);
-    trial.job.value = rows.getColumn(16).getInt64();
-    trial.state = stored(trial_state_from_name(rows.getColumn(17).getString()));
+    trial.job.value = rows.getColumn(17).getInt64();
+    trial.state = stored(trial_state_from_name(rows.getColumn(18).getString()));
   }
   return trials;
 }
@@ -183,6 +183,7 @@ RunPlan plan_of(const SQLite::Statement& row, int first) {
     plan.target = Target{measure, row.getColumn(first + 5).getDouble()};
   }
   plan.stop_at_target = row.getColumn(first + 6).getInt() != 0;
+  if (!row.getColumn(first + 7).isNull()) plan.max_seconds = row.getColumn(first + 7).getDouble();
   return plan;
 }
 

@@ -35,6 +35,7 @@ class RecordSource {
   Policy policy();
   Record campaign(std::int64_t id);
   Record identity();
+  PartMetrics metrics();
   Record trial(std::int64_t id);
   Record job(std::int64_t id);
   Record point();

@@ -1,4 +1,5 @@
 // Random records: RecordSource of record_model.h.
+#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -71,6 +72,13 @@ Record RecordSource::identity() {
   return IdentityRecord{hash, identity};
 }
 
+PartMetrics RecordSource::metrics() {
+  PartMetrics metrics{number(), number(), number(), {}};
+  if (below(2) == 1)
+    metrics.confidence = {number(), number(), number(), static_cast<int>(below(11))};
+  return metrics;
+}
+
 Record RecordSource::trial(std::int64_t id) {
   TrialRecord record;
   record.id.value = id;
@@ -86,6 +94,7 @@ Record RecordSource::trial(std::int64_t id) {
   record.plan = {1 + below(1000), 1 + below(100), static_cast<Part>(1 + below(2)), below(1000), {},
                  below(2) == 1};
   if (below(2) == 1) record.plan.target = Target{static_cast<Measure>(below(2)), number()};
+  if (below(2) == 1) record.plan.max_seconds = static_cast<double>(1 + below(1000)) / 8;
   record.job.value = below(jobs_ + 1);
   record.state = static_cast<TrialState>(below(5));
   return record;
@@ -96,7 +105,11 @@ Record RecordSource::job(std::int64_t id) {
                    below(100), 0,        text(),   {}};
   record.deaths = static_cast<int>(below(4));
   if (below(2) == 1) {
-    record.outcome = Outcome{static_cast<OutcomeKind>(below(5)), below(100000), digest(), text()};
+    constexpr std::array kKept = {OutcomeKind::kCompleted, OutcomeKind::kTargetReached,
+                                  OutcomeKind::kDiverged,  OutcomeKind::kFailed,
+                                  OutcomeKind::kStopped,   OutcomeKind::kTimeLimit};
+    const OutcomeKind kind = kKept[static_cast<std::size_t>(below(std::ssize(kKept)))];
+    record.outcome = Outcome{kind, below(100000), digest(), text()};
   }
   return record;
 }
@@ -108,9 +121,7 @@ Record RecordSource::point() {
   record.attempt = below(3);
   record.evaluated_on = static_cast<Part>(1 + below(2));
   record.train_subset = below(2) * 10000;
-  record.point = {
-      points_,  digest(), number(), {number(), number(), number()}, {number(), number(), number()},
-      number(), number()};
+  record.point = {points_, digest(), number(), metrics(), metrics(), number(), number()};
   return record;
 }
 

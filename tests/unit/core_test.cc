@@ -237,6 +237,19 @@ TEST_F(CoreTest, DivergedTrialRanksLastAndTheSearchGoesOn) {
   EXPECT_EQ(harness.kept().of<RankingRecord>().back().trial.value, 1);
 }
 
+TEST_F(CoreTest, ATrialWhoseTimeIsOverEndsWellWhereItIs) {
+  begin(two_policies());
+  wire::Assign job = job_of("a");
+  ASSERT_GT(job.plan.iterations, 3);
+  job.plan.iterations = 3;  // as far as it comes
+  harness.run("a", job, 0.9, OutcomeKind::kTimeLimit);
+  harness.run("a", job_of("a"), 0.5);
+  EXPECT_EQ(harness.campaign().failed, 0);
+  const std::vector<RankingRecord> ranks = harness.kept().of<RankingRecord>();
+  ASSERT_EQ(ranks.size(), 2u);
+  EXPECT_EQ(ranks.front().trial.value, 1);
+}
+
 // Regression: SQLite turns NaN into NULL, so a foreign worker's NaN made every commit fail.
 TEST_F(CoreTest, ReportThatIsNotFiniteFailsItsTrialAndIsNotKept) {
   begin(two_policies());

@@ -84,6 +84,7 @@ TEST_F(ExperimentSchema, AcceptsWhatTheReaderAccepts) {
   const std::vector<std::pair<std::string, std::string>> edits = {
       {"iterations: 1000", "epochs: 1.5"},
       {"every: 100", "every: 1.5 epochs"},
+      {"every: 100}", "every: 100}\n  max_seconds: 3600"},
       {"every: 100}", "every: 100}\n  target: {loss: 0.1}\n  stop_at_target: true"},
       {"{name: momentum, momentum: 0.9, weight_decay: 5e-4}",
        "{name: sgd, weight_decay: {log: [1e-5, 1e-3]}}"},

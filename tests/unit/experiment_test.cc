@@ -134,6 +134,7 @@ TEST(Experiment, EditsChangeTheHash) {
       {"every: 100}", "every: 100}\n  target: {top1: 0.9}"},
       {"every: 100}", "every: 100}\n  target: {loss: 0.9}"},
       {"every: 100}", "every: 100}\n  target: {top1: 0.9}\n  stop_at_target: true"},
+      {"every: 100}", "every: 100}\n  max_seconds: 60"},
       {"name: base", "name: base\nseed: 1"},
       {"name: base", "name: base\nverify: {top: 1, repeats: 1}"},
       {"name: base", "name: base\nverify: {top: 2, repeats: 1}"},

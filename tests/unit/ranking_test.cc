@@ -73,6 +73,7 @@ TEST(Score, OnlyCompletedAndTargetReachedEndWell) {
   const std::vector points = {point(0, 0.1, 2.3)};
   EXPECT_TRUE(score(points, OutcomeKind::kCompleted, std::nullopt).ended_well);
   EXPECT_TRUE(score(points, OutcomeKind::kTargetReached, std::nullopt).ended_well);
+  EXPECT_TRUE(score(points, OutcomeKind::kTimeLimit, std::nullopt).ended_well);
   EXPECT_FALSE(score(points, OutcomeKind::kDiverged, std::nullopt).ended_well);
   EXPECT_FALSE(score(points, OutcomeKind::kFailed, std::nullopt).ended_well);
   EXPECT_FALSE(score(points, OutcomeKind::kStopped, std::nullopt).ended_well);

@@ -52,6 +52,8 @@ TEST(TrainingJson, RoundTripsAreExact) {
   EXPECT_EQ(run_plan_from_json(carried(to_json(plan))), plan);
   plan.target = Target{Measure::kLoss, 0.1};
   EXPECT_EQ(run_plan_from_json(carried(to_json(plan))), plan);
+  plan.max_seconds = 0.1;
+  EXPECT_EQ(run_plan_from_json(carried(to_json(plan))), plan);
   plan.target.reset();
   EXPECT_EQ(run_plan_from_json(carried(to_json(plan))), plan);
 }
@@ -163,7 +165,8 @@ TEST(TrainingJson, NamesRoundTrip) {
   }
   for (const OutcomeKind kind :
        {OutcomeKind::kCompleted, OutcomeKind::kTargetReached, OutcomeKind::kDiverged,
-        OutcomeKind::kFailed, OutcomeKind::kStopped, OutcomeKind::kFailedHere}) {
+        OutcomeKind::kFailed, OutcomeKind::kStopped, OutcomeKind::kFailedHere,
+        OutcomeKind::kTimeLimit}) {
     EXPECT_EQ(outcome_kind_from_name(name_of(kind)), kind);
   }
   EXPECT_EQ(error_of(part_from_name("tset")),
@@ -171,7 +174,7 @@ TEST(TrainingJson, NamesRoundTrip) {
             "'test'? @ ");
   EXPECT_EQ(error_of(outcome_kind_from_name("done")),
             "the outcome must be one of completed, target_reached, diverged, failed, stopped, "
-            "failed_here, not 'done' @ ");
+            "failed_here, time_limit, not 'done' @ ");
 }
 
 TEST(TrainingJson, ErrorsSayWhere) {

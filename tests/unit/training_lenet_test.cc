@@ -131,8 +131,8 @@ TEST(ModelsTest, UnknownModelsAndSmallImagesAreRefused) {
   const auto unknown = check_model({.name = "lenet5"}, kMnist, 100);
   ASSERT_TRUE(unknown);
   EXPECT_THAT(unknown->message, HasSubstr("did you mean 'lenet'?"));
-  const auto small =
-      check_model({.name = "lenet"}, {.channels = 1, .rows = 15, .columns = 28, .classes = 10}, 100);
+  const auto small = check_model({.name = "lenet"},
+                                 {.channels = 1, .rows = 15, .columns = 28, .classes = 10}, 100);
   ASSERT_TRUE(small);
   EXPECT_THAT(small->message, HasSubstr("at least 16x16"));
 }

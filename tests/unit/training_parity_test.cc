@@ -1,5 +1,6 @@
 // The networks and optimizers against Python's PyTorch: tests/fixtures/parity/make_parity.py
 // trained the same from the same weights on the same batches.
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -138,7 +139,10 @@ std::vector<json> fixture_of(const std::string& model) {
   return lines;
 }
 
-class ParityTest : public testing::TestWithParam<std::string> {};
+class ParityTest : public testing::TestWithParam<std::string> {
+ protected:
+  static void SetUpTestSuite() { at::set_num_threads(1); }  // threads that wait would spin
+};
 
 TEST_P(ParityTest, TrainsAsPyTorchDoesWithEveryOptimizer) {
   std::set<std::string> optimizers;

@@ -38,7 +38,8 @@ TEST(TrainingRevisionTest, OrderOfSamples) {
   SampleOrder order(7, 1000);
   std::vector<std::int64_t> positions(2500);
   order.fill(300, positions);
-  EXPECT_EQ(digest_of(positions.data(), positions.size() * sizeof(positions[0])), "89a0a13ceb3ea514");
+  EXPECT_EQ(digest_of(positions.data(), positions.size() * sizeof(positions[0])),
+            "89a0a13ceb3ea514");
 }
 
 TEST(TrainingRevisionTest, HeldOutAndMeasuredSamples) {

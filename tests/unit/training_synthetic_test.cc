@@ -84,6 +84,15 @@ TEST(SyntheticTrainerTest, StopsAtItsTargetOnlyIfThePlanSaysSo) {
   EXPECT_EQ(run.outcome.iteration, 300);
 }
 
+TEST(SyntheticTrainerTest, EndsWhereItsTimeIsOver) {
+  const auto trainer = make_synthetic_trainer();
+  TrainingJob job = job_for(*trainer, kSpec, fixed(0.01), kPlan);
+  job.plan.max_seconds = 1e-9;
+  const RecordedRun run = record_run(*trainer, job);
+  EXPECT_EQ(run.outcome.kind, OutcomeKind::kTimeLimit);
+  EXPECT_EQ(run.outcome.iteration, run.points.back().iteration);
+}
+
 TEST(SyntheticTrainerTest, StopsWhenAsked) {
   const auto trainer = make_synthetic_trainer();
   const TrainingJob job = job_for(*trainer, kSpec, fixed(0.01), kPlan);

@@ -176,6 +176,21 @@ TEST_F(TrainerTest, StopsAtTheTargetIfThePlanSaysSo) {
   EXPECT_EQ(run.outcome.iteration, 0);
 }
 
+TEST_F(TrainerTest, EndsWhereItsTimeIsOver) {
+  TrainingJob job = this->job();
+  job.plan.iterations = 1'000'000'000;
+  job.plan.evaluate_every = job.plan.iterations;
+  job.plan.max_seconds = 0.3;
+  const RecordedRun run = record_run(*trainer_, job);
+  EXPECT_EQ(run.outcome.kind, OutcomeKind::kTimeLimit);
+  EXPECT_GT(run.outcome.iteration, 0);
+  ASSERT_EQ(run.points.size(), 2u) << "at the start and where it ended";
+  const MetricPoint& last = run.points.back();
+  EXPECT_EQ(last.iteration, run.outcome.iteration);
+  EXPECT_EQ(last.state, run.outcome.state);
+  EXPECT_GE(last.train_seconds + run.points.front().evaluate_seconds, 0.3);
+}
+
 TEST_F(TrainerTest, StopsWhenAsked) {
   const RecordedRun run = record_run(*trainer_, job(), 7);
   EXPECT_EQ(run.outcome.kind, OutcomeKind::kStopped);

@@ -127,17 +127,20 @@ Outcome SyntheticTrainer::train(const TrainingJob& job, TrainingObserver& observ
   const double luck = random_unit("synthetic luck", job.seed, 0);
   for (std::int64_t& t = outcome.iteration;; ++t) {
     const double rate = learning_rate(job.policy, t);
-    if (t == plan.iterations || t == 0 ||
+    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    const bool out_of_time = plan.max_seconds && seconds >= *plan.max_seconds;
+    if (t == plan.iterations || t == 0 || out_of_time ||
         (plan.evaluate_every > 0 && t % plan.evaluate_every == 0)) {
       MetricPoint point{.iteration = t, .state = outcome.state, .learning_rate = rate};
       point.train = network.metrics(luck, 0);
       point.evaluated = network.metrics(luck, 0.01);
-      point.train_seconds = std::chrono::duration<double>(Clock::now() - start).count();
+      point.train_seconds = seconds;
       observer.measured(point);
       if (plan.stop_at_target && plan.target && reaches(*plan.target, point.evaluated))
         return ended(OutcomeKind::kTargetReached, {});
     }
     if (t == plan.iterations) return ended(OutcomeKind::kCompleted, {});
+    if (out_of_time) return ended(OutcomeKind::kTimeLimit, {});
     pace.wait(stop);
     if (stop.load()) return ended(OutcomeKind::kStopped, "asked to stop");
     if (!(rate <= options_.diverge_above)) {

@@ -68,7 +68,8 @@ Outcome TrainingRun::run() {
 // Evaluates, saves and steps; the outcome if that was the end.
 std::optional<Outcome> TrainingRun::next() {
   if (stop_.load()) return stopped();
-  if (evaluation_due()) {
+  const bool out_of_time = time_is_over();
+  if (evaluation_due(out_of_time)) {
     if (auto outcome = look_for_divergence()) return *outcome;  // on a GPU: waits for the steps
     pause_clock();
     if (auto outcome = evaluate()) {
@@ -77,10 +78,11 @@ std::optional<Outcome> TrainingRun::next() {
     }
     segment_start_ = Clock::now();
   }
-  if (iteration_ == job_.plan.iterations) {
+  if (iteration_ == job_.plan.iterations || out_of_time) {
     save_checkpoint();
     checkpoints_.keep_last_only();
-    return ended(OutcomeKind::kCompleted);
+    return ended(iteration_ == job_.plan.iterations ? OutcomeKind::kCompleted
+                                                    : OutcomeKind::kTimeLimit);
   }
   if (checkpoints_.due(train_seconds_ + seconds_since(segment_start_))) {
     if (auto outcome = look_for_divergence()) return *outcome;
@@ -159,9 +161,14 @@ std::optional<Outcome> TrainingRun::step() {
   return std::nullopt;
 }
 
-bool TrainingRun::evaluation_due() const {
+bool TrainingRun::evaluation_due(bool last) const {
   const bool done = !history_.empty() && history_.back().iteration == iteration_;
-  return !done && evaluates(job_.plan, iteration_);
+  return !done && (last || evaluates(job_.plan, iteration_));
+}
+
+bool TrainingRun::time_is_over() const {
+  const double seconds = train_seconds_ + evaluate_seconds_ + seconds_since(segment_start_);
+  return job_.plan.max_seconds && seconds >= *job_.plan.max_seconds;
 }
 
 std::optional<Outcome> TrainingRun::look_for_divergence() {

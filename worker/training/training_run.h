@@ -47,7 +47,8 @@ class TrainingRun {
   void save_checkpoint();
   std::optional<Outcome> report(const MetricPoint& point);
   std::optional<Outcome> step();
-  bool evaluation_due() const;
+  bool evaluation_due(bool last) const;
+  bool time_is_over() const;
   std::optional<Outcome> look_for_divergence();
   std::optional<Outcome> evaluate();
   std::optional<PartMetrics> metrics_of(Part file, std::span<const std::int64_t> samples);
