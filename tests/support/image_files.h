@@ -1,10 +1,11 @@
-// Small IDX data sets in the place of MNIST: 28x28 images of ten classes that a network learns
-// within seconds.
+// Small data sets in the place of MNIST, CIFAR and SVHN, which a network learns within seconds:
+// each class is a bright patch at its own place over noise.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace lrtune {
@@ -26,8 +27,31 @@ struct ImageFilesOptions {
   bool gzip = false;  // names end in .gz then
 };
 
-// Writes the four files of kIdxFiles into `folder`, which it makes. Each class is a bright square
-// at its own place over noise.
+// Writes the four files of kIdxFiles into `folder`, which it makes.
 void write_image_files(const std::filesystem::path& folder, const ImageFilesOptions& options = {});
+
+// A record of CIFAR: its labels, then the pixels of its class (the last label) and this number.
+Bytes cifar_record(const Bytes& labels, std::uint64_t number);
+
+// CIFAR-10's six files, of options.train / 5 and options.test records.
+void write_cifar10_files(const std::filesystem::path& folder,
+                         const ImageFilesOptions& options = {});
+
+// CIFAR-100's two files; the label that counts is one of the first ten.
+void write_cifar100_files(const std::filesystem::path& folder,
+                          const ImageFilesOptions& options = {});
+
+// A MATLAB 5 file of one or more matrices, compressed or not.
+struct MatMatrix {
+  std::string name;
+  std::vector<std::size_t> shape;
+  std::variant<Bytes, std::vector<double>, std::vector<std::int32_t>> values;
+};
+void write_mat_file(const std::filesystem::path& path, const std::vector<MatMatrix>& matrices,
+                    bool compressed = true);
+
+// X and y of SVHN, with labels from 1 to 10.
+std::vector<MatMatrix> svhn_matrices(std::size_t samples, std::uint64_t seed);
+void write_svhn_files(const std::filesystem::path& folder, const ImageFilesOptions& options = {});
 
 }  // namespace lrtune

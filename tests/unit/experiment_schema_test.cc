@@ -96,6 +96,8 @@ TEST_F(ExperimentSchema, AcceptsWhatTheReaderAccepts) {
       {"batch: 100", "batch: 100\n  input: {augment: {pad: {int: [0, 4]}, flip: [true, false]}}"},
       {"batch: 100", "batch: [10, 20]"},
       {"name: mnist", "name: [mnist, fashion-mnist]"},
+      {"name: mnist", "name: [cifar-10, cifar-100, svhn]"},
+      {"model: lenet", "model: [lenet, cnn3, resnet32, resnet18, mlp]"},
       {"l: 200", "l: [200, 2 epochs]"},
       {"l: 200", "l: {int: [100, 200]}"},
       {"function: fix", "function: nstep, gamma: 0.1, l: [10, 20]"},

@@ -6,6 +6,7 @@
 #include "tests/support/image_files.h"
 #include "tests/support/temporary_folder.h"
 #include "worker/training/datasets.h"
+#include "worker/training/mnist.h"
 
 namespace lrtune {
 namespace {
@@ -137,6 +138,56 @@ TEST_F(DatasetsTest, AGivenPathIsTheOnlyPlace) {
   const auto missing = find_dataset({.name = "mnist", .path = data_ / "not there"}, places);
   ASSERT_FALSE(missing);
   EXPECT_THAT(missing.error().message, HasSubstr((data_ / "not there").string()));
+}
+
+// As `tar xzf cifar-10-binary.tar.gz` leaves it.
+TEST_F(DatasetsTest, TheFolderOfAPublishedArchiveIsLookedInto) {
+  const auto root = folder_.path();
+  write_cifar10_files(root / "cifar-10-batches-bin");
+  write_cifar100_files(root / "given" / "cifar-100-binary", {.gzip = true});
+  EXPECT_EQ(find_dataset({.name = "cifar-10"}, {.lrtune_data = root}).value_or("nowhere"),
+            root / "cifar-10-batches-bin");
+  EXPECT_EQ(find_dataset({.name = "cifar-100", .path = root / "given"}, {}).value_or("nowhere"),
+            root / "given" / "cifar-100-binary");
+  EXPECT_TRUE(load_dataset("cifar-100", root / "given" / "cifar-100-binary"));
+}
+
+TEST_F(DatasetsTest, EveryNameThatAnExperimentMayHaveCanBeRead) {
+  const auto root = folder_.path();
+  write_image_files(root);
+  write_cifar10_files(root);
+  write_cifar100_files(root);
+  write_svhn_files(root);
+  for (const std::string& name : known_datasets()) {
+    const auto folder = find_dataset({.name = name}, {.lrtune_data = root});
+    ASSERT_TRUE(folder) << folder.error().message;
+    const auto dataset = load_dataset(name, *folder);
+    ASSERT_TRUE(dataset) << dataset.error().message;
+    EXPECT_EQ(dataset->name, name);
+    EXPECT_EQ(dataset->train.samples(), 300);
+    EXPECT_EQ(dataset->test.samples(), 100);
+    const auto image_bytes = dataset->rows * dataset->columns * dataset->channels;
+    EXPECT_EQ(std::ssize(dataset->train.pixels), 300 * image_bytes);
+    EXPECT_EQ(std::ssize(dataset->test.pixels), 100 * image_bytes);
+  }
+}
+
+// Stores and campaigns name data by this: it may never change for the same files.
+TEST_F(DatasetsTest, FingerprintsStayAsTheyAre) {
+  write_image_files(data_, {.train = 20, .test = 10});
+  write_cifar10_files(data_, {.train = 20, .test = 10});
+  write_cifar100_files(data_, {.train = 20, .test = 10});
+  write_svhn_files(data_, {.train = 20, .test = 10});
+  const std::pair<const char*, const char*> known[] = {
+      {"mnist", "15e1af4f77fcb62c64b52fc25ce6e9212ed23ffae7d77e54b5814f4597d54452"},
+      {"cifar-10", "24629ecee4f1946e56f0f56bdd56301e0322b2642028494b4a1baecd6ca73db3"},
+      {"cifar-100", "35045753bb6d32cc645c5dea8df0a09042f0cc28cbc6e8e290707140581a932b"},
+      {"svhn", "d9755b98919b9a58f0624885bfe10de41b4c31e82d91e0e0ceadd690c09cd84b"}};
+  for (const auto& [name, fingerprint] : known) {
+    const auto dataset = load_dataset(name, data_);
+    ASSERT_TRUE(dataset) << dataset.error().message;
+    EXPECT_EQ(dataset->fingerprint.hex(), fingerprint) << name;
+  }
 }
 
 TEST_F(DatasetsTest, AnUnfoundSetNamesAllPlaces) {

@@ -73,6 +73,27 @@ TEST_F(TrainerTest, LearnsAndReports) {
   EXPECT_EQ(run.progress.size(), 40u);
 }
 
+TEST_F(TrainerTest, LearnsFromTheColourImagesOfEveryForm) {
+  const auto folder = folder_.path() / "colours";
+  write_cifar10_files(folder, {.train = 200, .test = 60});
+  write_cifar100_files(folder, {.train = 200, .test = 60});
+  write_svhn_files(folder, {.train = 200, .test = 60});
+  for (const auto& [name, classes] :
+       {std::pair("cifar-10", 10), {"cifar-100", 100}, {"svhn", 10}}) {
+    TrainSpec colours = spec();
+    colours.dataset = {.name = name, .path = folder};
+    const TrainingJob job = job_for(*trainer_, colours, fixed(0.01), kPlan);
+    EXPECT_EQ(job.identity.data.classes, classes);
+    EXPECT_EQ(job.identity.data.train_samples, 160);
+    EXPECT_EQ(job.identity.data.test_samples, 60);
+    const RecordedRun run = record_run(*trainer_, job);
+    ASSERT_EQ(run.outcome.kind, OutcomeKind::kCompleted) << name << ": " << run.outcome.message;
+    EXPECT_NEAR(run.points[0].evaluated.loss, std::log(classes), 0.5) << name;
+    EXPECT_LT(run.points[3].evaluated.loss, 0.5 * run.points[0].evaluated.loss) << name;
+    EXPECT_GT(run.points[3].evaluated.top1, 0.7) << name;
+  }
+}
+
 TEST_F(TrainerTest, StatesAreNamedByTheRatesApplied) {
   TrainingJob job = this->job();
   job.policy.segments[0].function = {
@@ -234,7 +255,7 @@ TEST_F(TrainerTest, SurveyRefusesWhatCannotBeTrained) {
   };
   EXPECT_THAT(error_with([](TrainSpec& s) { s.model.name = "lenat"; }),
               HasSubstr("did you mean 'lenet'?"));
-  EXPECT_THAT(error_with([](TrainSpec& s) { s.dataset.name = "svhn"; }),
+  EXPECT_THAT(error_with([](TrainSpec& s) { s.dataset.name = "imagenet"; }),
               HasSubstr("mnist, fashion-mnist"));
   EXPECT_THAT(error_with([](TrainSpec& s) { s.device = "cuda"; }),
               HasSubstr("computes on cpu, not on cuda"));

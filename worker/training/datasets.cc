@@ -2,26 +2,46 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sodium.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <optional>
-#include <span>
+#include <string_view>
 #include <utility>
 
 #include "common/json_reader.h"
-#include "worker/training/idx.h"
+#include "worker/training/cifar.h"
+#include "worker/training/gzip.h"
+#include "worker/training/mnist.h"
 #include "worker/training/sampler.h"
+#include "worker/training/svhn.h"
 
 namespace lrtune {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kSide = 28;  // pixels, both data sets
-constexpr int kClasses = 10;
+struct DatasetKind {
+  std::string_view name;
+  std::string_view first_file;  // a folder that has it, gzipped or not, is taken for the set's
+  std::string_view archive;     // the folder that its published archive unpacks to
+  bool may_be_gzipped;          // then .gz follows a file's name
+  Result<Dataset> (*load)(const fs::path& folder);
+};
+constexpr std::array<DatasetKind, 5> kKinds{{
+    {"mnist", kIdxFiles[0], "", true, load_mnist},
+    {"fashion-mnist", kIdxFiles[0], "", true, load_mnist},
+    {"cifar-10", "data_batch_1.bin", "cifar-10-batches-bin", true, load_cifar10},
+    {"cifar-100", "train.bin", "cifar-100-binary", true, load_cifar100},
+    {"svhn", kSvhnFiles[0], "", false, load_svhn},
+}};
+
+const DatasetKind* kind_named(std::string_view name) {
+  const auto kind = std::find_if(kKinds.begin(), kKinds.end(),
+                                 [&](const DatasetKind& known) { return known.name == name; });
+  return kind == kKinds.end() ? nullptr : &*kind;
+}
 
 // The published files. They tell one set from another, whose files have the same names and shapes;
 // data of one's own under a known name have none of these fingerprints and are taken as they are.
@@ -45,58 +65,16 @@ std::optional<Error> check_identity(const Dataset& dataset) {
   return std::nullopt;
 }
 
-std::optional<fs::path> existing_file(const fs::path& folder, std::string_view name) {
+// `place` itself, or the archive's folder in it.
+std::optional<fs::path> folder_in(const fs::path& place, const DatasetKind& kind) {
   std::error_code ignored;
-  for (const char* suffix : {"", ".gz"}) {
-    fs::path file = folder / (std::string(name) + suffix);
-    if (fs::is_regular_file(file, ignored)) return file;
+  for (const fs::path& folder : {place, place / kind.archive}) {
+    if (kind.may_be_gzipped ? existing_file(folder, kind.first_file).has_value()
+                            : fs::is_regular_file(folder / kind.first_file, ignored)) {
+      return folder;
+    }
   }
   return std::nullopt;
-}
-
-Result<IdxArray> read_part_file(const fs::path& folder, std::string_view name, int dimensions) {
-  const auto file = existing_file(folder, name);
-  if (!file) return fail(fmt::format("{}: no file {} or {}.gz", folder.string(), name, name));
-  return read_idx(*file, dimensions);
-}
-
-std::optional<Error> check_part(const IdxArray& images, const IdxArray& labels) {
-  if (images.shape[1] != kSide || images.shape[2] != kSide) {
-    return Error{fmt::format("{}: wrong shape: expected images of {}x{}, found {}x{}",
-                             images.path.string(), kSide, kSide, images.shape[1], images.shape[2])};
-  }
-  if (images.shape[0] != labels.shape[0]) {
-    return Error{fmt::format("{} has {} images, but {} has {} labels", images.path.string(),
-                             images.shape[0], labels.path.string(), labels.shape[0])};
-  }
-  const auto values = labels.values();
-  const auto bad = std::find_if(values.begin(), values.end(),
-                                [](std::uint8_t label) { return label >= kClasses; });
-  if (bad != values.end()) {
-    return Error{fmt::format("{}: label {} of sample {} is not from 0 to {}", labels.path.string(),
-                             *bad, bad - values.begin(), kClasses - 1)};
-  }
-  return std::nullopt;
-}
-
-ImagePart part_of(IdxArray images, const IdxArray& labels) {
-  ImagePart part;
-  part.labels.assign(labels.values().begin(), labels.values().end());
-  part.pixels = std::move(images.contents);
-  part.pixels.erase(part.pixels.begin(),
-                    part.pixels.begin() + static_cast<std::ptrdiff_t>(images.header));
-  return part;
-}
-
-Digest fingerprint_of(std::span<const IdxArray> files) {
-  crypto_hash_sha256_state state;
-  crypto_hash_sha256_init(&state);
-  for (const IdxArray& file : files) {
-    crypto_hash_sha256_update(&state, file.contents.data(), file.contents.size());
-  }
-  Digest digest;
-  crypto_hash_sha256_final(&state, digest.bytes.data());
-  return digest;
 }
 
 std::vector<fs::path> search_places(const std::string& name, const DataPlaces& places) {
@@ -127,55 +105,48 @@ DataPlaces DataPlaces::from_environment() {
 }
 
 Result<fs::path> find_dataset(const DatasetSpec& spec, const DataPlaces& places) {
-  const auto known = known_datasets();
-  if (std::find(known.begin(), known.end(), spec.name) == known.end()) {
+  const DatasetKind* kind = kind_named(spec.name);
+  if (kind == nullptr) {
+    const auto known = known_datasets();
     const auto near = nearest_name(spec.name, known);
     return fail(fmt::format("the data set must be one of {}, not '{}'{}", fmt::join(known, ", "),
                             spec.name, near ? fmt::format("; did you mean '{}'?", *near) : ""));
   }
   if (!spec.path.empty()) {
     std::error_code ignored;
-    if (fs::is_directory(spec.path, ignored)) return fs::path(spec.path);
+    if (fs::is_directory(spec.path, ignored)) {
+      return folder_in(spec.path, *kind).value_or(fs::path(spec.path));  // reading says what lacks
+    }
     return fail(fmt::format("the data set's path {} is not a folder", spec.path));
   }
-  const std::vector<fs::path> folders = search_places(spec.name, places);
-  for (const fs::path& folder : folders) {
-    if (existing_file(folder, kIdxFiles[0])) return folder;
-  }
   std::vector<std::string> names;
-  for (const fs::path& folder : folders) names.push_back(folder.string());
+  for (const fs::path& place : search_places(spec.name, places)) {
+    if (auto folder = folder_in(place, *kind)) return *folder;
+    names.push_back(place.string());
+  }
   return fail(fmt::format(
-      "the data set {} was not found: none of {} holds {} or {}.gz (set the data set's path "
-      "or LRTUNE_DATA)",
-      spec.name, fmt::join(names, ", "), kIdxFiles[0], kIdxFiles[0]));
+      "the data set {} was not found: none of {} holds {}{} (set the data set's path or "
+      "LRTUNE_DATA)",
+      spec.name, fmt::join(names, ", "), kind->first_file,
+      kind->may_be_gzipped ? fmt::format(" or {}.gz", kind->first_file) : ""));
 }
 
 Result<Dataset> load_dataset(const std::string& name, const fs::path& folder) {
-  std::array<IdxArray, 4> files;
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    auto file = read_part_file(folder, kIdxFiles[i], i % 2 == 0 ? 3 : 1);
-    if (!file) return tl::unexpected(file.error());
-    files[i] = std::move(*file);
-  }
-  for (const std::size_t i : {std::size_t{0}, std::size_t{2}}) {
-    if (auto error = check_part(files[i], files[i + 1])) {
-      return tl::unexpected(std::move(*error));
-    }
-  }
-  Dataset dataset{
-      .name = name, .folder = folder, .rows = kSide, .columns = kSide, .classes = kClasses};
-  dataset.fingerprint = fingerprint_of(files);
-  if (auto error = check_identity(dataset)) return tl::unexpected(std::move(*error));
-  dataset.train = part_of(std::move(files[0]), files[1]);
-  dataset.test = part_of(std::move(files[2]), files[3]);
+  const DatasetKind* kind = kind_named(name);
+  if (kind == nullptr) return fail(fmt::format("the data set {} is not known", name));
+  auto dataset = kind->load(folder);
+  if (!dataset) return dataset;
+  dataset->name = name;
+  dataset->folder = folder;
+  if (auto error = check_identity(*dataset)) return tl::unexpected(std::move(*error));
   return dataset;
 }
 
 Result<std::shared_ptr<const Dataset>> DatasetCache::get(const DatasetSpec& spec) {
   auto folder = find_dataset(spec, places_);
   if (!folder) return tl::unexpected(folder.error());
-  const std::lock_guard lock(
-      mutex_);  // also while reading: the second caller waits for the first's data
+  // Also while reading: the second caller waits for the first's data.
+  const std::lock_guard lock(mutex_);
   auto& slot = loaded_[spec.name + '\n' + folder->string()];
   if (slot == nullptr) {
     auto dataset = load_dataset(spec.name, *folder);

@@ -1,43 +1,17 @@
-// Image data sets: where they are looked for, reading and checking them.
+// Image data sets by name: where they are looked for, and reading each once.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <string_view>
 #include <unordered_map>
-#include <vector>
 
-#include "common/hash.h"
 #include "common/result.h"
 #include "common/training.h"
+#include "worker/training/dataset.h"
 
 namespace lrtune {
-
-struct ImagePart {
-  std::vector<std::uint8_t> pixels;  // samples x rows x columns x channels
-  std::vector<std::int64_t> labels;  // 0 .. classes-1, one a sample
-  std::int64_t samples() const { return std::ssize(labels); }
-};
-
-struct Dataset {
-  std::string name;
-  std::filesystem::path folder;
-  std::int64_t channels = 1;
-  std::int64_t rows = 0;
-  std::int64_t columns = 0;
-  int classes = 0;
-  ImagePart train;  // with what a validation share will hold out
-  ImagePart test;
-  Digest fingerprint;  // SHA-256 over the uncompressed contents of its files, in the order of
-                       // kIdxFiles
-};
-
-inline constexpr std::string_view kIdxFiles[] = {
-    "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte"};
 
 // Environment variables that decide where data are looked for; empty if not set.
 struct DataPlaces {
@@ -49,12 +23,12 @@ struct DataPlaces {
 
 // The folder of a data set: spec.path if given; else the first of $LRTUNE_DATA/NAME, $LRTUNE_DATA,
 // $XDG_CACHE_HOME/lrtune/NAME (~/.cache/lrtune/NAME) and /usr/share/datasets/NAME that holds its
-// first file, with or without .gz. Errors: the name is not known, or no such folder (the message
-// lists all places).
+// first file. In each place the folder that the published archive unpacks to is looked into as
+// well. Errors: the name is not known, or no such folder (the message lists all places).
 Result<std::filesystem::path> find_dataset(const DatasetSpec& spec, const DataPlaces& places);
 
-// Reads and checks the four files of `name` in `folder`. A file without .gz goes before the one
-// with it. Errors name the file, what was expected and what was found.
+// Reads and checks the files of `name` in `folder`; mnist.h, cifar.h and svhn.h say more. Errors
+// name the file, what was expected and what was found.
 Result<Dataset> load_dataset(const std::string& name, const std::filesystem::path& folder);
 
 // The data sets that this process has read: trials share them. Thread-safe; a folder is read once,

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fstream>
 #include <memory>
+#include <string>
 #include <system_error>
 
 namespace lrtune {
@@ -86,6 +87,15 @@ Result<Bytes> read_maybe_gzip(const fs::path& path, std::uint64_t limit) {
   if (!bytes) return bytes;
   const bool packed = bytes->size() >= 2 && (*bytes)[0] == 0x1f && (*bytes)[1] == 0x8b;
   return packed ? gunzip(*bytes, path.string(), limit) : std::move(bytes);
+}
+
+std::optional<fs::path> existing_file(const fs::path& folder, std::string_view name) {
+  std::error_code ignored;
+  for (const char* suffix : {"", ".gz"}) {
+    fs::path file = folder / (std::string(name) + suffix);
+    if (fs::is_regular_file(file, ignored)) return file;
+  }
+  return std::nullopt;
 }
 
 }  // namespace lrtune

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "common/result.h"
@@ -15,5 +17,9 @@ namespace lrtune {
 // `limit` bytes.
 Result<std::vector<std::uint8_t>> read_maybe_gzip(const std::filesystem::path& path,
                                                   std::uint64_t limit);
+
+// folder/name or, if that is not there, folder/name.gz.
+std::optional<std::filesystem::path> existing_file(const std::filesystem::path& folder,
+                                                   std::string_view name);
 
 }  // namespace lrtune
