@@ -69,7 +69,7 @@ TEST_F(ExperimentSchema, AcceptsEveryExperiment) {
     EXPECT_EQ(text.rfind("# yaml-language-server: $schema=../docs/experiment.schema.json\n", 0),
               0u);
   }
-  EXPECT_GE(files, 3);
+  EXPECT_GE(files, 5);
 }
 
 TEST_F(ExperimentSchema, AcceptsTheNormalForm) {
