@@ -15,13 +15,22 @@ void fill_in(nlohmann::json& map, const char* key, nlohmann::json value) {
   if (!map.contains(key)) map[key] = std::move(value);
 }
 
+bool has_domain(const Template& train, const char* part) {
+  return std::any_of(train.holes.begin(), train.holes.end(), [&](const Template::Hole& hole) {
+    return hole.place.to_string().starts_with(part);
+  });
+}
+
+void fill_in_model(nlohmann::json& json, const Template& train) {
+  if (has_domain(train, "/model")) return;
+  const auto model = model_from_json(train.tree.at("model"));
+  if (model) json["model"] = canonical(to_json(*model));
+}
+
 // What is done to the pixels depends on data set and model; where those are domains, on the draw.
 void fill_in_input(nlohmann::json& json, const Template& train) {
-  for (const Template::Hole& hole : train.holes) {
-    const std::string place = hole.place.to_string();
-    for (const char* part : {"/dataset", "/model", "/input"}) {
-      if (place.starts_with(part)) return;
-    }
+  for (const char* part : {"/dataset", "/model", "/input"}) {
+    if (has_domain(train, part)) return;
   }
   const auto dataset = dataset_from_json(train.tree.at("dataset"));
   const auto model = model_from_json(train.tree.at("model"));
@@ -52,6 +61,7 @@ nlohmann::json normal_train(const Template& train) {
   fill_in(json, "validation", kDefaultValidation);
   fill_in_optimizer(json["optimizer"]);
   if (json["dataset"].value("path", nlohmann::json()) == "") json["dataset"].erase("path");
+  fill_in_model(json, train);
   fill_in_input(json, train);
   return json;
 }

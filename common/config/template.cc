@@ -17,6 +17,7 @@ using Pointer = nlohmann::json::json_pointer;
 // Which keys of a template are what; all others are scalars that may be domains.
 struct Shape {
   std::vector<std::string> maps;   // maps with scalars of their own
+  std::string scalar_or_map;       // a scalar, or such a map with the key `name`
   std::vector<std::string> lists;  // lists of such maps
   std::vector<std::string> fixed;  // take no domain, because of `why`
   std::string why;
@@ -24,7 +25,7 @@ struct Shape {
 };
 
 const Shape& policy_shape() {
-  static const Shape shape = {{}, {"segments", "functions"}, {"name"}, "it is a label", {}};
+  static const Shape shape = {{}, "", {"segments", "functions"}, {"name"}, "it is a label", {}};
   return shape;
 }
 
@@ -32,6 +33,7 @@ const Shape& policy_shape() {
 // training.
 const Shape& train_shape() {
   static const Shape shape = {{"dataset", "input", "augment", "optimizer"},
+                              "model",
                               {},
                               {"device", "threads", "path", "corrupt"},
                               "it is one for the whole campaign",
@@ -79,7 +81,9 @@ class TemplateReader {
     for (const auto& [key, value] : map.items()) {
       if (error_) return;
       const Pointer child = place / key;
-      if (among(shape_.maps, key)) {
+      const bool is_map =
+          key == shape_.scalar_or_map && value.is_object() && value.contains("name");
+      if (is_map || among(shape_.maps, key)) {
         read_inner_map(key, value, child);
       } else if (among(shape_.vectors, key)) {
         result_.tree[child] = canonical(value);

@@ -84,6 +84,8 @@ TEST_F(ExperimentSchema, AcceptsWhatTheReaderAccepts) {
   const std::vector<std::pair<std::string, std::string>> edits = {
       {"iterations: 1000", "epochs: 1.5"},
       {"every: 100", "every: 1.5 epochs"},
+      {"model: lenet", "model: {name: mlp, hidden: [20, 50], dropout: {uniform: [0, 0.5]}}"},
+      {"model: lenet", "model: {name: mlp}"},
       {"every: 100}", "every: 100}\n  max_seconds: 3600"},
       {"every: 100}", "every: 100}\n  target: {loss: 0.1}\n  stop_at_target: true"},
       {"{name: momentum, momentum: 0.9, weight_decay: 5e-4}",

@@ -115,6 +115,21 @@ TEST(Experiment, NormalFormOfLengthsAndPolicies) {
             R"({"function":"nstep","gamma":0.1,"k0":1,"l":{"choice":[[100,200],[300]]}})");
 }
 
+TEST(Experiment, NormalFormWritesOutWhatAModelHas) {
+  const auto model_of = [](const std::string& text) {
+    const auto experiment =
+        experiment_from_yaml(replaced(base_experiment(), "model: lenet", text), "e.yaml");
+    return experiment ? experiment->normalised["train"]["model"].dump()
+                      : experiment.error().message;
+  };
+  EXPECT_EQ(model_of("model: {name: lenet}"), R"("lenet")");
+  const std::string mlp = R"({"dropout":0,"hidden":128,"name":"mlp"})";
+  EXPECT_EQ(model_of("model: mlp"), mlp);
+  EXPECT_EQ(model_of("model: {name: mlp, dropout: 0}"), mlp);
+  EXPECT_EQ(model_of("model: {name: mlp, hidden: [20, 50]}"),
+            R"({"hidden":{"choice":[20,50]},"name":"mlp"})");
+}
+
 // What changes a run, its candidates, their order or the judgement makes another experiment.
 TEST(Experiment, EditsChangeTheHash) {
   const std::vector<std::pair<std::string, std::string>> edits = {
