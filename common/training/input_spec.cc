@@ -175,7 +175,7 @@ Result<InputSpec> input_from_json(const nlohmann::json& json, const std::string&
   ObjectReader reader(json, path, "input");
   const InputSpec defaults = default_input(dataset, model);
   InputSpec input;
-  const std::string usual = kNormalise[static_cast<std::size_t>(defaults.normalise)];
+  const std::string& usual = kNormalise[static_cast<std::size_t>(defaults.normalise)];
   input.normalise =
       static_cast<Normalise>(index_of(kNormalise, reader.one_of("normalise", kNormalise, usual)));
   read_channels(reader, defaults, input);

@@ -77,7 +77,7 @@ bool RunCheckpoints::due(double train_seconds) const {
          train_seconds - saved_seconds_ >= std::chrono::duration<double>(options_.every).count();
 }
 
-void RunCheckpoints::save(Checkpoint checkpoint) {
+void RunCheckpoints::save(const Checkpoint& checkpoint) {
   if (options_.folder == nullptr || checkpoint.iteration == saved_iteration_) return;
   const Digest state = checkpoint.state;
   saved_seconds_ = checkpoint.train_seconds;  // a failed attempt is not made again at once

@@ -46,7 +46,7 @@ class RunCheckpoints {
 
   // Keeps the checkpoint and the one before it, so that a damaged one costs little, and removes
   // those before. A failure is logged, once as long as it lasts, and the run goes on.
-  void save(Checkpoint checkpoint);
+  void save(const Checkpoint& checkpoint);
 
   // The run has ended at the state that was saved last: those before it are not needed.
   void keep_last_only();
