@@ -45,6 +45,7 @@ Result<OutcomeKind> outcome_kind_from_name(std::string_view name) {
 Digest TrainingIdentity::hash() const {
   TrainingIdentity elsewhere = *this;
   elsewhere.train.dataset.path.clear();  // the data are named by their fingerprint
+  elsewhere.train.model.file.clear();    // the network by its digest
   return sha256(to_json(elsewhere).dump());
 }
 

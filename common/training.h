@@ -22,6 +22,12 @@ namespace lrtune {
 // What `train.validation` is if an experiment does not say.
 inline constexpr double kDefaultValidation = 0.1;
 
+// What a network computes its layers in. Parameters, optimizer and loss stay in float32.
+enum class Precision : std::uint8_t {
+  kFloat32,
+  kBfloat16,  // PyTorch's autocast: matrix products and convolutions in bfloat16
+};
+
 // The `train` part of an experiment with every domain drawn.
 struct TrainSpec {
   DatasetSpec dataset;
@@ -32,6 +38,7 @@ struct TrainSpec {
   std::int64_t batch = 0;      // samples
   std::string device = "cpu";  // "cpu" or "cuda"
   int threads = 1;             // per slot; decides bits, so it never follows the number of workers
+  Precision precision = Precision::kFloat32;
   bool operator==(const TrainSpec&) const = default;
 };
 
@@ -52,13 +59,14 @@ struct Numerics {
   bool operator==(const Numerics&) const = default;
 };
 
-// Facts of a data set that only a machine which has it can tell.
+// Facts of what is trained on, that only a machine which has the files can tell.
 struct DataFacts {
   Digest fingerprint;              // SHA-256 over its (uncompressed) contents
   std::int64_t train_samples = 0;  // after the validation part is held out: an epoch has this many
   std::int64_t validation_samples = 0;
   std::int64_t test_samples = 0;
   int classes = 0;
+  std::optional<Digest> network = {};  // SHA-256 of the file of a network that a user brings
   bool operator==(const DataFacts&) const = default;
 };
 
@@ -68,7 +76,7 @@ struct TrainingIdentity {
   DataFacts data;
   Numerics numerics;
   bool operator==(const TrainingIdentity&) const = default;
-  // SHA-256 of the canonical JSON without the data set's path.
+  // SHA-256 of the canonical JSON without the paths of data set and network.
   Digest hash() const;
 };
 

@@ -15,6 +15,7 @@ constexpr std::int64_t kMostBatch = 1'000'000;  // samples; more is a slip of th
 constexpr std::int64_t kMostThreads = 1024;
 constexpr std::int64_t kMostRevision = 1'000'000;
 
+const std::array<std::string, 2> kPrecisions = {"float32", "bfloat16"};
 const std::array<std::string, 2> kDevices = {"cpu", "cuda"};
 const std::array<std::string, 2> kMemoryFormats = {"channels_last", "contiguous"};
 const std::array<std::string, 3> kParts = {"train", "validation", "test"};
@@ -42,7 +43,7 @@ InputSpec read_input(ObjectReader& reader, const TrainSpec& spec) {
 }
 
 Result<Digest> digest_from_json(const nlohmann::json& json, const std::string& path) {
-  if (!json.is_string()) return fail("fingerprint must be a text of 64 hexadecimal digits", path);
+  if (!json.is_string()) return fail("a fingerprint is a text of 64 hexadecimal digits", path);
   auto digest = Digest::from_hex(json.get_ref<const std::string&>());
   if (!digest) return fail(digest.error().message, path);
   return digest;
@@ -50,15 +51,19 @@ Result<Digest> digest_from_json(const nlohmann::json& json, const std::string& p
 
 }  // namespace
 
+// The usual precision is not written out: identities are older than the key.
 nlohmann::json to_json(const TrainSpec& spec) {
-  return {{"dataset", to_json(spec.dataset)},
-          {"validation", spec.validation},
-          {"model", to_json(spec.model)},
-          {"input", to_json(spec.input)},
-          {"optimizer", to_json(spec.optimizer)},
-          {"batch", spec.batch},
-          {"device", spec.device},
-          {"threads", spec.threads}};
+  nlohmann::json json = {{"dataset", to_json(spec.dataset)},
+                         {"validation", spec.validation},
+                         {"model", to_json(spec.model)},
+                         {"input", to_json(spec.input)},
+                         {"optimizer", to_json(spec.optimizer)},
+                         {"batch", spec.batch},
+                         {"device", spec.device},
+                         {"threads", spec.threads}};
+  if (spec.precision != Precision::kFloat32)
+    json["precision"] = kPrecisions[static_cast<std::size_t>(spec.precision)];
+  return json;
 }
 
 Result<TrainSpec> train_spec_from_json(const nlohmann::json& json, const std::string& path) {
@@ -72,6 +77,8 @@ Result<TrainSpec> train_spec_from_json(const nlohmann::json& json, const std::st
   spec.batch = reader.required_integer("batch", 1, kMostBatch);
   spec.device = reader.one_of("device", kDevices, kDevices[0]);
   spec.threads = static_cast<int>(reader.integer("threads", 1, kMostThreads, 1));
+  if (reader.one_of("precision", kPrecisions, kPrecisions[0]) == kPrecisions[1])
+    spec.precision = Precision::kBfloat16;
   if (auto error = reader.finish()) return tl::unexpected(*error);
   return spec;
 }
@@ -132,11 +139,13 @@ Result<RunPlan> run_plan_from_json(const nlohmann::json& json, const std::string
 }
 
 nlohmann::json to_json(const DataFacts& facts) {
-  return {{"fingerprint", facts.fingerprint.hex()},
-          {"train_samples", facts.train_samples},
-          {"validation_samples", facts.validation_samples},
-          {"test_samples", facts.test_samples},
-          {"classes", facts.classes}};
+  nlohmann::json json = {{"fingerprint", facts.fingerprint.hex()},
+                         {"train_samples", facts.train_samples},
+                         {"validation_samples", facts.validation_samples},
+                         {"test_samples", facts.test_samples},
+                         {"classes", facts.classes}};
+  if (facts.network) json["network"] = facts.network->hex();
+  return json;
 }
 
 Result<DataFacts> data_facts_from_json(const nlohmann::json& json, const std::string& path) {
@@ -148,6 +157,7 @@ Result<DataFacts> data_facts_from_json(const nlohmann::json& json, const std::st
   facts.test_samples = reader.required_integer("test_samples", 0, kMost);
   facts.classes =
       static_cast<int>(reader.required_integer("classes", 0, std::numeric_limits<int>::max()));
+  if (reader.has("network")) facts.network = read_part(reader, "network", digest_from_json);
   if (auto error = reader.finish()) return tl::unexpected(*error);
   return facts;
 }

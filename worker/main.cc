@@ -62,6 +62,11 @@ void declare(CLI::App& app, Options& options) {
                  "GB that the checkpoints of the folder may take together")
       ->check(CLI::Range(0.001, 1e9))
       ->capture_default_str();
+  app.add_option("--trust-folder", options.trainer.trusted,
+                 "Folder that networks (TorchScript files, which are code) are taken from; may be "
+                 "given several times (default: none)")
+      ->check(CLI::ExistingDirectory)
+      ->allow_extra_args(false);
   app.add_option("--parent", options.parent, "Leave when this process ends")
       ->check(CLI::PositiveNumber);
   app.add_option("--give-up", options.give_up_seconds,

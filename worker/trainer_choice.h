@@ -2,8 +2,10 @@
 // (worker/programs.cmake); the words are the same.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/result.h"
 #include "worker/checkpoints/run_checkpoints.h"
@@ -16,6 +18,7 @@ struct TrainerChoice {
   std::string device = "cpu";
   int threads = 1;  // the most that a job may ask for
   CheckpointOptions checkpoints = {};
+  std::vector<std::filesystem::path> trusted = {};  // folders that networks of users are taken from
 };
 
 std::string default_trainer();     // "libtorch" where it is linked in, else "synthetic"

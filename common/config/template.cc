@@ -32,12 +32,13 @@ const Shape& policy_shape() {
 // Numerics are one for a campaign (docs/ARCHITECTURE.md), and a path is no property of the
 // training.
 const Shape& train_shape() {
-  static const Shape shape = {{"dataset", "input", "augment", "optimizer"},
-                              "model",
-                              {},
-                              {"device", "threads", "path", "corrupt"},
-                              "it is one for the whole campaign",
-                              {"mean", "deviation"}};
+  static const Shape shape = {
+      {"dataset", "input", "augment", "optimizer"},
+      "model",
+      {},
+      {"device", "threads", "precision", "memory_format", "path", "corrupt"},
+      "it is one for the whole campaign",
+      {"mean", "deviation"}};
   return shape;
 }
 

@@ -25,7 +25,7 @@ std::string mean(const MeanAndDeviation& value, int digits, int runs) {
 }
 
 std::string training_of(const PolicyEntry& entry) {
-  return fmt::format("{} on {}, {}", entry.train.model.name, entry.train.dataset.name,
+  return fmt::format("{} on {}, {}", label(entry.train.model), entry.train.dataset.name,
                      entry.train.optimizer.name);
 }
 
@@ -163,7 +163,7 @@ std::string target_words(const RunPlan& plan) {
 
 std::string use_words(const PolicyEntry& entry, RankAt at) {
   const OptimizerSpec& optimizer = entry.train.optimizer;
-  std::string words = fmt::format("{} on {}, batch {}, {}", entry.train.model.name,
+  std::string words = fmt::format("{} on {}, batch {}, {}", label(entry.train.model),
                                   entry.train.dataset.name, entry.train.batch, optimizer.name);
   if (optimizer.name == "momentum") words += fmt::format(" {}", optimizer.momentum);
   words += fmt::format(", weight decay {}\n{} iterations, evaluated on the {} part, {}\n",

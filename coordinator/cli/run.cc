@@ -101,6 +101,8 @@ Result<LocalWorkerOptions> RunCommand::worker_options(const std::string& endpoin
   const auto folder = checkpoint_folder(options_);
   if (!folder) return tl::unexpected(folder.error());
   if (*folder) options.arguments = {"--checkpoints", (*folder)->string()};
+  for (const std::string& trusted : options_.trusted)
+    options.arguments.insert(options.arguments.end(), {"--trust-folder", trusted});
   options.arguments.insert(options.arguments.end(), options_.worker_arguments.begin(),
                            options_.worker_arguments.end());
   return options;
@@ -211,6 +213,12 @@ void add_run_command(CLI::App& app, int& exit_code) {
       "Folder where interrupted runs are kept; default: the store's name with .checkpoints");
   command->add_flag("--no-checkpoints", options->no_checkpoints, "An interrupted run starts again")
       ->excludes(folder);
+  command
+      ->add_option("--trust-folder", options->trusted,
+                   "Folder that networks (TorchScript files, which are code) may come from; may be "
+                   "given again")
+      ->check(CLI::ExistingDirectory)
+      ->allow_extra_args(false);
   command->add_flag("--json", options->json, "Prints one JSON document instead of tables");
   command
       ->add_option("--worker-program", options->worker_program,

@@ -20,6 +20,7 @@ struct RunOptions {
   std::string checkpoints;  // folder; empty: beside the store, STORE.checkpoints
   bool no_checkpoints = false;
   bool json = false;
+  std::vector<std::string> trusted;           // folders that workers take networks of users from
   std::string worker_program;                 // empty: beside this program
   std::vector<std::string> worker_arguments;  // passed on as they are
 };

@@ -12,7 +12,7 @@ if(LRTUNE_LIBTORCH)
   lrtune_test(training_libtorch_test
     SOURCES unit/training_input_test.cc unit/training_lenet_test.cc
             unit/training_resume_test.cc unit/training_revision_test.cc unit/training_threads_test.cc
-            unit/training_trainer_test.cc
+            unit/training_torchscript_test.cc unit/training_trainer_test.cc
     DEPENDS lrtune_image_files lrtune_training
     LABELS training)
   lrtune_reuse_torch_header(training_libtorch_test)

@@ -29,7 +29,7 @@ ModelSpec mlp(std::int64_t hidden, double dropout) {
 // Every model, small: what each is made with.
 std::vector<ModelSpec> all_models() {
   std::vector<ModelSpec> specs;
-  for (const std::string& name : known_models())
+  for (const std::string& name : built_in_models())
     specs.push_back(model_from_json(nlohmann::json(name)).value());
   return specs;
 }

@@ -173,7 +173,7 @@ TEST_P(ParityTest, TrainsAsPyTorchDoesWithEveryOptimizer) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Model, ParityTest,
-                         testing::ValuesIn(known_models().begin(), known_models().end()),
+                         testing::ValuesIn(built_in_models().begin(), built_in_models().end()),
                          [](const auto& model) { return model.param; });
 
 }  // namespace

@@ -27,6 +27,7 @@ struct Trained {
   OptimizerSpec optimizer;
   AugmentSpec augment;
   int runs = 10;  // that are cut four times each
+  Precision precision = Precision::kFloat32;
 };
 
 std::vector<Trained> all_optimizers() {
@@ -48,7 +49,9 @@ std::vector<Trained> all_models() {
   return {{"mlp", {.name = "mlp", .hidden = 30, .dropout = 0.4}, momentum, moved},
           {"cnn3", {.name = "cnn3"}, momentum, moved, 3},
           {"resnet32", {.name = "resnet32"}, momentum, moved, 3},
-          {"resnet18", {.name = "resnet18"}, momentum, moved, 1}};
+          {"resnet18", {.name = "resnet18"}, momentum, moved, 1},
+          {"torchscript", {.name = kTorchscript, .file = "network.pt"}, momentum, moved},
+          {"bfloat16", {.name = "cnn3"}, momentum, moved, 2, Precision::kBfloat16}};
 }
 
 class ResumeTest : public ::testing::TestWithParam<Trained> {
@@ -61,7 +64,8 @@ class ResumeTest : public ::testing::TestWithParam<Trained> {
                          .model = GetParam().model,
                          .input = {.augment = GetParam().augment},
                          .optimizer = GetParam().optimizer,
-                         .batch = 6};
+                         .batch = 6,
+                         .precision = GetParam().precision};
     RunPlan plan{.iterations = kIterations, .evaluate_every = 7, .train_subset = 30};
     // A rate that changes each iteration, so that a wrong position would show.
     return job_for(*make_trainer({}), spec,
@@ -69,7 +73,11 @@ class ResumeTest : public ::testing::TestWithParam<Trained> {
   }
 
   std::unique_ptr<Trainer> make_trainer(const CheckpointOptions& checkpoints) {
-    return std::move(make_libtorch_trainer({.threads = 1, .checkpoints = checkpoints}).value());
+    return std::move(
+        make_libtorch_trainer({.threads = 1,
+                               .checkpoints = checkpoints,
+                               .trusted = {LRTUNE_SOURCE_DIR "/tests/fixtures/networks"}})
+            .value());
   }
 
   std::unique_ptr<CheckpointFolder> open(const std::string& name) {

@@ -15,6 +15,8 @@
 #include "common/state_name.h"
 #include "worker/training/datasets.h"
 #include "worker/training/device.h"
+#include "worker/training/network_file.h"
+#include "worker/training/torchscript.h"
 #include "worker/training/training_run.h"
 
 namespace lrtune {
@@ -27,10 +29,11 @@ std::string words(const Numerics& numerics) {
 
 class LibtorchTrainer final : public Trainer {
  public:
-  LibtorchTrainer(ComputeDevice device, Numerics numerics, CheckpointOptions checkpoints)
+  LibtorchTrainer(ComputeDevice device, Numerics numerics, const LibtorchOptions& options)
       : device_(std::move(device)),
         numerics_(std::move(numerics)),
-        checkpoints_(std::move(checkpoints)),
+        checkpoints_(options.checkpoints),
+        trusted_(options.trusted),
         datasets_(DataPlaces::from_environment()) {}
 
   Numerics numerics() const override { return numerics_; }
@@ -47,12 +50,15 @@ class LibtorchTrainer final : public Trainer {
   std::optional<Error> check_job(const TrainingJob& job) const;
   Result<Outcome> run_job(const TrainingJob& job, TrainingObserver& observer,
                           const std::atomic<bool>& stop);
+  Result<std::unique_ptr<Model>> network(const TrainSpec& spec, const ImageShape& shape,
+                                         std::uint64_t seed, DataFacts& facts) const;
   std::shared_ptr<const DeviceData> device_data(std::shared_ptr<const Dataset> dataset);
   void note_state_of_device();
 
   const ComputeDevice device_;
   const Numerics numerics_;
   const CheckpointOptions checkpoints_;
+  const std::vector<std::filesystem::path> trusted_;
   DatasetCache datasets_;
   mutable std::mutex mutex_;
   std::optional<std::string> broken_;
@@ -80,9 +86,30 @@ Result<DataFacts> LibtorchTrainer::survey(const TrainSpec& spec) {
   if (!dataset) return tl::unexpected(dataset.error());
   if (auto error = check_input(spec.input, input_size(spec.input, **dataset)))
     return tl::unexpected(std::move(*error));
-  if (auto error = check_model(spec.model, image_shape(spec, **dataset), spec.batch))
-    return tl::unexpected(std::move(*error));
-  return data_facts(**dataset, spec.validation);
+  const ImageShape shape = image_shape(spec, **dataset);
+  auto facts = data_facts(**dataset, spec.validation);
+  if (!facts) return facts;
+  if (spec.model.name != kTorchscript) {
+    if (auto error = check_model(spec.model, shape, spec.batch))
+      return tl::unexpected(std::move(*error));
+    return facts;
+  }
+  const ThreadScope scope(device_.device, spec.threads);
+  if (auto model = network(spec, shape, /*seed=*/0, *facts); !model)
+    return tl::unexpected(model.error());
+  return facts;
+}
+
+// The network in its initial state. Notes in `facts` what file it was made from.
+Result<std::unique_ptr<Model>> LibtorchTrainer::network(const TrainSpec& spec,
+                                                        const ImageShape& shape, std::uint64_t seed,
+                                                        DataFacts& facts) const {
+  if (spec.model.name != kTorchscript) return make_model(spec.model, shape, seed, device_.device);
+  const auto file = read_network_file(spec.model.file, trusted_);
+  if (!file) return tl::unexpected(file.error());
+  facts.network = file->digest;
+  return make_torchscript(file->bytes, file->path.string(), spec.model, shape, spec.batch,
+                          device_.device);
 }
 
 std::optional<Error> LibtorchTrainer::check_job(const TrainingJob& job) const {
@@ -124,6 +151,13 @@ Result<Outcome> LibtorchTrainer::run_job(const TrainingJob& job, TrainingObserve
   if (!dataset) return tl::unexpected(dataset.error());
   auto facts = data_facts(**dataset, spec.validation);
   if (!facts) return tl::unexpected(facts.error());
+  const ThreadScope scope(device_.device, spec.threads);
+  auto model = network(spec, image_shape(spec, **dataset), job.seed, *facts);
+  if (!model) return tl::unexpected(model.error());
+  if (facts->network != job.identity.data.network) {
+    return fail(fmt::format("the network {} here is not that of the job: its contents differ",
+                            spec.model.file));
+  }
   if (*facts != job.identity.data) {
     return fail(fmt::format("the data in {} (fingerprint {}) are not those of the job ({})",
                             (*dataset)->folder.string(), facts->fingerprint.hex(),
@@ -132,9 +166,6 @@ Result<Outcome> LibtorchTrainer::run_job(const TrainingJob& job, TrainingObserve
   const auto split = split_training_data((*dataset)->train.samples(), spec.validation);
   if (!split) return tl::unexpected(split.error());
 
-  const ThreadScope scope(device_.device, spec.threads);
-  auto model = make_model(spec.model, image_shape(spec, **dataset), job.seed, device_.device);
-  if (!model) return tl::unexpected(model.error());
   auto optimizer = make_optimizer(spec.optimizer, (*model)->parameters());
   if (!optimizer) return tl::unexpected(optimizer.error());
   const auto data = device_data(*dataset);
@@ -190,8 +221,7 @@ Result<std::unique_ptr<Trainer>> make_libtorch_trainer(const LibtorchOptions& op
                     .device = options.device,
                     .instruction_set = device->instruction_set,
                     .threads = options.threads > 0 ? options.threads : cores};
-  return std::make_unique<LibtorchTrainer>(std::move(*device), std::move(numerics),
-                                           options.checkpoints);
+  return std::make_unique<LibtorchTrainer>(std::move(*device), std::move(numerics), options);
 }
 
 }  // namespace lrtune

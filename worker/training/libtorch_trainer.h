@@ -2,8 +2,10 @@
 // lrtune_training (CPU) or lrtune_training_cuda.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/result.h"
 #include "worker/checkpoints/run_checkpoints.h"
@@ -15,6 +17,8 @@ struct LibtorchOptions {
   std::string device = "cpu";  // "cpu" or "cuda"
   int threads = 0;             // the most that a job may ask for; 0: as many as the machine has
   CheckpointOptions checkpoints = {};
+  // Folders that networks of users are taken from.
+  std::vector<std::filesystem::path> trusted = {};
 };
 
 // Sets LibTorch up for this process (allocator, determinism) and returns its trainer. Call it once,

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "common/state_name.h"
+#include "worker/training/autocast.h"
 #include "worker/training/device.h"
 #include "worker/training/metrics.h"
 #include "worker/training/run_tensors.h"
@@ -148,8 +149,7 @@ std::optional<Outcome> TrainingRun::step() {
   const auto batch = batches_.training_batch(iteration_);
   if (!batch) return ended(OutcomeKind::kFailed, batch.error().message);
   const ForwardPass pass{.training = true, .seed = job_.seed, .iteration = iteration_};
-  const at::Tensor loss =
-      at::cross_entropy_loss(model_->logits(batch->inputs, pass), batch->labels);
+  const at::Tensor loss = at::cross_entropy_loss(logits_of(batch->inputs, pass), batch->labels);
   watch_.note(loss, iteration_);
   const double rate = learning_rate(job_.policy, iteration_);
   if (!batches_.device().is_cpu() || !watch_.first_bad()) {
@@ -159,6 +159,12 @@ std::optional<Outcome> TrainingRun::step() {
   state_ = next_state(state_, rate);
   ++iteration_;
   return std::nullopt;
+}
+
+// In the parameters' type, whatever the precision inside.
+at::Tensor TrainingRun::logits_of(const at::Tensor& inputs, const ForwardPass& pass) {
+  const AutocastScope precision(batches_.device(), job_.identity.train.precision);
+  return model_->logits(inputs, pass).to(inputs.scalar_type());
 }
 
 bool TrainingRun::evaluation_due(bool last) const {
@@ -233,7 +239,7 @@ std::optional<PartMetrics> TrainingRun::metrics_of(Part file,
       failure_ = batch.error();
       return std::nullopt;
     }
-    const at::Tensor logits = model_->logits(batch->inputs, pass).to(at::kCPU).contiguous();
+    const at::Tensor logits = logits_of(batch->inputs, pass).to(at::kCPU).contiguous();
     sum.add(std::span(logits.const_data_ptr<float>(), static_cast<std::size_t>(logits.numel())),
             batch->classes);
   }

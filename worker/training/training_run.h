@@ -47,6 +47,7 @@ class TrainingRun {
   void save_checkpoint();
   std::optional<Outcome> report(const MetricPoint& point);
   std::optional<Outcome> step();
+  at::Tensor logits_of(const at::Tensor& inputs, const ForwardPass& pass);
   bool evaluation_due(bool last) const;
   bool time_is_over() const;
   std::optional<Outcome> look_for_divergence();
