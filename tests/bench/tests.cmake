@@ -1,0 +1,11 @@
+# Benchmarks of training, by hand; README.md beside this file says how. None is a test.
+if(LRTUNE_LIBTORCH)
+  find_package(CLI11 REQUIRED)
+  add_executable(lrtune_bench_training_step bench/training_step_bench.cc)
+  target_link_libraries(lrtune_bench_training_step PRIVATE lrtune_build lrtune_training CLI11::CLI11)
+  lrtune_reuse_torch_header(lrtune_bench_training_step)
+
+  add_executable(lrtune_bench_checkpoint bench/checkpoint_bench.cc)
+  target_link_libraries(lrtune_bench_checkpoint PRIVATE lrtune_build lrtune_training CLI11::CLI11)
+  lrtune_reuse_torch_header(lrtune_bench_checkpoint)
+endif()
