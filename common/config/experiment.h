@@ -66,6 +66,8 @@ struct Experiment {
   std::vector<Template> policies;
   int verify_top = 0;      // 0: no verification
   int verify_repeats = 0;  // new seeds for each
+  int tolerance_top = 0;                 // 0: tolerance is not measured
+  std::vector<double> tolerance_scales;  // of the base rate, ascending
   RankBy rank_by = RankBy::kTop1;
   RankAt rank_at = RankAt::kBest;
 

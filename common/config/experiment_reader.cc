@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <limits>
 
 #include "common/config/template.h"
@@ -176,6 +177,37 @@ std::optional<Error> read_verify(const nlohmann::json& json, const std::string& 
   return reader.finish();
 }
 
+// The paper's, section 3.
+constexpr std::array<double, 5> kUsualScales = {0.1, 0.5, 1, 5, 10};
+constexpr Range kScale{.low = 1e-6, .high = 1e6};
+constexpr std::size_t kMostScales = 100;
+
+std::vector<double> read_scales(ObjectReader& reader) {
+  const nlohmann::json* list = reader.raw("scales");
+  if (list == nullptr) return {kUsualScales.begin(), kUsualScales.end()};
+  std::vector<double> scales;
+  for (std::size_t i = 0; list->is_array() && i < std::min(list->size(), kMostScales + 1); ++i) {
+    if ((*list)[i].is_number() && kScale.contains((*list)[i])) scales.push_back((*list)[i]);
+  }
+  const bool ascending =
+      std::adjacent_find(scales.begin(), scales.end(), std::greater_equal<>()) == scales.end();
+  if (scales.empty() || scales.size() > kMostScales || scales.size() != list->size() ||
+      !ascending) {
+    reader.error("scales", fmt::format("scales of tolerance must be a list of 1 to {} numbers {}, "
+                                       "ascending, not {}",
+                                       kMostScales, kScale.words(), list->dump()));
+  }
+  return scales;
+}
+
+std::optional<Error> read_tolerance(const nlohmann::json& json, const std::string& path,
+                                    Experiment& experiment) {
+  ObjectReader reader(json, path, "tolerance");
+  experiment.tolerance_top = static_cast<int>(reader.integer("top", 1, kMostRepeats, 1));
+  experiment.tolerance_scales = read_scales(reader);
+  return reader.finish();
+}
+
 std::optional<Error> read_rank(const nlohmann::json& json, const std::string& path,
                                Experiment& experiment) {
   ObjectReader reader(json, path, "rank");
@@ -235,6 +267,7 @@ Result<Experiment> read_experiment(const nlohmann::json& json) {
   read_section(reader, "run", read_run, experiment);
   experiment.seed = read_seed(reader);
   read_section(reader, "verify", read_verify, experiment);
+  read_section(reader, "tolerance", read_tolerance, experiment);
   read_section(reader, "rank", read_rank, experiment);
   if (auto error = check_evaluated_part(experiment)) reader.error(*error);
   if (auto error = reader.finish()) return tl::unexpected(*error);

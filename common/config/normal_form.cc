@@ -129,6 +129,11 @@ nlohmann::json normal_form(const Experiment& experiment) {
   if (experiment.verify_top > 0) {
     json["verify"] = {{"top", experiment.verify_top}, {"repeats", experiment.verify_repeats}};
   }
+  if (experiment.tolerance_top > 0) {
+    nlohmann::json scales = nlohmann::json::array();
+    for (const double scale : experiment.tolerance_scales) scales.push_back(number(scale));
+    json["tolerance"] = {{"top", experiment.tolerance_top}, {"scales", std::move(scales)}};
+  }
   return json;
 }
 

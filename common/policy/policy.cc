@@ -106,6 +106,14 @@ void learning_rates(const Policy& policy, std::int64_t first, std::span<double> 
   }
 }
 
+Policy scaled(Policy policy, double factor) {
+  for (Segment& segment : policy.segments) {
+    segment.function.k0 *= factor;
+    segment.function.k1 *= factor;
+  }
+  return policy;
+}
+
 std::string describe(const Policy& policy) {
   if (policy.segments.size() == 1) return describe(policy.segments.front());
   std::string text(kComposite);

@@ -96,6 +96,10 @@ double learning_rate(const Policy& policy, std::int64_t t);
 // segment.
 void learning_rates(const Policy& policy, std::int64_t first, std::span<double> rates);
 
+// `policy` with every rate times `factor`, above 0: k0 and k1 are, which all functions are
+// proportional to.
+Policy scaled(Policy policy, double factor);
+
 // A short text for tables, e.g. "SIN2 k0=0.01 k1=0.06 l=2000" or "composite: TRI ... until 5000;
 // FIX ...". Numbers are rounded to six digits: for eyes, not for reading back.
 std::string describe(const Policy& policy);

@@ -35,6 +35,14 @@ TrialResult result_of(const StoredState& stored, const TrialRecord& trial, const
   return result;
 }
 
+// Scale 1 is the search's own trial, which is not trained again.
+std::vector<TrialResult> with_own_scale(const TrialResult& search, std::vector<TrialResult> scaled,
+                                        const std::vector<double>& scales) {
+  if (!scaled.empty() && std::ranges::find(scales, 1.0) != scales.end()) scaled.push_back(search);
+  std::ranges::sort(scaled, {}, [](const TrialResult& run) { return run.trial.scale; });
+  return scaled;
+}
+
 void rank_all(CampaignResults& results, std::vector<PolicyResult> unranked) {
   std::vector<Scores> scores;
   for (const PolicyResult& policy : unranked) scores.push_back(policy.search.scores);
@@ -67,11 +75,26 @@ nlohmann::json trial_json(const TrialResult& result, RankAt at) {
   return json;
 }
 
+nlohmann::json tolerance_json(const PolicyResult& policy, RankAt at) {
+  std::vector<Scores> scores;
+  nlohmann::json runs = nlohmann::json::array();
+  for (const TrialResult& run : policy.scaled) {
+    scores.push_back(run.scores);
+    runs.push_back(trial_json(run, at));
+    runs.back()["scale"] = run.trial.scale;
+  }
+  nlohmann::json json = to_json(tolerance(scores));
+  json["trial"] = policy.search.trial.id.value;
+  json["runs"] = std::move(runs);
+  return json;
+}
+
 nlohmann::json policy_json(const PolicyResult& result, RankAt at) {
   nlohmann::json json = trial_json(result.search, at);
   json["policy"] = to_json(result.search.trial.policy);
   json["name"] = result.name;
   json["description"] = describe(result.search.trial.policy);
+  if (!result.scaled.empty()) json["tolerance"] = tolerance_json(result, at);
   if (!result.verified) return json;
   json["verified"] = to_json(*result.verified);
   for (const TrialResult& repeat : result.repeats) {
@@ -106,11 +129,13 @@ Result<CampaignResults> collect_results(const StoredState& stored, const Digest&
   if (!experiment) return tl::unexpected(experiment.error());
   CampaignResults results{*campaign, experiment->rank_by, experiment->rank_at,
                           experiment->evaluate_on, experiment->target};
+  if (experiment->tolerance_top > 0) results.scales = experiment->tolerance_scales;
 
   JobIndex jobs;
   for (const JobRecord& job : stored.jobs) jobs[job.id] = &job;
   std::vector<PolicyResult> policies;
   std::map<TrialId, std::vector<TrialResult>> repeats;
+  std::map<TrialId, std::vector<TrialResult>> scaled;
   for (const TrialRecord& trial : stored.trials) {
     if (trial.campaign != campaign->id) continue;
     const auto job = jobs.find(trial.job);
@@ -122,10 +147,15 @@ Result<CampaignResults> collect_results(const StoredState& stored, const Digest&
                                       {},
                                       candidate_name(*experiment, trial.number)});
     } else {
-      repeats[trial.verifies].push_back(result_of(stored, trial, *job->second));
+      auto& runs = trial.phase == TrialPhase::kVerify ? repeats : scaled;
+      runs[trial.verifies].push_back(result_of(stored, trial, *job->second));
     }
   }
-  for (PolicyResult& policy : policies) policy.repeats = std::move(repeats[policy.search.trial.id]);
+  for (PolicyResult& policy : policies) {
+    policy.repeats = std::move(repeats[policy.search.trial.id]);
+    policy.scaled = with_own_scale(policy.search, std::move(scaled[policy.search.trial.id]),
+                                   experiment->tolerance_scales);
+  }
   rank_all(results, std::move(policies));
   return results;
 }

@@ -27,6 +27,7 @@ struct PolicyResult {
   std::vector<TrialResult> repeats;        // of the verification, by repeat
   std::optional<RepeatedScores> verified;  // if there are repeats
   std::string name;                        // in the experiment; may be empty, or another's too
+  std::vector<TrialResult> scaled;  // tolerance: ascending by scale, `search` at 1 if it was asked
 
   std::string words() const;  // name and describe()
 };
@@ -39,6 +40,7 @@ struct CampaignResults {
   std::optional<Target> target;
   std::vector<PolicyResult> policies;  // best first, by the search
   std::vector<std::size_t> verified;  // indices of `policies`, best first by the means over repeats
+  std::vector<double> scales;         // of the tolerance; empty: it is not measured
   std::int64_t open = 0;              // trials that have not ended
 
   // At most `count`, best first: verified ones, then the others. Without those that did not end
@@ -50,8 +52,8 @@ struct CampaignResults {
 Result<CampaignResults> collect_results(const StoredState& stored, const Digest& hash);
 
 // The ranked tables: all policies by the search (the first 30), then the verified ones as mean ±
-// deviation over their repeats. Lines end with a newline; those of tables are at most
-// terminal.width columns.
+// deviation over their repeats, then their tolerance to scaled rates. Lines end with a newline;
+// those of tables are at most terminal.width columns.
 std::string results_text(const CampaignResults& results, const Terminal& terminal);
 
 // One document: campaign, best, policies (with policy, scores, repeats), verified.

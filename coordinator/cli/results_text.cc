@@ -127,6 +127,37 @@ std::string verified_table(const CampaignResults& results, const Terminal& termi
   return table.text(terminal);
 }
 
+std::vector<std::string> tolerance_row(const CampaignResults& results, const PolicyResult& policy) {
+  std::vector<std::string> row{fmt::to_string(policy.search.trial.id.value), policy.words()};
+  std::vector<Scores> scores;
+  for (const double scale : results.scales) {
+    const auto run = std::ranges::find(policy.scaled, scale,
+                                       [](const TrialResult& one) { return one.trial.scale; });
+    if (run == policy.scaled.end()) {
+      row.emplace_back("-");
+      continue;
+    }
+    scores.push_back(run->scores);
+    row.push_back(run->scores.ended_well ? fixed(run->scores.best.evaluated.top1, 4)
+                                         : note(run->outcome));
+  }
+  const Tolerance all = tolerance(scores);
+  row.push_back(all.top1 ? with_deviation(*all.top1, 4, all.ended_well) : "-");
+  return row;
+}
+
+std::string tolerance_table(const CampaignResults& results, const Terminal& terminal) {
+  std::vector<TableColumn> columns{{"trial", Align::kRight}, {"policy", Align::kLeft, true}};
+  for (const double scale : results.scales)
+    columns.push_back({fmt::format("x{}", scale), Align::kRight});
+  columns.push_back({"over all scales", Align::kRight, false, 1});
+  TextTable table(std::move(columns));
+  for (const PolicyResult* policy : results.top(results.policies.size())) {
+    if (!policy->scaled.empty()) table.add_row(tolerance_row(results, *policy), Ink::kPlain);
+  }
+  return table.text(terminal);
+}
+
 std::string quoted(const std::string& text) {
   std::string quoted = "\"";
   for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
@@ -158,6 +189,7 @@ std::string csv_line(std::size_t rank, const std::string& name, const TrialResul
       s.target_iteration ? fmt::to_string(*s.target_iteration) : std::string(),
       measured(s.seconds),
       measured(s.loss_difference(at)),
+      fmt::to_string(result.trial.scale),
   };
   return fmt::format("{}\r\n", fmt::join(fields, ","));
 }
@@ -178,6 +210,11 @@ std::string results_text(const CampaignResults& results, const Terminal& termina
                          Ink::kBold, terminal.colour);
     text += '\n' + verified_table(results, terminal);
   }
+  if (std::ranges::any_of(results.policies, [](const auto& one) { return !one.scaled.empty(); })) {
+    text +=
+        '\n' + paint("Tolerance: best top-1 with all rates scaled", Ink::kBold, terminal.colour);
+    text += '\n' + tolerance_table(results, terminal);
+  }
   return text;
 }
 
@@ -185,7 +222,7 @@ std::string to_csv(const CampaignResults& results) {
   std::string text =
       "rank,trial,phase,repeat,name,policy,outcome,ended_at_iteration,best_top1,best_top1_"
       "iteration,"
-      "final_top1,loss,target_iteration,seconds,loss_difference\r\n";
+      "final_top1,loss,target_iteration,seconds,loss_difference,scale\r\n";
   for (std::size_t i = 0; i < results.policies.size(); ++i) {
     text += csv_line(i + 1, results.policies[i].name, results.policies[i].search, results.at);
   }
@@ -193,6 +230,12 @@ std::string to_csv(const CampaignResults& results) {
     const PolicyResult& policy = results.policies[results.verified[i]];
     for (const TrialResult& repeat : policy.repeats) {
       text += csv_line(i + 1, policy.name, repeat, results.at);
+    }
+  }
+  for (std::size_t i = 0; i < results.policies.size(); ++i) {
+    for (const TrialResult& run : results.policies[i].scaled) {
+      if (run.trial.phase == TrialPhase::kTolerance)
+        text += csv_line(i + 1, results.policies[i].name, run, results.at);
     }
   }
   return text;

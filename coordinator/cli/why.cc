@@ -27,7 +27,9 @@ std::string local_time(WallMillis at) {
 std::string place_of(const TrialStory& story) {
   std::string place = fmt::format("number {} of campaign {} ({})", story.number,
                                   story.campaign.value, story.campaign_name);
-  if (story.verifies) {
+  if (story.phase == TrialPhase::kTolerance) {
+    place += fmt::format(", trial {} with its rates times {}", story.verifies.value, story.scale);
+  } else if (story.verifies) {
     place +=
         fmt::format(", verifies trial {} with new seed {}", story.verifies.value, story.repeat);
   }
@@ -84,6 +86,7 @@ nlohmann::json story_json(const TrialStory& story) {
           {"phase", name_of(story.phase)},
           {"verifies", story.verifies ? nlohmann::json(story.verifies.value) : nlohmann::json()},
           {"repeat", story.repeat},
+          {"scale", story.scale},
           {"state", name_of(story.state)},
           {"policy", story.policy},
           {"decisions", std::move(decisions)}};

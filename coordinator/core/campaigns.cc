@@ -259,15 +259,24 @@ void trial_ended(CoreState& state, TrialRecord& trial) {
   if (campaign.active && !over && campaign.open == 0) end_phase(state, campaign);
 }
 
+// Each phase begins with what the one before it found; one whose trials are all known already ends
+// at once.
 void end_phase(CoreState& state, Campaign& campaign) {
+  const Experiment& experiment = campaign.experiment;
+  std::vector<TrialId> best;  // search trials that ended well, by the newest ranking
   if (campaign.record.state == CampaignState::kSearching) {
-    const std::vector<TrialId> ranked = rank_search(state, campaign);
-    if (campaign.experiment.verify_top > 0 && !ranked.empty()) {
-      make_verification_trials(state, campaign, ranked);
+    best = rank_search(state, campaign);
+    if (experiment.verify_top > 0 && !best.empty()) {
+      make_verification_trials(state, campaign, best);
       if (campaign.open > 0) return;
     }
   }
-  if (campaign.record.state == CampaignState::kVerifying) rank_verification(state, campaign);
+  if (campaign.record.state == CampaignState::kVerifying) best = rank_verification(state, campaign);
+  if (experiment.tolerance_top > 0 && !best.empty()) {
+    make_tolerance_trials(state, campaign, best);
+    if (campaign.open > 0) return;
+  }
+  if (campaign.record.state == CampaignState::kScaling) note_tolerance(state, campaign);
   campaign.record.state = CampaignState::kDone;
   campaign.record.ended_at = state.now.wall;
   note_busy_time(state, campaign);

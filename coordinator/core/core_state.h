@@ -156,6 +156,8 @@ void note_busy_time(CoreState& state, Campaign& campaign);
 void make_search_trials(CoreState& state, Campaign& campaign);
 void make_verification_trials(CoreState& state, Campaign& campaign,
                               const std::vector<TrialId>& ranked);
+void make_tolerance_trials(CoreState& state, Campaign& campaign,
+                           const std::vector<TrialId>& ranked);
 // The trial's iterations and best accuracy are added to its campaign's counts.
 void count_trial(CoreState& state, const TrialRecord& trial, int sign);
 TrialState trial_state_of(JobState state);
@@ -164,7 +166,8 @@ TrialState trial_state_of(JobState state);
 // ------------------------------------------------------------
 std::vector<TrialId> rank_search(CoreState& state,
                                  Campaign& campaign);  // those that ended well, best first
-void rank_verification(CoreState& state, Campaign& campaign);
+std::vector<TrialId> rank_verification(CoreState& state, Campaign& campaign);
+void note_tolerance(CoreState& state, const Campaign& campaign);
 
 // ---- workers.cc: who is there, leases
 // --------------------------------------------------------------------------------

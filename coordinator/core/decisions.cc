@@ -159,6 +159,19 @@ const Sentences& trial_sentences() {
          return fmt::format("{} is repeated with a new seed ({} of {}) as trial {}.", who,
                             number(n, "repeat"), number(n, "repeats"), number(n, "trial"));
        }},
+      {"scaled",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} is trained with its rates times {} as trial {}.", who,
+                            number(n, "scale"), number(n, "trial"));
+       }},
+      {"tolerance",
+       [](const std::string& who, const json& n) {
+         return fmt::format(
+             "{} tolerates scaled rates so: of {} scales {} ended well, with a top-1 of {} +- {}, "
+             "at the least {}.",
+             who, number(n, "scales"), number(n, "ended_well"), number(n, "top1_mean"),
+             number(n, "top1_deviation"), number(n, "top1_lowest"));
+       }},
       {"verified",
        [](const std::string& who, const json& n) {
          return fmt::format("{} was verified as {} of {} by {}: {}.", who, number(n, "rank"),

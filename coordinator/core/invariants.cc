@@ -58,7 +58,8 @@ void check_campaign(const CoreState& state, const Campaign& campaign) {
   const bool ended = campaign.record.state >= CampaignState::kDone;
   check(!ended || open == 0, "ended with no trial open");
   const bool trains = campaign.record.state == CampaignState::kSearching ||
-                      campaign.record.state == CampaignState::kVerifying;
+                      campaign.record.state == CampaignState::kVerifying ||
+                      campaign.record.state == CampaignState::kScaling;
   check(!campaign.active || !trains || open > 0, "goes on while a trial is open, not longer");
 }
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "coordinator/core/core_state.h"
 #include "coordinator/ranking/ranking.h"
 
@@ -39,7 +41,7 @@ std::vector<TrialId> rank_search(CoreState& state, Campaign& campaign) {
   return well;
 }
 
-void rank_verification(CoreState& state, Campaign& campaign) {
+std::vector<TrialId> rank_verification(CoreState& state, Campaign& campaign) {
   const Experiment& experiment = campaign.experiment;
   std::vector<TrialId> verified;  // in the order of the search's ranking
   std::map<TrialId, std::vector<Scores>> repeats;
@@ -60,6 +62,29 @@ void rank_verification(CoreState& state, Campaign& campaign) {
                               id, numbers});
     state.decide(campaign.record.id, id, "verified",
                  with_rank(numbers, place + 1, order.size(), experiment.rank_by));
+  }
+  std::vector<TrialId> well;
+  for (const std::size_t index : order) {
+    if (combined[index].ended_well > 0) well.push_back(verified[index]);
+  }
+  return well;
+}
+
+void note_tolerance(CoreState& state, const Campaign& campaign) {
+  std::vector<TrialId> policies;
+  std::map<TrialId, std::vector<Scores>> scaled;
+  for (const TrialId id : campaign.trials) {
+    const TrialRecord& trial = state.trials.at(id);
+    if (trial.phase != TrialPhase::kTolerance) continue;
+    auto& scores = scaled[trial.verifies];
+    if (scores.empty()) policies.push_back(trial.verifies);
+    scores.push_back(scores_of(state, id));
+  }
+  const auto& scales = campaign.experiment.tolerance_scales;
+  const bool has_one = std::find(scales.begin(), scales.end(), 1.0) != scales.end();
+  for (const TrialId id : policies) {
+    if (has_one) scaled[id].push_back(scores_of(state, id));
+    state.decide(campaign.record.id, id, "tolerance", to_json(tolerance(scaled[id])));
   }
 }
 

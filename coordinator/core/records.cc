@@ -10,13 +10,13 @@ namespace lrtune {
 namespace {
 
 // The names of an enumeration, in its order: they stand in the store, so they never change.
-constexpr std::array<std::string_view, 5> kCampaignStates = {"surveying", "searching", "verifying",
-                                                             "done", "failed"};
+constexpr std::array<std::string_view, 6> kCampaignStates = {"surveying", "searching", "verifying",
+                                                             "scaling",   "done",      "failed"};
 constexpr std::array<std::string_view, 5> kTrialStates = {"waiting", "running", "done", "diverged",
                                                           "failed"};
 constexpr std::array<std::string_view, 6> kJobStates = {"pending", "assigned", "running",
                                                         "done",    "diverged", "failed"};
-constexpr std::array<std::string_view, 2> kTrialPhases = {"search", "verify"};
+constexpr std::array<std::string_view, 3> kTrialPhases = {"search", "verify", "tolerance"};
 
 template <typename Enum, std::size_t size>
 Result<Enum> from_name(const std::array<std::string_view, size>& names, std::string_view name,

@@ -22,10 +22,17 @@ namespace lrtune {
 // Wall-clock milliseconds since 1970, for people only: nothing is decided by it.
 using WallMillis = std::int64_t;
 
-enum class CampaignState : std::uint8_t { kSurveying, kSearching, kVerifying, kDone, kFailed };
+enum class CampaignState : std::uint8_t {
+  kSurveying,
+  kSearching,
+  kVerifying,
+  kScaling,
+  kDone,
+  kFailed
+};
 enum class TrialState : std::uint8_t { kWaiting, kRunning, kDone, kDiverged, kFailed };
 enum class JobState : std::uint8_t { kPending, kAssigned, kRunning, kDone, kDiverged, kFailed };
-enum class TrialPhase : std::uint8_t { kSearch, kVerify };
+enum class TrialPhase : std::uint8_t { kSearch, kVerify, kTolerance };
 
 struct CampaignRecord {
   CampaignId id;
@@ -53,8 +60,9 @@ struct TrialRecord {
   CampaignId campaign;
   std::int64_t number = 0;  // 0, 1, 2 ... in the campaign; verification goes on counting
   TrialPhase phase = TrialPhase::kSearch;
-  TrialId verifies;          // verification: the search trial whose policy it repeats; else 0
+  TrialId verifies;          // the search trial whose policy it repeats or scales; else 0
   std::uint32_t repeat = 0;  // 0 in the search; 1, 2 ... in verification
+  double scale = 1;          // tolerance: of that policy's rates
   std::uint64_t seed = 0;    // trial_seed(campaign seed, repeat); below 2^63
   Digest identity;
   Policy policy;

@@ -8,6 +8,7 @@
 #include "common/state_name.h"
 #include "coordinator/core/core_state.h"
 #include "coordinator/search/search.h"
+#include "coordinator/tuning/tolerance.h"
 #include "coordinator/tuning/verification.h"
 
 namespace lrtune {
@@ -112,6 +113,17 @@ void add_trial(CoreState& state, Campaign& campaign, TrialRecord trial) {
   }
 }
 
+// Trials that share a job are one policy; repeating it twice would tell nothing.
+std::vector<TrialId> without_repetition(const CoreState& state,
+                                        const std::vector<TrialId>& ranked) {
+  std::vector<TrialId> distinct;
+  std::set<JobId> seen;
+  for (const TrialId id : ranked) {
+    if (seen.insert(state.trials.at(id).job).second) distinct.push_back(id);
+  }
+  return distinct;
+}
+
 }  // namespace
 
 TrialState trial_state_of(JobState state) {
@@ -192,12 +204,7 @@ void make_search_trials(CoreState& state, Campaign& campaign) {
 
 void make_verification_trials(CoreState& state, Campaign& campaign,
                               const std::vector<TrialId>& ranked) {
-  // Trials that share a job are one policy; repeating it twice would tell nothing.
-  std::vector<TrialId> distinct;
-  std::set<JobId> seen;
-  for (const TrialId id : ranked) {
-    if (seen.insert(state.trials.at(id).job).second) distinct.push_back(id);
-  }
+  const std::vector<TrialId> distinct = without_repetition(state, ranked);
   campaign.record.state = CampaignState::kVerifying;
   state.write(campaign.record);
   const Experiment& experiment = campaign.experiment;
@@ -213,6 +220,25 @@ void make_verification_trials(CoreState& state, Campaign& campaign,
                  {{"repeat", run.repeat},
                   {"repeats", experiment.verify_repeats},
                   {"trial", campaign.trials.back().value}});
+  }
+}
+
+void make_tolerance_trials(CoreState& state, Campaign& campaign,
+                           const std::vector<TrialId>& ranked) {
+  campaign.record.state = CampaignState::kScaling;
+  state.write(campaign.record);
+  const Experiment& experiment = campaign.experiment;
+  for (const ScaledRun& run :
+       plan_tolerance(without_repetition(state, ranked), experiment.tolerance_top,
+                      experiment.tolerance_scales)) {
+    TrialRecord trial = state.trials.at(run.of);
+    trial.phase = TrialPhase::kTolerance;
+    trial.verifies = run.of;
+    trial.scale = run.scale;
+    trial.policy = scaled(std::move(trial.policy), run.scale);
+    add_trial(state, campaign, std::move(trial));
+    state.decide(campaign.record.id, run.of, "scaled",
+                 {{"scale", run.scale}, {"trial", campaign.trials.back().value}});
   }
 }
 

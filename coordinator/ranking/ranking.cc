@@ -174,6 +174,19 @@ RepeatedScores combine(std::span<const Scores> repeats, RankAt at) {
   return combined;
 }
 
+Tolerance tolerance(std::span<const Scores> scaled) {
+  std::vector<double> top1;
+  for (const Scores& one : scaled) {
+    if (one.ended_well && one.measured) top1.push_back(one.best.evaluated.top1);
+  }
+  Tolerance result{.scales = static_cast<int>(scaled.size()),
+                   .ended_well = static_cast<int>(top1.size())};
+  if (top1.empty()) return result;
+  result.top1 = mean_and_deviation(top1);
+  result.lowest_top1 = *std::min_element(top1.begin(), top1.end());
+  return result;
+}
+
 std::vector<std::size_t> rank_repeated(std::span<const RepeatedScores> scores, RankBy by) {
   std::vector<Key> keys;
   keys.reserve(scores.size());
@@ -228,6 +241,14 @@ nlohmann::json to_json(const RepeatedScores& scores) {
   put(json, "target_iteration", scores.target_iteration, scores.met_target > 0);
   put(json, "seconds", scores.seconds, there);
   put(json, "loss_difference", scores.loss_difference, there);
+  return json;
+}
+
+nlohmann::json to_json(const Tolerance& tolerance) {
+  nlohmann::json json = {{"scales", tolerance.scales}, {"ended_well", tolerance.ended_well}};
+  put(json, "top1", tolerance.top1.value_or(MeanAndDeviation{}), tolerance.top1.has_value());
+  json["top1_lowest"] = nullptr;
+  if (tolerance.lowest_top1) json["top1_lowest"] = *tolerance.lowest_top1;
   return json;
 }
 

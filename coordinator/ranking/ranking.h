@@ -54,6 +54,16 @@ struct RepeatedScores {
 };
 RepeatedScores combine(std::span<const Scores> repeats, RankAt at);
 
+// A policy's runs with its rates scaled, scale 1 among them if it was asked for.
+struct Tolerance {
+  int scales = 0;
+  int ended_well = 0;
+  // Best top-1 over the scales that ended well; nothing if none did.
+  std::optional<MeanAndDeviation> top1;
+  std::optional<double> lowest_top1;
+};
+Tolerance tolerance(std::span<const Scores> scaled);
+
 // Indices, best first, by the means; policies with a repeat that did not end well come last, then
 // (for cost) those that met the target in fewer repeats.
 std::vector<std::size_t> rank_repeated(std::span<const RepeatedScores> scores, RankBy by);
@@ -63,5 +73,6 @@ std::vector<std::size_t> rank_repeated(std::span<const RepeatedScores> scores, R
 // top1_deviation ...).
 nlohmann::json to_json(const Scores& scores, RankAt at);
 nlohmann::json to_json(const RepeatedScores& scores);
+nlohmann::json to_json(const Tolerance& tolerance);
 
 }  // namespace lrtune

@@ -180,8 +180,8 @@ std::optional<TrialStory> read_story(SQLite::Database& database, TrialId trial) 
   SQLite::Statement select(
       database,
       "SELECT number, campaign, campaign.name, phase, verifies, repeat, trial.state, description, "
-      "coalesce((SELECT first.number FROM trial AS first WHERE first.id = trial.verifies), number) "
-      "FROM trial JOIN campaign ON campaign.id = trial.campaign "
+      "coalesce((SELECT first.number FROM trial AS first WHERE first.id = trial.verifies), "
+      "number), scale FROM trial JOIN campaign ON campaign.id = trial.campaign "
       "JOIN policy ON policy.id = trial.policy WHERE trial.id = ?");
   Use row(select, trial);
   if (!row.next()) return std::nullopt;
@@ -196,6 +196,7 @@ std::optional<TrialStory> read_story(SQLite::Database& database, TrialId trial) 
   story.state = stored(trial_state_from_name(row.column(6).getString()));
   story.policy = named(PolicyNames(database).of(story.campaign, row.column(8).getInt64()),
                        row.column(7).getString());
+  story.scale = row.column(9).getDouble();
   story.decisions = read_decisions(database, trial, story.campaign);
   return story;
 }

@@ -63,6 +63,7 @@ struct TrialStory {
   TrialPhase phase = TrialPhase::kSearch;
   TrialId verifies;
   std::uint32_t repeat = 0;
+  double scale = 1;
   TrialState state = TrialState::kWaiting;
   std::string policy;  // its name, if it has one, and describe()
   std::vector<DecisionRecord> decisions;

@@ -71,7 +71,7 @@ std::vector<TrialRecord> read_trials(SQLite::Database& database,
       database,
       "SELECT id, campaign, number, phase, verifies, repeat, seed, identity, policy, iterations, "
       "evaluate_every, evaluate_on, train_subset, target_measure, target_value, stop_at_target, "
-      "max_seconds, job, state FROM trial ORDER BY id");
+      "max_seconds, job, state, scale FROM trial ORDER BY id");
   while (rows.executeStep()) {
     TrialRecord& trial = trials.emplace_back();
     trial.id.value = rows.getColumn(0).getInt64();
@@ -86,6 +86,7 @@ std::vector<TrialRecord> read_trials(SQLite::Database& database,
     trial.plan = plan_of(rows, 9);
     trial.job.value = rows.getColumn(17).getInt64();
     trial.state = stored(trial_state_from_name(rows.getColumn(18).getString()));
+    trial.scale = rows.getColumn(19).getDouble();
   }
   return trials;
 }

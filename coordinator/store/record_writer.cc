@@ -25,10 +25,10 @@ INSERT INTO identity (hash, dataset, model, optimizer, document) VALUES (?1, ?2,
 ON CONFLICT (hash) DO UPDATE SET dataset = ?2, model = ?3, optimizer = ?4, document = ?5)sql";
 
 constexpr const char* kTrial = R"sql(
-INSERT INTO trial VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+INSERT INTO trial VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
 ON CONFLICT (id) DO UPDATE SET campaign = ?2, number = ?3, phase = ?4, verifies = ?5, repeat = ?6, seed = ?7,
   identity = ?8, policy = ?9, iterations = ?10, evaluate_every = ?11, evaluate_on = ?12, train_subset = ?13,
-  target_measure = ?14, target_value = ?15, stop_at_target = ?16, job = ?17, state = ?18, max_seconds = ?19)sql";
+  target_measure = ?14, target_value = ?15, stop_at_target = ?16, job = ?17, state = ?18, max_seconds = ?19, scale = ?20)sql";
 
 constexpr const char* kJob = R"sql(
 INSERT INTO job VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
@@ -106,7 +106,8 @@ void RecordWriter::write_whole(const TrialRecord& record) {
   execute(trial_, record.id, record.campaign, record.number, name_of(record.phase), record.verifies,
           record.repeat, record.seed, identity_row(record.identity), policy_row(record.policy),
           plan.iterations, plan.evaluate_every, name_of(plan.evaluate_on), plan.train_subset,
-          measure, value, plan.stop_at_target, record.job, name_of(record.state), plan.max_seconds);
+          measure, value, plan.stop_at_target, record.job, name_of(record.state), plan.max_seconds,
+          record.scale);
 }
 
 void RecordWriter::write(const JobRecord& record) {

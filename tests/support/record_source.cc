@@ -84,7 +84,8 @@ Record RecordSource::trial(std::int64_t id) {
   record.id.value = id;
   record.campaign.value = 1 + below(campaigns_);
   record.number = id;
-  record.phase = static_cast<TrialPhase>(below(2));
+  record.phase = static_cast<TrialPhase>(below(3));
+  record.scale = record.phase == TrialPhase::kTolerance ? 0.5 : 1;
   record.verifies.value = below(id);  // 0 ... id - 1
   record.repeat = static_cast<std::uint32_t>(random_());
   record.seed = random_() >> 1;

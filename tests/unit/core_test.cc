@@ -226,6 +226,45 @@ TEST_F(CoreTest, VerificationRepeatsTheBestWithNewSeedsAndRanksMeans) {
   EXPECT_NEAR(verified.scores.at("top1_mean").get<double>(), 0.75, 1e-12);
 }
 
+TEST_F(CoreTest, ToleranceTrainsTheBestWithScaledRatesAndTheSameSeed) {
+  begin(two_policies("tolerance: {scales: [0.5, 1, 10]}\n"));
+  const std::uint64_t seed = job_of("a").seed;
+  harness.run("a", job_of("a"), 0.9);
+  harness.run("a", job_of("a"), 0.5);
+  EXPECT_EQ(harness.campaign().state, CampaignState::kScaling);
+  EXPECT_EQ(harness.campaign().trials, 4) << "scale 1 is the search's own trial";
+  const double base = 0.1;
+  for (const auto& [scale, top1] : {std::pair(0.5, 0.8), std::pair(10.0, 0.7)}) {
+    const wire::Assign job = job_of("a");
+    EXPECT_EQ(job.policy.segments.at(0).function.k0, base * scale);
+    EXPECT_EQ(job.seed, seed);
+    harness.run("a", job, top1);
+  }
+  EXPECT_EQ(harness.campaign().state, CampaignState::kDone);
+  std::optional<DecisionRecord> tolerance;
+  for (const DecisionRecord& decision : harness.kept().of<DecisionRecord>()) {
+    if (decision.code == "tolerance") tolerance = decision;
+  }
+  ASSERT_TRUE(tolerance);
+  EXPECT_EQ(tolerance->trial, TrialId{1});
+  EXPECT_EQ(tolerance->numbers.at("scales"), 3);
+  EXPECT_NEAR(tolerance->numbers.at("top1_mean").get<double>(), 0.8, 1e-12);
+  EXPECT_NEAR(tolerance->numbers.at("top1_lowest").get<double>(), 0.7, 1e-12);
+}
+
+TEST_F(CoreTest, ToleranceFollowsTheVerification) {
+  begin(two_policies("verify: {top: 2, repeats: 1}\ntolerance: {scales: [0.5]}\n"));
+  harness.run("a", job_of("a"), 0.9);
+  harness.run("a", job_of("a"), 0.8);
+  harness.run("a", job_of("a"), 0.5);  // the search's best is not that of the new seed
+  harness.run("a", job_of("a"), 0.7);
+  ASSERT_EQ(harness.campaign().state, CampaignState::kScaling);
+  const wire::Assign job = job_of("a");
+  EXPECT_EQ(job.policy.segments.at(0).function.k0, 0.01 * 0.5);
+  harness.run("a", job, 0.6);
+  EXPECT_EQ(harness.campaign().state, CampaignState::kDone);
+}
+
 TEST_F(CoreTest, DivergedTrialRanksLastAndTheSearchGoesOn) {
   begin(two_policies());
   const wire::Assign job = job_of("a");

@@ -111,8 +111,10 @@ TEST_F(ExperimentSchema, AcceptsWhatTheReaderAccepts) {
       {"function: fix", "function: nstep, gamma: 0.1, l: {choice: [[10, 20], [5]]}"},
       {"function: fix", "function: sig, gamma: -0.1, l: 0"},
       {"function: fix", "function: poly, p: [1, 2], k1: 0.001"},
+      {"name: base", "name: base\ntolerance: {top: 3}"},
       {"name: base",
-       "name: base\nverify: {top: 1, repeats: 2}\nrank: {by: robustness, at: final}\nseed: 1"},
+       "name: base\ntolerance: {scales: [0.5, 1, 2]}\nverify: {top: 1, repeats: 2}\nrank: {by: "
+       "robustness, at: final}\nseed: 1"},
   };
   for (const auto& [part, with] : edits) {
     const std::string text = replaced(base_experiment(), part, with);

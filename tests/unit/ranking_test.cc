@@ -297,6 +297,26 @@ TEST(RankRepeated, EqualsKeepTheirOrder) {
   for (RankBy by : kAllBy) EXPECT_EQ(rank_repeated(scores, by), (Order{0, 1, 2, 3}));
 }
 
+TEST(Tolerance, IsOverTheScalesThatEndedWell) {
+  Scores good, better, diverged;
+  good.ended_well = better.ended_well = good.measured = better.measured = diverged.measured = true;
+  good.best.evaluated.top1 = 0.5;
+  better.best.evaluated.top1 = 0.7;
+  diverged.best.evaluated.top1 = 0.1;
+  const Tolerance result = tolerance(std::vector<Scores>{good, diverged, better});
+  EXPECT_EQ(result.scales, 3);
+  EXPECT_EQ(result.ended_well, 2);
+  ASSERT_TRUE(result.top1);
+  EXPECT_NEAR(result.top1->mean, 0.6, 1e-12);
+  EXPECT_NEAR(result.top1->deviation, std::sqrt(0.02), 1e-12);
+  EXPECT_EQ(result.lowest_top1, 0.5);
+
+  const Tolerance none = tolerance(std::vector<Scores>{diverged});
+  EXPECT_EQ(none.ended_well, 0);
+  EXPECT_TRUE(to_json(none).at("top1_mean").is_null());
+  EXPECT_TRUE(to_json(none).at("top1_lowest").is_null());
+}
+
 TEST(ScoresJson, HasNullForWhatIsNotThere) {
   const auto empty = to_json(score({}, OutcomeKind::kDiverged, std::nullopt), RankAt::kBest);
   EXPECT_EQ(empty["ended_well"], false);

@@ -112,6 +112,39 @@ CampaignResults some_results() {
   return collect_results(campaign.stored, some_experiment().hash).value();
 }
 
+// Trial 2 is the best; its policy at half and at ten times its rate.
+TEST(RunResults, ShowTheToleranceToScaledRates) {
+  StoredCampaign campaign;
+  nlohmann::json normal = some_experiment().normalised;
+  normal["tolerance"] = {{"top", 1}, {"scales", {0.5, 1, 10}}};
+  const Experiment experiment = experiment_from_json(normal).value();
+  campaign.stored.campaigns.at(0).hash = experiment.hash;
+  campaign.stored.campaigns.at(0).experiment = experiment.normalised;
+  for (std::size_t i = 3; i < 5; ++i) {
+    TrialRecord& trial = campaign.stored.trials.at(i);
+    trial.phase = TrialPhase::kTolerance;
+    trial.repeat = 0;
+    trial.scale = i == 3 ? 0.5 : 10;
+  }
+  campaign.stored.jobs.at(4).outcome = Outcome{OutcomeKind::kDiverged, 60, {}, ""};
+  const auto results = collect_results(campaign.stored, experiment.hash);
+  ASSERT_TRUE(results) << results.error().message;
+  const std::string text = results_text(*results, {});
+  EXPECT_EQ(text.substr(text.find("\nTolerance") + 1),
+            R"(Tolerance: best top-1 with all rates scaled
+trial  policy                       x0.5      x1             x10  over all scales
+    2  the high, one: FIX k0=0.1  0.9400  0.9500  diverged at 60  0.9450 ± 0.0071
+)");
+  const nlohmann::json json = to_json(*results).at("best").at("tolerance");
+  EXPECT_EQ(json.at("trial"), 2);
+  EXPECT_EQ(json.at("ended_well"), 2);
+  EXPECT_EQ(json.at("runs").size(), 3u);
+  EXPECT_EQ(json.at("runs").at(2).at("scale"), 10);
+  const std::string csv = to_csv(*results);
+  EXPECT_NE(csv.find(",tolerance,0,"), std::string::npos);
+  EXPECT_NE(csv.find(",0.5\r\n"), std::string::npos);
+}
+
 TEST(RunResults, TablesShowEveryPolicyBestFirst) {
   EXPECT_EQ(results_text(some_results(), {}),
             R"(two: 3 policies ranked by top1 (best), evaluated on the validation part

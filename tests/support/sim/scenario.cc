@@ -62,6 +62,8 @@ std::string experiment_yaml(std::size_t index) {
   static constexpr std::array kBy = {"top1", "loss", "robustness", "cost"};
   yaml += fmt::format("rank: {{by: {}, at: {}}}\n", kBy[own.below(target ? 4 : 3)],
                       own.chance(0.5) ? "best" : "final");
+  if (own.chance(0.3))
+    yaml += fmt::format("tolerance: {{top: {}, scales: [0.5, 1, 4]}}\n", own.between(1, 2));
   return yaml;
 }
 

@@ -1,0 +1,234 @@
+// The store's schema as the steps that lead to it.
+#include <array>
+
+#include "coordinator/store/migrations.h"
+
+namespace lrtune {
+namespace {
+
+// A step is never edited once it was released: it must turn the fixtures in tests/fixtures/store
+// into what a new store looks like. SCHEMA.md says what each table and column means.
+//
+// Two things that cost more than they seem to: an IN of more than two names builds a temporary tree
+// at each row, so names are checked by a chain of OR; a deferred reference that is open makes the
+// insertion of any parent scan its children, so references are immediate and the writer goes from
+// parents to children.
+constexpr std::array<Migration, 3> kMigrations = {{{1, R"sql(
+CREATE TABLE store (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  created_at INTEGER NOT NULL,
+  recoveries INTEGER NOT NULL
+) STRICT;
+INSERT INTO store VALUES (1, CAST(1000 * (julianday('now') - 2440587.5) * 86400 AS INTEGER), 0);
+
+CREATE TABLE campaign (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+  experiment TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state = 'surveying' OR state = 'searching' OR state = 'verifying'
+      OR state = 'done' OR state = 'failed'),
+  failure TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  ended_at INTEGER NOT NULL,
+  busy_seconds REAL NOT NULL
+) STRICT;
+
+CREATE TABLE identity (
+  id INTEGER PRIMARY KEY,
+  hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+  dataset TEXT NOT NULL,
+  model TEXT NOT NULL,
+  optimizer TEXT NOT NULL,
+  document TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE policy (
+  id INTEGER PRIMARY KEY,
+  hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+  document TEXT NOT NULL,
+  description TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE job (
+  id INTEGER PRIMARY KEY,
+  key BLOB NOT NULL CHECK (length(key) = 32),
+  from_state BLOB NOT NULL CHECK (length(from_state) = 32),
+  to_state BLOB NOT NULL CHECK (length(to_state) = 32),
+  state TEXT NOT NULL
+    CHECK (state = 'pending' OR state = 'assigned' OR state = 'running'
+      OR state = 'done' OR state = 'diverged' OR state = 'failed'),
+  attempt INTEGER NOT NULL CHECK (attempt >= 0),
+  deaths INTEGER NOT NULL CHECK (deaths >= 0),
+  worker TEXT NOT NULL,
+  outcome TEXT CHECK (outcome = 'completed' OR outcome = 'target_reached'
+      OR outcome = 'diverged' OR outcome = 'failed' OR outcome = 'stopped'),
+  outcome_iteration INTEGER,
+  outcome_state BLOB CHECK (length(outcome_state) = 32),
+  outcome_message TEXT,
+  CHECK ((outcome IS NULL) = (outcome_iteration IS NULL)
+     AND (outcome IS NULL) = (outcome_state IS NULL)
+     AND (outcome IS NULL) = (outcome_message IS NULL))
+) STRICT;
+
+CREATE TABLE trial (
+  id INTEGER PRIMARY KEY,
+  campaign INTEGER NOT NULL REFERENCES campaign (id),
+  number INTEGER NOT NULL CHECK (number >= 0),
+  phase TEXT NOT NULL CHECK (phase IN ('search', 'verify')),
+  verifies INTEGER REFERENCES trial (id),
+  repeat INTEGER NOT NULL CHECK (repeat >= 0),
+  seed INTEGER NOT NULL CHECK (seed >= 0),
+  identity INTEGER NOT NULL REFERENCES identity (id),
+  policy INTEGER NOT NULL REFERENCES policy (id),
+  iterations INTEGER NOT NULL,
+  evaluate_every INTEGER NOT NULL,
+  evaluate_on TEXT NOT NULL CHECK (evaluate_on = 'train' OR evaluate_on = 'validation'
+      OR evaluate_on = 'test'),
+  train_subset INTEGER NOT NULL,
+  target_measure TEXT CHECK (target_measure IN ('top1', 'loss')),
+  target_value REAL,
+  stop_at_target INTEGER NOT NULL CHECK (stop_at_target IN (0, 1)),
+  job INTEGER REFERENCES job (id),
+  state TEXT NOT NULL CHECK (state = 'waiting' OR state = 'running' OR state = 'done'
+      OR state = 'diverged' OR state = 'failed'),
+  UNIQUE (campaign, number),
+  CHECK ((target_measure IS NULL) = (target_value IS NULL))
+) STRICT;
+CREATE INDEX trial_by_policy ON trial (policy);
+
+CREATE TABLE state (
+  id INTEGER PRIMARY KEY,
+  name BLOB NOT NULL UNIQUE CHECK (length(name) = 32)
+) STRICT;
+
+CREATE TABLE metric (
+  state INTEGER NOT NULL REFERENCES state (id),
+  part TEXT NOT NULL CHECK (part = 'train' OR part = 'validation' OR part = 'test'),
+  subset INTEGER NOT NULL CHECK (subset >= 0),
+  version INTEGER NOT NULL,
+  loss REAL NOT NULL,
+  top1 REAL NOT NULL,
+  top5 REAL NOT NULL,
+  PRIMARY KEY (state, part, subset, version)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE point (
+  job INTEGER NOT NULL REFERENCES job (id),
+  attempt INTEGER NOT NULL,
+  iteration INTEGER NOT NULL CHECK (iteration >= 0),
+  state INTEGER NOT NULL REFERENCES state (id),
+  evaluated_on TEXT NOT NULL CHECK (evaluated_on = 'train' OR evaluated_on = 'validation'
+      OR evaluated_on = 'test'),
+  train_subset INTEGER NOT NULL,
+  learning_rate REAL NOT NULL,
+  train_seconds REAL NOT NULL,
+  evaluate_seconds REAL NOT NULL,
+  PRIMARY KEY (job, attempt, iteration)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE decision (
+  id INTEGER PRIMARY KEY,
+  campaign INTEGER NOT NULL REFERENCES campaign (id),
+  trial INTEGER REFERENCES trial (id),
+  at INTEGER NOT NULL,
+  code TEXT NOT NULL,
+  numbers TEXT NOT NULL
+) STRICT;
+CREATE INDEX decision_by_trial ON decision (trial) WHERE trial IS NOT NULL;
+CREATE INDEX decision_of_campaign ON decision (campaign) WHERE trial IS NULL;
+
+CREATE TABLE ranking (
+  campaign INTEGER NOT NULL REFERENCES campaign (id),
+  phase TEXT NOT NULL CHECK (phase IN ('search', 'verify')),
+  rank INTEGER NOT NULL CHECK (rank >= 1),
+  trial INTEGER NOT NULL REFERENCES trial (id),
+  scores TEXT NOT NULL,
+  PRIMARY KEY (campaign, phase, rank)
+) STRICT, WITHOUT ROWID;
+)sql"},
+                                                   {2, R"sql(
+ALTER TABLE metric ADD COLUMN confidence REAL;
+ALTER TABLE metric ADD COLUMN confidence_deviation REAL;
+ALTER TABLE metric ADD COLUMN class_confidence_deviation REAL;
+ALTER TABLE metric ADD COLUMN classes_left_out INTEGER CHECK (classes_left_out >= 0);
+ALTER TABLE trial ADD COLUMN max_seconds REAL CHECK (max_seconds > 0);
+CREATE TABLE new_job (
+  id INTEGER PRIMARY KEY,
+  key BLOB NOT NULL CHECK (length(key) = 32),
+  from_state BLOB NOT NULL CHECK (length(from_state) = 32),
+  to_state BLOB NOT NULL CHECK (length(to_state) = 32),
+  state TEXT NOT NULL
+    CHECK (state = 'pending' OR state = 'assigned' OR state = 'running'
+      OR state = 'done' OR state = 'diverged' OR state = 'failed'),
+  attempt INTEGER NOT NULL CHECK (attempt >= 0),
+  deaths INTEGER NOT NULL CHECK (deaths >= 0),
+  worker TEXT NOT NULL,
+  outcome TEXT CHECK (outcome = 'completed' OR outcome = 'target_reached' OR outcome = 'time_limit'
+      OR outcome = 'diverged' OR outcome = 'failed' OR outcome = 'stopped'),
+  outcome_iteration INTEGER,
+  outcome_state BLOB CHECK (length(outcome_state) = 32),
+  outcome_message TEXT,
+  CHECK ((outcome IS NULL) = (outcome_iteration IS NULL)
+     AND (outcome IS NULL) = (outcome_state IS NULL)
+     AND (outcome IS NULL) = (outcome_message IS NULL))
+) STRICT;
+INSERT INTO new_job SELECT * FROM job;
+DROP TABLE job;
+ALTER TABLE new_job RENAME TO job;
+)sql"},
+                                                   {3, R"sql(
+CREATE TABLE new_campaign (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+  experiment TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state = 'surveying' OR state = 'searching' OR state = 'verifying'
+      OR state = 'scaling' OR state = 'done' OR state = 'failed'),
+  failure TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  ended_at INTEGER NOT NULL,
+  busy_seconds REAL NOT NULL
+) STRICT;
+INSERT INTO new_campaign SELECT * FROM campaign;
+DROP TABLE campaign;
+ALTER TABLE new_campaign RENAME TO campaign;
+CREATE TABLE new_trial (
+  id INTEGER PRIMARY KEY,
+  campaign INTEGER NOT NULL REFERENCES campaign (id),
+  number INTEGER NOT NULL CHECK (number >= 0),
+  phase TEXT NOT NULL CHECK (phase = 'search' OR phase = 'verify' OR phase = 'tolerance'),
+  verifies INTEGER REFERENCES trial (id),
+  repeat INTEGER NOT NULL CHECK (repeat >= 0),
+  seed INTEGER NOT NULL CHECK (seed >= 0),
+  identity INTEGER NOT NULL REFERENCES identity (id),
+  policy INTEGER NOT NULL REFERENCES policy (id),
+  iterations INTEGER NOT NULL,
+  evaluate_every INTEGER NOT NULL,
+  evaluate_on TEXT NOT NULL CHECK (evaluate_on = 'train' OR evaluate_on = 'validation'
+      OR evaluate_on = 'test'),
+  train_subset INTEGER NOT NULL,
+  target_measure TEXT CHECK (target_measure IN ('top1', 'loss')),
+  target_value REAL,
+  stop_at_target INTEGER NOT NULL CHECK (stop_at_target IN (0, 1)),
+  job INTEGER REFERENCES job (id),
+  state TEXT NOT NULL CHECK (state = 'waiting' OR state = 'running' OR state = 'done'
+      OR state = 'diverged' OR state = 'failed'),
+  max_seconds REAL CHECK (max_seconds > 0),
+  scale REAL NOT NULL CHECK (scale > 0),
+  UNIQUE (campaign, number),
+  CHECK ((target_measure IS NULL) = (target_value IS NULL))
+) STRICT;
+INSERT INTO new_trial SELECT *, 1.0 FROM trial;
+DROP TABLE trial;
+ALTER TABLE new_trial RENAME TO trial;
+CREATE INDEX trial_by_policy ON trial (policy);
+)sql"}}};
+
+}  // namespace
+
+std::span<const Migration> all_migrations() { return kMigrations; }
+
+int schema_version() { return kMigrations.back().version; }
+
+}  // namespace lrtune
