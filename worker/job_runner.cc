@@ -27,12 +27,16 @@ Result<DataFacts> survey_safely(Trainer& trainer, const TrainSpec& spec) {
   }
 }
 
-// Why this machine cannot train the job now, though another may: its data are missing or others.
+// Why this machine cannot train the job now, though another may: its files are missing or others.
 // Empty if it can. Data that were looked at before cost nothing.
 std::string obstacle_here(Trainer& trainer, const TrainingJob& job) {
   const auto facts = survey_safely(trainer, job.identity.train);
   if (!facts) return facts.error().message;
   if (*facts == job.identity.data) return {};
+  if (facts->network != job.identity.data.network) {
+    return fmt::format("the network {} here is not that of the job: its contents differ",
+                       job.identity.train.model.file);
+  }
   return fmt::format("the data of {} here (fingerprint {:.12}) are not those of the job ({:.12})",
                      job.identity.train.dataset.name, facts->fingerprint.hex(),
                      job.identity.data.fingerprint.hex());

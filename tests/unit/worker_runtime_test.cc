@@ -382,6 +382,13 @@ TEST_F(WorkerRuntimeTest, AJobOfOtherDataIsRefused) {
   coordinator_.send(other);
   EXPECT_THAT(coordinator_.expect<wire::Refused>().reason,
               ::testing::HasSubstr("are not those of the job"));
+
+  wire::Assign network = assignment(2, 1, 10);
+  network.identity.train.model = {.name = kTorchscript, .file = "own.pt"};
+  network.identity.data.network = sha256("another file");
+  coordinator_.send(network);
+  EXPECT_THAT(coordinator_.expect<wire::Refused>().reason,
+              ::testing::HasSubstr("the network own.pt here is not that of the job"));
 }
 
 TEST_F(WorkerRuntimeTest, AnEndpointThatIsNoneIsAnError) {
