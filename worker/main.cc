@@ -37,7 +37,8 @@ struct Options {
 void declare(CLI::App& app, Options& options) {
   app.add_option("--connect", options.endpoint, "The coordinator, as tcp://HOST:PORT");
   app.add_option("--name", options.name, "A name for people (default: host and process)");
-  app.add_option("--device", options.trainer.device, fmt::format("One of: {}", available_devices()))
+  app.add_option("--device", options.trainer.device,
+                 fmt::format("One of: {}; cuda:N is GPU number N", available_devices()))
       ->capture_default_str();
   app.add_option("--threads", options.trainer.threads,
                  "The most threads of a slot (default: the machine's cores divided by the slots)")

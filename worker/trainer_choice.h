@@ -15,7 +15,7 @@ namespace lrtune {
 
 struct TrainerChoice {
   std::string trainer;  // "libtorch", "synthetic" or "synthetic:KEY=VALUE,..."
-  std::string device = "cpu";
+  std::string device = "cpu";  // training/device_name.h
   int threads = 1;  // the most that a job may ask for
   CheckpointOptions checkpoints = {};
   std::vector<std::filesystem::path> trusted = {};  // folders that networks of users are taken from

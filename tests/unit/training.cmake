@@ -2,7 +2,7 @@ add_library(lrtune_image_files STATIC support/image_files.cc)
 target_link_libraries(lrtune_image_files PUBLIC lrtune_training_data PRIVATE ZLIB::ZLIB PkgConfig::matio)
 
 lrtune_test(training_data_test
-  SOURCES unit/training_cifar_test.cc unit/training_datasets_test.cc unit/training_idx_test.cc
+  SOURCES unit/training_cifar_test.cc unit/training_datasets_test.cc unit/training_device_name_test.cc unit/training_idx_test.cc
           unit/training_image_batch_test.cc unit/training_metrics_test.cc unit/training_sampler_test.cc
           unit/training_svhn_test.cc unit/training_synthetic_test.cc
   DEPENDS lrtune_image_files lrtune_training_synthetic

@@ -15,9 +15,9 @@ struct ComputeDevice {
   std::string instruction_set;  // as Numerics has it
 };
 
-// Finds "cpu" or "cuda" and sets LibTorch up for it, in the whole process: deterministic
-// algorithms, float32 without shortcuts. Errors: no such device, not in this build, or not in this
-// machine.
+// Finds the device of that name (device_name.h) and sets LibTorch up for it, in the whole process:
+// deterministic algorithms, float32 without shortcuts. Errors: no such device, not in this build,
+// or not in this machine.
 Result<ComputeDevice> open_device(const std::string& name);
 
 // What a training thread holds while it computes: its number of computing threads and, on CUDA, its

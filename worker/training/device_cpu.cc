@@ -3,14 +3,17 @@
 
 #include "worker/training/cpu_settings.h"
 #include "worker/training/device.h"
+#include "worker/training/device_name.h"
 
 namespace lrtune {
 
 Result<ComputeDevice> open_device(const std::string& name) {
-  if (name == "cuda") {
-    return fail("the device cuda needs lrtune-worker-cuda; this program computes on the cpu alone");
+  const auto device = parse_device(name);
+  if (!device) return tl::unexpected(device.error());
+  if (device->kind != "cpu") {
+    return fail(fmt::format(
+        "the device {} needs lrtune-worker-cuda; this program computes on the cpu alone", name));
   }
-  if (name != "cpu") return fail(fmt::format("the device must be cpu or cuda, not '{}'", name));
   prepare_process_for_cpu();
   return ComputeDevice{at::kCPU, cpu_instruction_set()};
 }

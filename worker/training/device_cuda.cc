@@ -8,6 +8,7 @@
 
 #include "worker/training/cpu_settings.h"
 #include "worker/training/device.h"
+#include "worker/training/device_name.h"
 
 namespace lrtune {
 namespace {
@@ -40,22 +41,26 @@ void prepare_process_for_cuda() {
 }  // namespace
 
 Result<ComputeDevice> open_device(const std::string& name) {
-  if (name != "cpu" && name != "cuda") {
-    return fail(fmt::format("the device must be cpu or cuda, not '{}'", name));
-  }
+  const auto device = parse_device(name);
+  if (!device) return tl::unexpected(device.error());
   prepare_process_for_cpu();
-  if (name == "cpu") return ComputeDevice{at::kCPU, cpu_instruction_set()};
+  if (device->kind == "cpu") return ComputeDevice{at::kCPU, cpu_instruction_set()};
   int count = 0;
   const auto status = cudaGetDeviceCount(&count);
   if (status != cudaSuccess || count == 0) {
-    return fail(fmt::format("the device cuda is not there: {}", status != cudaSuccess
-                                                                    ? cudaGetErrorString(status)
-                                                                    : "no GPU was found"));
+    return fail(
+        fmt::format("the device {} is not there: {}", name,
+                    status != cudaSuccess ? cudaGetErrorString(status) : "no GPU was found"));
+  }
+  if (device->index >= count) {
+    return fail(
+        fmt::format("the device {} is not there: the last GPU is cuda:{}", name, count - 1));
   }
   prepare_process_for_cuda();
-  auto capability = compute_capability(0);
+  auto capability = compute_capability(static_cast<c10::DeviceIndex>(device->index));
   if (!capability) return tl::unexpected(capability.error());
-  return ComputeDevice{at::Device(at::kCUDA, 0), *capability};
+  return ComputeDevice{at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(device->index)),
+                       *capability};
 }
 
 struct ThreadScope::Stream {

@@ -15,6 +15,7 @@
 #include "common/state_name.h"
 #include "worker/training/datasets.h"
 #include "worker/training/device.h"
+#include "worker/training/device_name.h"
 #include "worker/training/network_file.h"
 #include "worker/training/torchscript.h"
 #include "worker/training/training_run.h"
@@ -218,7 +219,7 @@ Result<std::unique_ptr<Trainer>> make_libtorch_trainer(const LibtorchOptions& op
   if (!device) return tl::unexpected(device.error());
   const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   Numerics numerics{.backend = "libtorch " TORCH_VERSION,
-                    .device = options.device,
+                    .device = parse_device(options.device).value().kind,
                     .instruction_set = device->instruction_set,
                     .threads = options.threads > 0 ? options.threads : cores};
   return std::make_unique<LibtorchTrainer>(std::move(*device), std::move(numerics), options);

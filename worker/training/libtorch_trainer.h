@@ -14,7 +14,7 @@
 namespace lrtune {
 
 struct LibtorchOptions {
-  std::string device = "cpu";  // "cpu" or "cuda"
+  std::string device = "cpu";  // device_name.h
   int threads = 0;             // the most that a job may ask for; 0: as many as the machine has
   CheckpointOptions checkpoints = {};
   // Folders that networks of users are taken from.
