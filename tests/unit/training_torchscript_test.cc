@@ -126,6 +126,9 @@ TEST_F(TorchscriptTest, SaysWhyANetworkCannotBeTrained) {
                                               (kNetworks / "double.pt").string() +
                                               " is Double; only float32 is trained"));
   EXPECT_THAT(refusal("counts.pt"), HasSubstr("keeps a state in its attribute count"));
+  EXPECT_THAT(refusal("lists.pt"), HasSubstr("keeps a state in its attribute seen"));
+  EXPECT_THAT(refusal("counts_always.pt"),
+              HasSubstr("counts_always.pt changes its passes; only a training pass may"));
   EXPECT_THAT(refusal("frozen.pt"), HasSubstr("has no parameter that training would change"));
 }
 

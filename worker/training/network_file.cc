@@ -6,10 +6,9 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <optional>
-#include <sstream>
 #include <system_error>
-#include <utility>
 #include <vector>
 
 namespace lrtune {
@@ -56,13 +55,13 @@ Result<NetworkFile> read_network_file(const std::string& file, std::span<const f
                             file, names_of(trusted)));
   }
   std::ifstream stream(*path, std::ios::binary);
-  std::ostringstream bytes;
-  bytes << stream.rdbuf();
-  if (!stream || !bytes) {
-    return fail(fmt::format("cannot read the network {}: {}", path->string(),
-                            errno != 0 ? std::strerror(errno) : "it is empty"));
+  NetworkFile network{.path = *path,
+                      .bytes = std::string(std::istreambuf_iterator<char>(stream), {}),
+                      .digest = {}};
+  if (!stream.is_open() || stream.bad()) {
+    return fail(
+        fmt::format("cannot read the network {}: {}", path->string(), std::strerror(errno)));
   }
-  NetworkFile network{.path = *path, .bytes = std::move(bytes).str(), .digest = {}};
   network.digest = sha256(network.bytes);
   return network;
 }

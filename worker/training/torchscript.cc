@@ -103,6 +103,8 @@ class TorchscriptModel final : public Model {
     return output.toTensor();
   }
 
+  const jit::Module& module() const { return module_; }
+
   void keep_only(const std::set<std::string>& names) {
     std::erase_if(parameters_,
                   [&](const Parameter& parameter) { return !names.contains(parameter.name); });
@@ -141,6 +143,38 @@ class TorchscriptModel final : public Model {
   std::vector<BufferPlace> buffer_places_;  // of buffers_
 };
 
+Error kept_elsewhere(const std::string& network, const std::string& attribute) {
+  return {
+      fmt::format("the network {} keeps a state in its attribute {}, which is no tensor and "
+                  "would be lost with an interruption: make it a buffer",
+                  network, attribute)};
+}
+
+bool differ(const c10::IValue& before, const c10::IValue& after) {
+  if (before.isTensor() && after.isTensor()) return !at::equal(before.toTensor(), after.toTensor());
+  const bool is_value = !before.isObject() && !before.isCapsule() && !before.isPyObject();
+  return is_value && before != after;
+}
+
+// The first attribute of a module or of those inside that is not what it was; empty if none. Which
+// pass it makes is no state.
+std::string changed_attribute(const jit::Module& before, const jit::Module& after,
+                              bool with_tensors) {
+  auto other = after.named_modules().begin();
+  for (const auto& named : before.named_modules()) {
+    const auto type = named.value.type();
+    for (std::size_t slot = 0; slot < type->numAttributes(); ++slot) {
+      const std::string& attribute = type->getAttributeName(slot);
+      const c10::IValue& value = named.value._ivalue()->getSlot(slot);
+      if (attribute == "training" || (value.isTensor() && !with_tensors)) continue;
+      if (differ(value, (*other).value._ivalue()->getSlot(slot)))
+        return named.name.empty() ? attribute : named.name + "." + attribute;
+    }
+    ++other;
+  }
+  return {};
+}
+
 class Check {
  public:
   Check(std::string name, const ImageShape& shape, at::Device device)
@@ -148,7 +182,8 @@ class Check {
 
   // Passes through `copy`, which is spoilt by them. The names of the parameters that a loss depends
   // on.
-  Result<std::set<std::string>> try_passes(Model& copy, std::int64_t batch) const try {
+  Result<std::set<std::string>> try_passes(TorchscriptModel& copy, const jit::Module& original,
+                                           std::int64_t batch) const try {
     {
       const at::NoGradGuard no_graph;
       for (const std::int64_t samples : {2, 3}) {
@@ -156,10 +191,20 @@ class Check {
           return tl::unexpected(std::move(*error));
       }
     }
+    if (const auto name = changed_attribute(original, copy.module(), /*with_tensors=*/true);
+        !name.empty()) {
+      return fail(
+          fmt::format("an evaluation with the network {} changes its {}; only a training pass may",
+                      name_, name));
+    }
     at::Tensor logits;
     const std::int64_t samples = std::clamp<std::int64_t>(batch, 1, kMostTried);
     if (auto error = try_pass(copy, samples, /*training=*/true, &logits))
       return tl::unexpected(std::move(*error));
+    if (const auto name = changed_attribute(original, copy.module(), /*with_tensors=*/false);
+        !name.empty()) {
+      return tl::unexpected(kept_elsewhere(name_, name));
+    }
     return names_with_gradient(copy, logits);
   } catch (const std::exception& error) {  // c10::Error and the interpreter's own
     return fail(fmt::format(
@@ -226,12 +271,7 @@ Result<jit::Module> load_module(const std::string& bytes, const std::string& nam
 
 std::optional<Error> check_module(const jit::Module& module, const std::string& name,
                                   const Traits& traits) {
-  if (!traits.kept_elsewhere.empty()) {
-    return Error{fmt::format(
-        "the network {} keeps a state in its attribute {}, which is no tensor and would be lost "
-        "with an interruption: make it a buffer",
-        name, traits.kept_elsewhere)};
-  }
+  if (!traits.kept_elsewhere.empty()) return kept_elsewhere(name, traits.kept_elsewhere);
   for (const auto& named : module.named_parameters()) {
     if (named.value.scalar_type() == at::kFloat) continue;
     return Error{fmt::format("parameter {} of the network {} is {}; only float32 is trained",
@@ -253,7 +293,7 @@ Result<std::unique_ptr<Model>> make_torchscript(const std::string& bytes, const 
   if (auto error = check_module(*module, name, traits)) return tl::unexpected(std::move(*error));
   module->to(device);
   TorchscriptModel copy(module->deepcopy(), spec.channels_last, traits.draws);
-  const auto trained = Check(name, shape, device).try_passes(copy, batch);
+  const auto trained = Check(name, shape, device).try_passes(copy, *module, batch);
   if (!trained) return tl::unexpected(trained.error());
   auto model =
       std::make_unique<TorchscriptModel>(*std::move(module), spec.channels_last, traits.draws);
