@@ -1,6 +1,8 @@
 // `lrtune run` with the worker that users have: LeNet on a small data set, through LibTorch.
 #include <signal.h>
 
+#include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "tests/e2e/run_test_base.h"
@@ -121,6 +123,50 @@ TEST_F(LibtorchRunTest, ATruncatedFileIsNamed) {
   const ProcessResult result = run_it("1", "lrtune.db").wait(120);
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_THAT(result.err, HasSubstr("train-images-idx3-ubyte"));
+}
+
+std::string replaced(std::string text, const std::string& part, const std::string& with) {
+  const std::size_t at = text.find(part);
+  EXPECT_NE(at, std::string::npos) << part;
+  return at == std::string::npos ? text : text.replace(at, part.size(), with);
+}
+
+// Table 8, with each length and boundary 10,000 times shorter.
+TEST_F(LibtorchRunTest, TheExperimentOnSvhnTrainsOnFilesOfItsForm) {
+  write_svhn_files(folder_.file("data"), {.train = 100, .test = 40});
+  std::ifstream file(LRTUNE_SOURCE_DIR "/experiments/svhn-cnn3.yaml");
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  text = replaced(text, "{name: svhn}", "{name: svhn, path: " + folder_.file("data") + "}");
+  text = replaced(text, "batch: 100", "batch: 10");
+  text = replaced(text, "iterations: 70000", "iterations: 7");
+  text = replaced(text, "every: 250", "every: 3");
+  text = replaced(text, "l: [60000, 65000]", "l: [5, 6]");
+  text = replaced(text, "until: 60000", "until: 5");
+  text = replaced(text, "until: 65000", "until: 6");
+  write("experiment.yaml", text);
+  const ProcessResult result = run_it("2", "lrtune.db").wait(120);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto document = nlohmann::json::parse(result.out);
+  ASSERT_EQ(document["policies"].size(), 4U);
+  for (const auto& policy : document["policies"]) {
+    if (policy["name"] == "SIN2 of MNIST") continue;  // the paper's point: it does not fit
+    EXPECT_EQ(policy["outcome"], "completed") << policy["name"];
+  }
+}
+
+TEST_F(LibtorchRunTest, ANetworkOfOnesOwnIsTakenFromATrustedFolderAlone) {
+  write_image_files(folder_.file("data"));
+  write_experiment();
+  write("experiment.yaml", replaced(read("experiment.yaml"), "model: lenet",
+                                    "model: {name: torchscript, file: network.pt}"));
+  const ProcessResult refused = run_it("1", "lrtune.db").wait(120);
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("--trust-folder FOLDER"));
+  const ProcessResult taken =
+      run_it("1", "lrtune.db", {"--trust-folder", LRTUNE_SOURCE_DIR "/tests/fixtures/networks"})
+          .wait(120);
+  ASSERT_EQ(taken.exit_code, 0) << taken.err;
+  EXPECT_EQ(accuracies(taken).size(), 2U);
 }
 
 }  // namespace
