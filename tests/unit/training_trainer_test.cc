@@ -293,7 +293,10 @@ TEST(LibtorchTrainerTest, ADeviceThatIsNotThereIsAnError) {
   EXPECT_THAT(cuda.error().message, HasSubstr("lrtune-worker-cuda"));
   const auto other = make_libtorch_trainer({.device = "tpu"});
   ASSERT_FALSE(other);
-  EXPECT_THAT(other.error().message, HasSubstr("cpu or cuda, not 'tpu'"));
+  EXPECT_THAT(other.error().message, HasSubstr("must be cpu, cuda or cuda:N with N"));
+  const auto second = make_libtorch_trainer({.device = "cuda:1"});
+  ASSERT_FALSE(second);
+  EXPECT_THAT(second.error().message, HasSubstr("the device cuda:1 needs lrtune-worker-cuda"));
 }
 
 }  // namespace
