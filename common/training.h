@@ -49,10 +49,9 @@ inline constexpr int kTrainingRevision = 1;
 
 // What decides the bits of a computation beside the formulas.
 struct Numerics {
-  std::string backend;  // "libtorch 2.15.0", or "synthetic 1" in tests
-  std::string device;   // "cpu" or "cuda"
-  std::string
-      instruction_set;  // "AVX512 Intel", "AVX2 AMD"; on CUDA the compute capability, "9.0"
+  std::string backend;          // "libtorch 2.15.0", or "synthetic 1" in tests
+  std::string device;           // "cpu" or "cuda"
+  std::string instruction_set;  // "AVX512 Intel", "AVX2 AMD"; on CUDA the compute capability, "9.0"
   int threads = 1;
   std::string memory_format = "channels_last";
   int revision = kTrainingRevision;
