@@ -23,7 +23,7 @@ constexpr int kBadUsage = 2;
 struct Options {
   std::string endpoint;
   std::string name;
-  TrainerChoice trainer{default_trainer(), "cpu", 0};
+  TrainerChoice trainer{.trainer = default_trainer(), .threads = 0, .decoding = {.threads = 0}};
   int slots = 1;
   int parent = 0;
   int give_up_seconds = 0;
@@ -68,6 +68,11 @@ void declare(CLI::App& app, Options& options) {
                  "given several times (default: none)")
       ->check(CLI::ExistingDirectory)
       ->allow_extra_args(false);
+  app.add_option("--decode-threads", options.trainer.decoding.threads,
+                 "Threads of a slot that decode an image folder's JPEGs ahead of the training "
+                 "(default: the machine's cores divided by the slots)")
+      ->check(CLI::Range(1, 1024))
+      ->take_last();
   app.add_option("--parent", options.parent, "Leave when this process ends")
       ->check(CLI::PositiveNumber);
   app.add_option("--give-up", options.give_up_seconds,
@@ -80,9 +85,9 @@ void declare(CLI::App& app, Options& options) {
 }
 
 void complete(Options& options) {
-  if (options.trainer.threads == 0) {
-    const int cores = static_cast<int>(std::thread::hardware_concurrency());
-    options.trainer.threads = std::max(1, cores / options.slots);
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  for (int* threads : {&options.trainer.threads, &options.trainer.decoding.threads}) {
+    if (*threads == 0) *threads = std::max(1, cores / options.slots);
   }
   if (options.name.empty()) {
     char host[256] = "worker";
@@ -173,6 +178,7 @@ int run(int argc, char** argv) {
   const auto log = make_log(options);
   const auto checkpoints = open_checkpoints(options, log);
   if (!checkpoints) return complain(kBadUsage, checkpoints.error().message);
+  options.trainer.decoding.log = [log](const std::string& text) { log->warn("{}", text); };
   const auto trainer = make_trainer(options.trainer);
   if (options.version) return show_version(trainer);
   if (!trainer) return complain(kBadUsage, trainer.error().message);

@@ -84,7 +84,7 @@ Result<std::unique_ptr<Trainer>> make_trainer(const TrainerChoice& choice) {
 #ifdef LRTUNE_WORKER_LIBTORCH
   if (choice.trainer == "libtorch")
     return make_libtorch_trainer(
-        {choice.device, choice.threads, choice.checkpoints, choice.trusted});
+        {choice.device, choice.threads, choice.checkpoints, choice.trusted, choice.decoding});
 #else
   if (choice.trainer == "libtorch") {
     return fail("this lrtune-worker was built without LibTorch; it has the synthetic trainer only");

@@ -9,16 +9,18 @@
 
 #include "common/result.h"
 #include "worker/checkpoints/run_checkpoints.h"
+#include "worker/training/decode_pool.h"
 #include "worker/training/trainer.h"
 
 namespace lrtune {
 
 struct TrainerChoice {
-  std::string trainer;  // "libtorch", "synthetic" or "synthetic:KEY=VALUE,..."
+  std::string trainer;         // "libtorch", "synthetic" or "synthetic:KEY=VALUE,..."
   std::string device = "cpu";  // training/device_name.h
-  int threads = 1;  // the most that a job may ask for
+  int threads = 1;             // the most that a job may ask for
   CheckpointOptions checkpoints = {};
   std::vector<std::filesystem::path> trusted = {};  // folders that networks of users are taken from
+  DecodeOptions decoding = {};                      // of image folders
 };
 
 std::string default_trainer();     // "libtorch" where it is linked in, else "synthetic"

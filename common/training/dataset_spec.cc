@@ -13,8 +13,8 @@ constexpr std::size_t kMostPathBytes = 4096;  // Linux's own limit; it travels w
 }
 
 std::span<const std::string> known_datasets() {
-  static const std::vector<std::string> names = {"mnist", "fashion-mnist", "cifar-10", "cifar-100",
-                                                 "svhn"};
+  static const std::vector<std::string> names = {"mnist",     "fashion-mnist", "cifar-10",
+                                                 "cifar-100", "svhn",          "imagefolder"};
   return names;
 }
 

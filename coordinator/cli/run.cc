@@ -125,10 +125,13 @@ int RunCommand::train() {
 
   auto workers_with = worker_options(runtime.endpoint());
   if (!workers_with) return say_error(workers_with.error(), kExitFailure);
-  LocalWorkers workers(std::move(*workers_with));
   const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   const int count =
       options_.workers > 0 ? options_.workers : default_workers(experiment_, needs_, cores);
+  const auto first = workers_with->arguments.begin();  // what the user gives comes later and counts
+  workers_with->arguments.insert(first,
+                                 {"--decode-threads", std::to_string(std::max(1, cores / count))});
+  LocalWorkers workers(std::move(*workers_with));
   if (auto started = workers.start(count); !started) {
     return say_error(started.error(), kExitFailure);
   }

@@ -31,6 +31,11 @@ std::string target(const json& n) {
   return fmt::format("; target met at iteration {}", number(n, "target_iteration"));
 }
 
+// What the worker said of a run that ended well: the images that it skipped.
+std::string remark(const json& n) {
+  return n.contains("message") ? "; " + number(n, "message") : "";
+}
+
 std::string score_words(const json& n) {
   if (n.contains("repeats")) {
     return fmt::format("top-1 {} +- {} over {} new seeds", number(n, "top1_mean"),
@@ -131,13 +136,14 @@ const Sentences& trial_sentences() {
        }},
       {"completed",
        [](const std::string& who, const json& n) {
-         return fmt::format("{} completed {} iterations in {} s: {}{}.", who,
-                            number(n, "iteration"), number(n, "seconds"), accuracy(n), target(n));
+         return fmt::format("{} completed {} iterations in {} s: {}{}{}.", who,
+                            number(n, "iteration"), number(n, "seconds"), accuracy(n), target(n),
+                            remark(n));
        }},
       {"target_reached",
        [](const std::string& who, const json& n) {
-         return fmt::format("{} stopped at iteration {} since it reached its target: {}.", who,
-                            number(n, "iteration"), accuracy(n));
+         return fmt::format("{} stopped at iteration {} since it reached its target: {}{}.", who,
+                            number(n, "iteration"), accuracy(n), remark(n));
        }},
       {"diverged",
        [](const std::string& who, const json& n) {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "coordinator/core/decisions.h"
@@ -324,6 +325,23 @@ TEST_F(CoreTest, AnAssignmentThatCannotBeSentFailsItsTrialWithTheReason) {
   EXPECT_EQ(sentence(failed),
             "Trial 1 failed at iteration 0: it cannot be sent to a worker: an assign message of "
             "70000 bytes is too long.");
+}
+
+// Images that cannot be decoded: the run ends well, and people see what it skipped.
+TEST_F(CoreTest, WhatAWorkerSaysOfACompletedTrialIsShown) {
+  begin(two_policies());
+  const wire::Assign job = job_of("a");
+  harness.say("a", wire::Started{job.job, job.attempt});
+  wire::Finished report = harness.finished(job, 1, OutcomeKind::kCompleted);
+  report.outcome.message = "skipped 1 of 48 images that cannot be decoded, first /data/7.jpg";
+  harness.say("a", report);
+  const auto decisions = harness.kept().of<DecisionRecord>();
+  const auto completed =
+      std::find_if(decisions.begin(), decisions.end(),
+                   [](const DecisionRecord& decision) { return decision.code == "completed"; });
+  ASSERT_NE(completed, decisions.end());
+  EXPECT_THAT(sentence(*completed),
+              HasSubstr("; skipped 1 of 48 images that cannot be decoded, first /data/7.jpg."));
 }
 
 TEST_F(CoreTest, WrongChainOfRatesFailsTheTrial) {

@@ -1,9 +1,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <thread>
 
 #include "tests/support/image_files.h"
+#include "tests/support/jpeg_files.h"
 #include "tests/support/temporary_folder.h"
 #include "worker/training/datasets.h"
 #include "worker/training/mnist.h"
@@ -158,6 +160,8 @@ TEST_F(DatasetsTest, EveryNameThatAnExperimentMayHaveCanBeRead) {
   write_cifar10_files(root);
   write_cifar100_files(root);
   write_svhn_files(root);
+  write_jpeg_folder(root, {.train = 100, .val = 30});
+  setenv("XDG_CACHE_HOME", root.c_str(), 1);
   for (const std::string& name : known_datasets()) {
     const auto folder = find_dataset({.name = name}, {.lrtune_data = root});
     ASSERT_TRUE(folder) << folder.error().message;
@@ -165,7 +169,7 @@ TEST_F(DatasetsTest, EveryNameThatAnExperimentMayHaveCanBeRead) {
     ASSERT_TRUE(dataset) << dataset.error().message;
     EXPECT_EQ(dataset->name, name);
     EXPECT_EQ(dataset->train.samples(), 300);
-    EXPECT_EQ(dataset->test.samples(), 100);
+    EXPECT_EQ(dataset->test.samples(), name == "imagefolder" ? 90 : 100);
     const auto image_bytes = dataset->rows * dataset->columns * dataset->channels;
     EXPECT_EQ(std::ssize(dataset->train.pixels), 300 * image_bytes);
     EXPECT_EQ(std::ssize(dataset->test.pixels), 100 * image_bytes);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/result.h"
+#include "worker/training/decode_pool.h"
 #include "worker/training/device_data.h"
 #include "worker/training/input.h"
 #include "worker/training/sampler.h"
@@ -60,5 +61,11 @@ class StepSamples {
 Result<std::unique_ptr<BatchSource>> make_memory_batches(const TrainingJob& job,
                                                          const DeviceData& data,
                                                          const Split& split);
+
+// Batches of a folder of JPEGs (folder_images.h). The arguments must outlive it. Errors: as above.
+Result<std::unique_ptr<BatchSource>> make_folder_batches(const TrainingJob& job,
+                                                         const Dataset& dataset, const Split& split,
+                                                         at::Device device,
+                                                         const DecodeOptions& options);
 
 }  // namespace lrtune

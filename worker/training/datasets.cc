@@ -13,6 +13,7 @@
 #include "common/json_reader.h"
 #include "worker/training/cifar.h"
 #include "worker/training/gzip.h"
+#include "worker/training/image_folder.h"
 #include "worker/training/mnist.h"
 #include "worker/training/sampler.h"
 #include "worker/training/svhn.h"
@@ -24,17 +25,31 @@ namespace fs = std::filesystem;
 
 struct DatasetKind {
   std::string_view name;
-  std::string_view first_file;  // a folder that has it, gzipped or not, is taken for the set's
-  std::string_view archive;     // the folder that its published archive unpacks to
-  bool may_be_gzipped;          // then .gz follows a file's name
+  std::string_view
+      first_file;  // a folder that has it (or a folder of this name), is taken for the set's
+  std::string_view archive;  // the folder that its published archive unpacks to
+  bool may_be_gzipped;       // then .gz follows a file's name
   Result<Dataset> (*load)(const fs::path& folder);
 };
-constexpr std::array<DatasetKind, 5> kKinds{{
+
+// The user's folder for what can be found again; empty if there is none.
+fs::path cache_folder(const DataPlaces& places) {
+  if (!places.xdg_cache_home.empty()) return fs::path(places.xdg_cache_home) / "lrtune";
+  return places.home.empty() ? fs::path() : fs::path(places.home) / ".cache" / "lrtune";
+}
+
+Result<Dataset> load_imagefolder(const fs::path& folder) {
+  const fs::path cache = cache_folder(DataPlaces::from_environment());
+  return load_image_folder(folder, cache.empty() ? cache : cache / "digests");
+}
+
+constexpr std::array<DatasetKind, 6> kKinds{{
     {"mnist", kIdxFiles[0], "", true, load_mnist},
     {"fashion-mnist", kIdxFiles[0], "", true, load_mnist},
     {"cifar-10", "data_batch_1.bin", "cifar-10-batches-bin", true, load_cifar10},
     {"cifar-100", "train.bin", "cifar-100-binary", true, load_cifar100},
     {"svhn", kSvhnFiles[0], "", false, load_svhn},
+    {"imagefolder", "train", "", false, load_imagefolder},
 }};
 
 const DatasetKind* kind_named(std::string_view name) {
@@ -70,7 +85,7 @@ std::optional<fs::path> folder_in(const fs::path& place, const DatasetKind& kind
   std::error_code ignored;
   for (const fs::path& folder : {place, place / kind.archive}) {
     if (kind.may_be_gzipped ? existing_file(folder, kind.first_file).has_value()
-                            : fs::is_regular_file(folder / kind.first_file, ignored)) {
+                            : fs::exists(folder / kind.first_file, ignored)) {
       return folder;
     }
   }
@@ -83,11 +98,7 @@ std::vector<fs::path> search_places(const std::string& name, const DataPlaces& p
     folders.push_back(fs::path(places.lrtune_data) / name);
     folders.emplace_back(places.lrtune_data);
   }
-  if (!places.xdg_cache_home.empty()) {
-    folders.push_back(fs::path(places.xdg_cache_home) / "lrtune" / name);
-  } else if (!places.home.empty()) {
-    folders.push_back(fs::path(places.home) / ".cache" / "lrtune" / name);
-  }
+  if (const fs::path cache = cache_folder(places); !cache.empty()) folders.push_back(cache / name);
   folders.push_back(fs::path("/usr/share/datasets") / name);
   return folders;
 }

@@ -27,7 +27,8 @@ struct DataPlaces {
 // well. Errors: the name is not known, or no such folder (the message lists all places).
 Result<std::filesystem::path> find_dataset(const DatasetSpec& spec, const DataPlaces& places);
 
-// Reads and checks the files of `name` in `folder`; mnist.h, cifar.h and svhn.h say more. Errors
+// Reads and checks the files of `name` in `folder`; mnist.h, cifar.h, svhn.h and
+// image_folder.h say more. Errors
 // name the file, what was expected and what was found.
 Result<Dataset> load_dataset(const std::string& name, const std::filesystem::path& folder);
 

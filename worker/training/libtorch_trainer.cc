@@ -35,6 +35,7 @@ class LibtorchTrainer final : public Trainer {
         numerics_(std::move(numerics)),
         checkpoints_(options.checkpoints),
         trusted_(options.trusted),
+        decoding_(options.decoding),
         datasets_(DataPlaces::from_environment()) {}
 
   Numerics numerics() const override { return numerics_; }
@@ -60,6 +61,7 @@ class LibtorchTrainer final : public Trainer {
   const Numerics numerics_;
   const CheckpointOptions checkpoints_;
   const std::vector<std::filesystem::path> trusted_;
+  const DecodeOptions decoding_;
   DatasetCache datasets_;
   mutable std::mutex mutex_;
   std::optional<std::string> broken_;
@@ -170,7 +172,9 @@ Result<Outcome> LibtorchTrainer::run_job(const TrainingJob& job, TrainingObserve
   auto optimizer = make_optimizer(spec.optimizer, (*model)->parameters());
   if (!optimizer) return tl::unexpected(optimizer.error());
   const auto data = device_data(*dataset);
-  auto batches = make_memory_batches(job, *data, *split);
+  auto batches = is_image_folder(spec.dataset)
+                     ? make_folder_batches(job, **dataset, *split, device_.device, decoding_)
+                     : make_memory_batches(job, *data, *split);
   if (!batches) return tl::unexpected(batches.error());
   RunCheckpoints checkpoints(checkpoints_, initial_state(job.identity.hash(), job.seed), job.policy,
                              job.plan);

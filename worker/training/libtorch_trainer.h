@@ -9,6 +9,7 @@
 
 #include "common/result.h"
 #include "worker/checkpoints/run_checkpoints.h"
+#include "worker/training/decode_pool.h"
 #include "worker/training/trainer.h"
 
 namespace lrtune {
@@ -19,6 +20,7 @@ struct LibtorchOptions {
   CheckpointOptions checkpoints = {};
   // Folders that networks of users are taken from.
   std::vector<std::filesystem::path> trusted = {};
+  DecodeOptions decoding = {};  // of image folders
 };
 
 // Sets LibTorch up for this process (allocator, determinism) and returns its trainer. Call it once,

@@ -231,6 +231,7 @@ std::optional<PartMetrics> TrainingRun::metrics_of(Part file,
   const at::NoGradGuard no_graph;
   const ForwardPass pass{.training = false, .seed = job_.seed, .iteration = iteration_};
   MetricSum sum(batches_.dataset().classes);
+  std::size_t counted = 0;
   for (std::size_t first = 0; first < samples.size(); first += kEvaluationBatch) {
     if (stop_.load()) return std::nullopt;
     const std::size_t count = std::min(kEvaluationBatch, samples.size() - first);
@@ -239,9 +240,15 @@ std::optional<PartMetrics> TrainingRun::metrics_of(Part file,
       failure_ = batch.error();
       return std::nullopt;
     }
+    if (batch->classes.empty()) continue;  // none of its images can be decoded
+    counted += batch->classes.size();
     const at::Tensor logits = logits_of(batch->inputs, pass).to(at::kCPU).contiguous();
     sum.add(std::span(logits.const_data_ptr<float>(), static_cast<std::size_t>(logits.numel())),
             batch->classes);
+  }
+  if (counted == 0) {
+    failure_ = Error{"none of the evaluated images can be decoded: " + batches_.remarks()};
+    return std::nullopt;
   }
   return sum.mean();
 }
