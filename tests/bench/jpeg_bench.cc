@@ -34,8 +34,9 @@ TrainingJob job_of(const Options& options) {
 }
 
 Result<double> images_a_second(const Options& options) {
-  const auto dataset = load_image_folder(options.folder, "");
+  auto dataset = load_image_folder(options.folder, "");
   if (!dataset) return tl::unexpected(dataset.error());
+  dataset->folder = options.folder;
   const auto split = split_training_data(dataset->train.samples(), 0);
   if (!split) return tl::unexpected(split.error());
   const TrainingJob job = job_of(options);
