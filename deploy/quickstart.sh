@@ -27,7 +27,7 @@ if [[ ${1:-} == --help || ${1:-} == -h ]]; then
 fi
 
 "$repo/deploy/setup.sh" "${setup_options[@]}" >&2
-targets=(lrtune lrtune-worker)
+targets=(lrtune lrtune-worker lrtune-checkpoints)
 # Only with all CUDA libraries can the CUDA worker start.
 grep -qx 'variant: cuda' "${LRTUNE_LIBTORCH_DIR:-$repo/.libtorch}/lrtune-stamp" && targets+=(lrtune-worker-cuda)
 "$repo/deploy/build.sh" release "${targets[@]}" >&2

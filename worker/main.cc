@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "common/wire/messages.h"
+#include "worker/checkpoint_channel/checkpoint_client.h"
 #include "worker/runtime.h"
 #include "worker/stop_signals.h"
 #include "worker/trainer_choice.h"
@@ -28,9 +29,10 @@ struct Options {
   int parent = 0;
   int give_up_seconds = 0;
   std::string log_level = "info";
-  std::string checkpoints;       // folder; empty: none are kept
-  double checkpoint_every = 60;  // seconds of training
-  double checkpoint_budget = 4;  // GB
+  std::string checkpoints;         // folder; empty: none are kept
+  std::string checkpoint_service;  // endpoint; empty: none
+  double checkpoint_every = 60;    // seconds of training
+  double checkpoint_budget = 4;    // GB
   bool version = false;
 };
 
@@ -52,9 +54,14 @@ void declare(CLI::App& app, Options& options) {
              "One of: {}; synthetic:iteration_us=N,diverge_above=X trains nothing, for tests",
              available_trainers()))
       ->capture_default_str();
-  app.add_option("--checkpoints", options.checkpoints,
-                 "Folder where runs are kept, to go on after an interruption; workers may share it "
-                 "(default: none)");
+  auto* folder = app.add_option(
+      "--checkpoints", options.checkpoints,
+      "Folder where runs are kept, to go on after an interruption; workers may share it "
+      "(default: none)");
+  app.add_option("--checkpoint-service", options.checkpoint_service,
+                 "lrtune-checkpoints, as tcp://HOST:PORT, through which workers that share no "
+                 "folder pass checkpoints")
+      ->needs(folder);
   app.add_option("--checkpoint-every", options.checkpoint_every,
                  "Seconds of training between two checkpoints of a run")
       ->check(CLI::Range(0.001, 1e9))
@@ -119,19 +126,34 @@ std::shared_ptr<spdlog::logger> make_log(const Options& options) {
   return log;
 }
 
-// The folder that the runs keep their checkpoints in; none if the options name none.
-Result<std::unique_ptr<CheckpointFolder>> open_checkpoints(
-    Options& options, const std::shared_ptr<spdlog::logger>& log) {
-  if (options.checkpoints.empty()) return std::unique_ptr<CheckpointFolder>();
+// Where the runs keep their checkpoints; empty if the options name nothing.
+struct CheckpointPlaces {
+  std::unique_ptr<CheckpointFolder> folder;
+  std::unique_ptr<RemoteCheckpoints> remote;
+};
+
+Result<CheckpointPlaces> open_checkpoints(Options& options,
+                                          const std::shared_ptr<spdlog::logger>& log) {
+  CheckpointPlaces places;
+  if (options.checkpoints.empty()) return places;
   constexpr double kBytes = 1e9;
   auto folder = CheckpointFolder::open(
       options.checkpoints, static_cast<std::int64_t>(options.checkpoint_budget * kBytes));
-  if (!folder) return folder;
+  if (!folder) return tl::unexpected(folder.error());
+  places.folder = *std::move(folder);
+  const auto say = [log](const std::string& text) { log->info("{}", text); };
+  if (!options.checkpoint_service.empty()) {
+    auto remote = connect_checkpoint_client(*places.folder,
+                                            {.endpoint = options.checkpoint_service, .log = say});
+    if (!remote) return tl::unexpected(remote.error());
+    places.remote = *std::move(remote);
+  }
   options.trainer.checkpoints = {
-      .folder = folder->get(),
+      .folder = places.folder.get(),
+      .remote = places.remote.get(),
       .every = std::chrono::milliseconds(static_cast<std::int64_t>(options.checkpoint_every * 1e3)),
-      .log = [log](const std::string& text) { log->info("{}", text); }};
-  return folder;
+      .log = say};
+  return places;
 }
 
 Result<WorkerEnd> work(const Options& options, Trainer& trainer, StopSignals& signals,

@@ -12,7 +12,8 @@ function(lrtune_worker name devices)
   add_executable(${name} main.cc trainer_choice.cc)
   target_compile_definitions(${name} PRIVATE LRTUNE_VERSION="${PROJECT_VERSION}" LRTUNE_WORKER_DEVICES="${devices}"
                                              $<$<BOOL:${LRTUNE_LIBTORCH}>:LRTUNE_WORKER_LIBTORCH>)
-  target_link_libraries(${name} PRIVATE lrtune_build lrtune_worker_runtime lrtune_training_synthetic lrtune_checkpoints CLI11::CLI11
+  target_link_libraries(${name} PRIVATE lrtune_build lrtune_worker_runtime lrtune_training_synthetic lrtune_checkpoint_channel
+                                        CLI11::CLI11
                                         ${ARGN})
 endfunction()
 
@@ -26,3 +27,8 @@ else()
   message(STATUS "lrtune-worker is built without LibTorch: it has the synthetic trainer only")
   lrtune_worker(lrtune-worker "cpu")
 endif()
+
+add_executable(lrtune-checkpoints checkpoint_channel/main.cc)
+target_compile_definitions(lrtune-checkpoints PRIVATE LRTUNE_VERSION="${PROJECT_VERSION}")
+target_link_libraries(lrtune-checkpoints PRIVATE lrtune_build lrtune_worker_runtime lrtune_checkpoint_channel CLI11::CLI11
+                                                 spdlog::spdlog)

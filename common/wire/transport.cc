@@ -15,7 +15,6 @@ extern "C" const char* __tsan_default_suppressions() { return "called_from_lib:l
 namespace lrtune::wire {
 namespace {
 
-constexpr int kQueueFrames = 256;  // each way and peer: at most 16 MiB of frames that nobody reads
 constexpr int kBacklog =
     4096;  // 10,000 workers that come at once; the default of 100 makes them wait
 constexpr int kLingerMs = 1000;  // how long a closed socket still tries to send its last messages
@@ -24,10 +23,11 @@ constexpr int kReconnectMs = 100;  // first pause; doubled up to the next, with 
 constexpr int kReconnectMaxMs = 2000;
 constexpr int kKeepAliveIdleSeconds = 30;  // TCP finds peers whose machine vanished
 
-void set_common_options(zmq::socket_t& socket, const std::string& endpoint) {
-  socket.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(kMaxFrameBytes));
-  socket.set(zmq::sockopt::sndhwm, kQueueFrames);
-  socket.set(zmq::sockopt::rcvhwm, kQueueFrames);
+void set_common_options(zmq::socket_t& socket, const std::string& endpoint,
+                        const SocketLimits& limits) {
+  socket.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(limits.frame_bytes));
+  socket.set(zmq::sockopt::sndhwm, limits.queue_frames);
+  socket.set(zmq::sockopt::rcvhwm, limits.queue_frames);
   socket.set(zmq::sockopt::linger, kLingerMs);
   socket.set(zmq::sockopt::handshake_ivl, kHandshakeMs);
   socket.set(zmq::sockopt::tcp_keepalive, 1);
@@ -94,9 +94,10 @@ RouterSocket::RouterSocket(RouterSocket&&) noexcept = default;
 RouterSocket& RouterSocket::operator=(RouterSocket&&) noexcept = default;
 RouterSocket::~RouterSocket() = default;
 
-Result<RouterSocket> RouterSocket::bind(const std::string& endpoint) try {
+Result<RouterSocket> RouterSocket::bind(const std::string& endpoint,
+                                        const SocketLimits& limits) try {
   auto impl = std::make_unique<Impl>();
-  set_common_options(impl->socket, endpoint);
+  set_common_options(impl->socket, endpoint, limits);
   impl->socket.set(zmq::sockopt::router_mandatory, true);
   // A worker that comes back before its broken connection was noticed takes its own place.
   impl->socket.set(zmq::sockopt::router_handover, true);
@@ -146,9 +147,10 @@ DealerSocket::DealerSocket(DealerSocket&&) noexcept = default;
 DealerSocket& DealerSocket::operator=(DealerSocket&&) noexcept = default;
 DealerSocket::~DealerSocket() = default;
 
-Result<DealerSocket> DealerSocket::connect(const std::string& endpoint) try {
+Result<DealerSocket> DealerSocket::connect(const std::string& endpoint,
+                                           const SocketLimits& limits) try {
   auto impl = std::make_unique<Impl>();
-  set_common_options(impl->socket, endpoint);
+  set_common_options(impl->socket, endpoint, limits);
   impl->socket.set(zmq::sockopt::routing_id, random_identity());
   impl->socket.set(zmq::sockopt::reconnect_ivl, kReconnectMs);
   impl->socket.set(zmq::sockopt::reconnect_ivl_max, kReconnectMaxMs);

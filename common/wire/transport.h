@@ -26,11 +26,18 @@ struct Incoming {
   Frame frame;
 };
 
+// What a peer may make this side keep in memory: frames in a queue, each way and peer, of so many
+// bytes.
+struct SocketLimits {
+  std::size_t frame_bytes = kMaxFrameBytes;
+  int queue_frames = 256;  // of 64 KiB: at most 16 MiB that nobody reads
+};
+
 // The coordinator's end. Never blocks: DONTWAIT and ROUTER_MANDATORY.
 class RouterSocket {
  public:
   // `endpoint` as ZeroMQ's, e.g. "tcp://127.0.0.1:*". Errors: the address is bad or taken.
-  static Result<RouterSocket> bind(const std::string& endpoint);
+  static Result<RouterSocket> bind(const std::string& endpoint, const SocketLimits& limits = {});
   RouterSocket(RouterSocket&&) noexcept;
   RouterSocket& operator=(RouterSocket&&) noexcept;
   ~RouterSocket();
@@ -54,7 +61,7 @@ class RouterSocket {
 // A worker's end: reconnects by itself with back-off and jitter.
 class DealerSocket {
  public:
-  static Result<DealerSocket> connect(const std::string& endpoint);
+  static Result<DealerSocket> connect(const std::string& endpoint, const SocketLimits& limits = {});
   DealerSocket(DealerSocket&&) noexcept;
   DealerSocket& operator=(DealerSocket&&) noexcept;
   ~DealerSocket();

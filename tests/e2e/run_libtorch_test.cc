@@ -44,10 +44,10 @@ search:
   }
 
   // Checkpoints that are whole by their names.
-  std::size_t checkpoints() const {
+  std::size_t checkpoints(const std::string& folder = "lrtune.checkpoints") const {
     std::error_code error;
     std::size_t found = 0;
-    for (std::filesystem::directory_iterator it(folder_.file("lrtune.checkpoints"), error), end;
+    for (std::filesystem::directory_iterator it(folder_.file(folder), error), end;
          !error && it != end; it.increment(error))
       found += it->path().extension() == ".checkpoint";
     return found;
@@ -99,6 +99,41 @@ TEST_F(LibtorchRunTest, KilledRunsGoOnFromTheirCheckpointsToTheSameEnd) {
     const std::string log = read(std::string("out/logs/worker-") + worker + ".log");
     EXPECT_THAT(log, HasSubstr("goes on from the checkpoint of iteration"));
   }
+}
+
+// The second run has another folder of checkpoints, as a worker on another machine would.
+TEST_F(LibtorchRunTest, ARunGoesOnWhereNoFolderIsSharedThroughTheCheckpointService) {
+  write_image_files(folder_.file("data"));
+  write_experiment(250);
+  const ProcessResult whole = run_it("2", "whole.db", {"--no-checkpoints"}).wait(120);
+  ASSERT_EQ(whole.exit_code, 0) << whole.err;
+  Process service(LRTUNE_CHECKPOINTS_PROGRAM, {"kept", "--listen", "tcp://127.0.0.1:*"},
+                  folder_.path());
+  const std::string says = "listens on ";
+  service.until_error_has(says);
+  service.until("the whole line", [&] { return service.err().ends_with('\n'); });
+  const std::string endpoint = service.err().substr(service.err().find(says) + says.size());
+  const auto options = [&](const std::string& folder) {
+    return std::vector<std::string>{
+        "--checkpoints", folder, "--worker-argument=--checkpoint-every=0.05",
+        "--worker-argument=--checkpoint-service=" + endpoint.substr(0, endpoint.find('\n'))};
+  };
+  Process killed = run_it("2", "lrtune.db", options("here"));
+  killed.until("both runs are kept there", [&] { return checkpoints("kept") >= 4; });
+  const std::vector<int> workers = killed.children();
+  killed.signal(SIGKILL);
+  for (const int worker : workers) kill(worker, SIGKILL);
+  EXPECT_EQ(killed.wait(20).signal, SIGKILL);
+  for (const auto& [id, job] : jobs()) EXPECT_EQ(job.state, "running") << "killed too late";
+  const ProcessResult rest = run_it("2", "lrtune.db", options("elsewhere")).wait(120);
+  ASSERT_EQ(rest.exit_code, 0) << rest.err;
+  EXPECT_EQ(accuracies(rest), accuracies(whole));
+  for (const char* worker : {"1", "2"}) {
+    const std::string log = read(std::string("out/logs/worker-") + worker + ".log");
+    EXPECT_THAT(log, HasSubstr("which came from the checkpoint service"));
+  }
+  service.signal(SIGTERM);
+  EXPECT_EQ(service.wait(20).exit_code, 0);
 }
 
 TEST_F(LibtorchRunTest, MissingDataIsOneClearErrorAndOnceItIsThereTheRunGoesOn) {

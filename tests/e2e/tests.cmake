@@ -5,8 +5,9 @@ add_library(lrtune_run_test_base STATIC e2e/run_test_base.cc support/process.cc)
 target_link_libraries(lrtune_run_test_base
   PUBLIC lrtune_build GTest::gmock nlohmann_json::nlohmann_json
   PRIVATE SQLiteCpp Boost::headers)
-target_compile_definitions(lrtune_run_test_base PUBLIC LRTUNE_PROGRAM="$<TARGET_FILE:lrtune>")
-add_dependencies(lrtune_run_test_base lrtune lrtune-worker)
+target_compile_definitions(lrtune_run_test_base PUBLIC
+  LRTUNE_PROGRAM="$<TARGET_FILE:lrtune>" LRTUNE_CHECKPOINTS_PROGRAM="$<TARGET_FILE:lrtune-checkpoints>")
+add_dependencies(lrtune_run_test_base lrtune lrtune-worker lrtune-checkpoints)
 
 lrtune_test(e2e_test
   SOURCES e2e/run_command_test.cc e2e/run_interrupted_test.cc

@@ -184,12 +184,13 @@ class RunCheckpointsTest : public CheckpointFolderTest {
     return iterations;
   }
   std::optional<Checkpoint> prefix(const Policy& policy, const RunPlan& plan) {
-    return RunCheckpoints(options_, start_, policy, plan).longest_prefix();
+    return RunCheckpoints(options_, start_, policy, plan).longest_prefix(stop_);
   }
 
   const Digest start_ = sha256("start");
   std::unique_ptr<CheckpointFolder> opened_ = open();
   std::vector<std::string> log_;
+  const std::atomic<bool> stop_ = false;
   CheckpointOptions options_{.folder = opened_.get(),
                              .log = [this](const std::string& text) { log_.push_back(text); }};
 };

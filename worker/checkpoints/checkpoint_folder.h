@@ -39,6 +39,27 @@ struct HeldCheckpoint {
   CheckpointHold hold;
 };
 
+// The bytes of a checkpoint, for a peer that wants them. Holds it.
+class CheckpointFile {
+ public:
+  CheckpointFile(std::filesystem::path path, CheckpointHold hold, std::int64_t size)
+      : path_(std::move(path)), hold_(std::move(hold)), size_(size) {}
+
+  std::int64_t size() const { return size_; }
+  // Its last 32 bytes, which are the SHA-256 of all before them. Errors: I/O, it is shorter.
+  Result<Digest> digest() const;
+  // REQUIRES: 0 <= offset <= size(). Fewer at the end. Errors: I/O.
+  Result<std::string> read(std::int64_t offset, std::int64_t count) const;
+  CheckpointHold hold() && { return std::move(hold_); }
+
+ private:
+  std::filesystem::path path_;
+  CheckpointHold hold_;
+  std::int64_t size_;
+};
+
+class ArrivingCheckpoint;
+
 // Any thread; calls of several threads and processes on one folder do not disturb each other.
 class CheckpointFolder {
  public:
@@ -53,6 +74,15 @@ class CheckpointFolder {
   // Errors: it is not there (any more), cannot be read, or is not whole; one that is not whole is
   // removed.
   Result<HeldCheckpoint> load(const Digest& state);
+
+  // The file as it is, unchecked. Errors: it is not there (any more), cannot be opened.
+  Result<CheckpointFile> open_file(const Digest& state) const;
+
+  // A checkpoint of `size` bytes whose last 32 are `digest` comes from elsewhere, chunk by chunk
+  // (arriving_checkpoint.h). What is there of it from an earlier time is kept. Errors: no room
+  // within the budget, disk full, I/O.
+  Result<std::unique_ptr<ArrivingCheckpoint>> receive(const Digest& state, const Digest& digest,
+                                                      std::int64_t size);
 
   // On disk when it returns; one of the same state is replaced. Errors: no room within the budget
   // beside what is held, disk full, I/O; nothing is left behind then.

@@ -23,18 +23,48 @@ RunCheckpoints::RunCheckpoints(const CheckpointOptions& options, const Digest& s
                                const Policy& policy, const RunPlan& plan)
     : options_(options), start_(start), policy_(policy), plan_(plan) {}
 
-std::optional<Checkpoint> RunCheckpoints::longest_prefix() {
-  if (options_.folder == nullptr) return std::nullopt;
-  const auto known = options_.folder->states();
-  if (known.empty()) return std::nullopt;
-  std::vector<Digest> found;  // by iteration
+RunCheckpoints::~RunCheckpoints() {
+  if (options_.remote == nullptr) return;
+  for (const Kept& kept : kept_) options_.remote->release(kept.state);
+}
+
+// What there is of the run, by iteration.
+std::vector<RunCheckpoints::Candidate> RunCheckpoints::candidates(
+    const std::atomic<bool>& stop) const {
+  const auto here = options_.folder->states();
+  std::unordered_set<Digest> remote;
+  if (options_.remote != nullptr) {
+    if (auto states = options_.remote->states(stop); states) {
+      remote = *std::move(states);
+    } else {
+      options_.log("only checkpoints of this machine are used: " + states.error().message);
+    }
+  }
+  std::vector<Candidate> found;
+  if (here.empty() && remote.empty()) return found;
   Digest state = start_;
   for (std::int64_t t = 0; t < plan_.iterations; ++t) {
     state = next_state(state, learning_rate(policy_, t));
-    if (known.contains(state)) found.push_back(state);
+    const bool is_here = here.contains(state);
+    if (is_here || remote.contains(state)) found.push_back({t + 1, state, is_here});
   }
-  for (auto candidate = found.rbegin(); candidate != found.rend(); ++candidate) {
-    auto held = options_.folder->load(*candidate);
+  return found;
+}
+
+Result<HeldCheckpoint> RunCheckpoints::load(const Candidate& candidate,
+                                            const std::atomic<bool>& stop) const {
+  if (!candidate.here) {
+    if (auto fetched = options_.remote->fetch(candidate.state, stop); !fetched)
+      return tl::unexpected(fetched.error());
+  }
+  return options_.folder->load(candidate.state);
+}
+
+std::optional<Checkpoint> RunCheckpoints::longest_prefix(const std::atomic<bool>& stop) {
+  if (options_.folder == nullptr) return std::nullopt;
+  const std::vector<Candidate> found = candidates(stop);
+  for (auto candidate = found.rbegin(); candidate != found.rend() && !stop; ++candidate) {
+    auto held = load(*candidate, stop);
     if (!held) {
       options_.log(held.error().message);
       continue;
@@ -43,9 +73,10 @@ std::optional<Checkpoint> RunCheckpoints::longest_prefix() {
     use_points_of_plan(held->checkpoint);
     saved_iteration_ = held->checkpoint.iteration;
     saved_seconds_ = held->checkpoint.train_seconds;
-    kept_.push_back({*candidate, std::move(held->hold)});
-    options_.log(fmt::format("goes on from the checkpoint of iteration {} of {}, {:.12}",
-                             saved_iteration_, plan_.iterations, candidate->hex()));
+    kept_.push_back({candidate->state, std::move(held->hold)});
+    options_.log(fmt::format("goes on from the checkpoint of iteration {} of {}, {:.12}{}",
+                             saved_iteration_, plan_.iterations, candidate->state.hex(),
+                             candidate->here ? "" : ", which came from the checkpoint service"));
     return std::move(held->checkpoint);
   }
   return std::nullopt;
@@ -90,6 +121,10 @@ void RunCheckpoints::save(const Checkpoint& checkpoint) {
   failing_ = false;
   saved_iteration_ = checkpoint.iteration;
   kept_.push_back({state, std::move(*hold)});
+  if (options_.remote != nullptr) {
+    if (auto file = options_.folder->open_file(state))
+      options_.remote->push(state, std::move(*file).hold());
+  }
   while (kept_.size() > kKept) drop_oldest();
 }
 
@@ -100,7 +135,17 @@ void RunCheckpoints::keep_last_only() {
 void RunCheckpoints::drop_oldest() {
   const Digest state = kept_.front().state;
   kept_.pop_front();  // lets go of it first; another run may still hold it
-  options_.folder->remove(state);
+  if (options_.remote != nullptr) {
+    options_.remote->remove(state);
+  } else {
+    options_.folder->remove(state);
+  }
+}
+
+void RunCheckpoints::hand_over() {
+  if (options_.remote == nullptr || kept_.empty()) return;
+  if (auto pushed = options_.remote->wait_until_pushed(kept_.back().state); !pushed)
+    options_.log("another machine cannot go on from here: " + pushed.error().message);
 }
 
 }  // namespace lrtune

@@ -2,6 +2,7 @@
 // the run's training thread.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -13,11 +14,14 @@
 #include "common/policy/policy.h"
 #include "common/training.h"
 #include "worker/checkpoints/checkpoint_folder.h"
+#include "worker/checkpoints/remote_checkpoints.h"
 
 namespace lrtune {
 
 struct CheckpointOptions {
   CheckpointFolder* folder = nullptr;  // none: nothing is kept; it outlives the runs
+  // Where machines without a common folder find them; none: in the folder alone. Outlives the runs.
+  RemoteCheckpoints* remote = nullptr;
   // A run saves its state after so much training; also when it stops and when it ends.
   std::chrono::milliseconds every{60'000};
   // What people should know: where a run goes on, a checkpoint that could not be kept. Any thread.
@@ -32,11 +36,15 @@ class RunCheckpoints {
   // `start`: the name of the state at iteration 0. The options, the policy and the plan outlive it.
   RunCheckpoints(const CheckpointOptions& options, const Digest& start, const Policy& policy,
                  const RunPlan& plan);
+  RunCheckpoints(const RunCheckpoints&) = delete;
+  RunCheckpoints& operator=(const RunCheckpoints&) = delete;
+  ~RunCheckpoints();
 
-  // The longest prefix of the run, up to its end, that is kept here with every metric point that
-  // the plan wants of it. Its history holds just these points, with the rates of this policy.
-  // Nothing: the run starts from nothing. A damaged checkpoint is logged and an earlier one taken.
-  std::optional<Checkpoint> longest_prefix();
+  // The longest prefix of the run, up to its end, that is kept here or remotely with every metric
+  // point that the plan wants of it. Its history holds just these points, with the rates of this
+  // policy. Nothing: the run starts from nothing. A damaged checkpoint, or one that does not come,
+  // is logged and an earlier one taken. `stop` ends a wait for what is remote.
+  std::optional<Checkpoint> longest_prefix(const std::atomic<bool>& stop);
 
   // Whether anything is kept at all.
   bool wanted() const { return options_.folder != nullptr; }
@@ -51,10 +59,20 @@ class RunCheckpoints {
   // The run has ended at the state that was saved last: those before it are not needed.
   void keep_last_only();
 
+  // The run was asked to stop: waits until what was saved last is where another machine finds it.
+  void hand_over();
+
   // Iterations up to here are kept, or were at the start.
   std::int64_t saved_iteration() const { return saved_iteration_; }
 
  private:
+  struct Candidate {
+    std::int64_t iteration = 0;
+    Digest state;
+    bool here = false;  // in the folder
+  };
+  std::vector<Candidate> candidates(const std::atomic<bool>& stop) const;
+  Result<HeldCheckpoint> load(const Candidate& candidate, const std::atomic<bool>& stop) const;
   bool has_points_of_plan(const Checkpoint& checkpoint) const;
   void use_points_of_plan(Checkpoint& checkpoint) const;
   void drop_oldest();

@@ -75,6 +75,7 @@ std::optional<Outcome> TrainingRun::next() {
     pause_clock();
     if (auto outcome = evaluate()) {
       if (outcome->kind != OutcomeKind::kDiverged) save_checkpoint();
+      if (outcome->kind == OutcomeKind::kStopped) checkpoints_.hand_over();
       return *outcome;
     }
     segment_start_ = Clock::now();
@@ -99,18 +100,19 @@ std::optional<Outcome> TrainingRun::next() {
   return std::nullopt;
 }
 
-// A run that is asked to stop keeps where it is.
+// A run that is asked to stop keeps where it is, where the next worker finds it.
 Outcome TrainingRun::stopped() {
   if (auto outcome = look_for_divergence()) return *outcome;
   pause_clock();
   save_checkpoint();
+  checkpoints_.hand_over();
   return ended(OutcomeKind::kStopped, "asked to stop");
 }
 
 void TrainingRun::pause_clock() { train_seconds_ += seconds_since(segment_start_); }
 
 std::optional<Outcome> TrainingRun::go_on_from_checkpoint() {
-  const auto checkpoint = checkpoints_.longest_prefix();
+  const auto checkpoint = checkpoints_.longest_prefix(stop_);
   if (!checkpoint) return std::nullopt;
   const auto restored = restore(checkpoint->tensors, run_tensors(*model_, *optimizer_));
   if (!restored) return ended(OutcomeKind::kFailed, restored.error().message);

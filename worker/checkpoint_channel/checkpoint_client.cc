@@ -1,0 +1,349 @@
+#include "worker/checkpoint_channel/checkpoint_client.h"
+
+#include <fmt/format.h>
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <utility>
+
+#include "common/wire/checkpoint_messages.h"
+#include "common/wire/transport.h"
+#include "worker/checkpoint_channel/socket_limits.h"
+#include "worker/checkpoint_channel/transfers.h"
+#include "worker/descriptor.h"
+
+namespace lrtune {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Somebody waits for it.
+struct Question {
+  std::function<Result<void>(const std::function<bool()>& stopped)> carry_out;
+  const std::atomic<bool>* stop = nullptr;
+  std::optional<Result<void>> answer;
+};
+
+class Client final : public RemoteCheckpoints {
+ public:
+  Client(CheckpointFolder& folder, CheckpointClientOptions options, wire::DealerSocket socket)
+      : folder_(folder),
+        options_(std::move(options)),
+        socket_(std::move(socket)),
+        wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+        thread_([this] { run(); }) {}
+  ~Client() override;
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  Result<std::unordered_set<Digest>> states(const std::atomic<bool>& stop) override;
+  Result<void> fetch(const Digest& state, const std::atomic<bool>& stop) override;
+  void push(const Digest& state, CheckpointHold hold) override;
+  Result<void> wait_until_pushed(const Digest& state) override;
+  void remove(const Digest& state) override;
+  void release(const Digest& state) override;
+
+ private:
+  // Callers' side
+  Result<void> ask(std::function<Result<void>(const std::function<bool()>&)> carry_out,
+                   const std::atomic<bool>& stop);
+  void wake() { eventfd_write(wake_.number(), 1); }
+  bool queued(const Digest& state) const;                     // REQUIRES: mutex_
+  bool away() const { return Clock::now() < try_again_at_; }  // REQUIRES: mutex_
+
+  // The thread's side
+  void run();
+  bool do_next();
+  bool answer_question();
+  bool push_next();
+  bool remove_next();
+  Result<void> carry_out(Transfer& transfer, const std::function<bool()>& stopped);
+  void send(const ClientMessages& messages);
+  bool say_used();
+  void failed_to_answer();
+  std::chrono::milliseconds idle_time();
+
+  CheckpointFolder& folder_;
+  const CheckpointClientOptions options_;
+  wire::DealerSocket socket_;  // the thread's
+  Descriptor wake_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool ending_ = false;
+  std::deque<Question*> questions_;
+  std::deque<std::pair<Digest, CheckpointHold>> pushes_;
+  std::map<Digest, std::string> push_failures_;  // of states that runs still use
+  std::vector<Digest> removals_;
+  std::map<Digest, int> used_;        // by how many runs
+  Clock::time_point try_again_at_{};  // before, the service counts as away
+  Clock::time_point say_used_at_ = Clock::now();
+
+  bool said_away_ = false;             // the thread's
+  std::uint64_t seen_connection_ = 0;  // the thread's
+
+  std::thread thread_;  // last: it uses all above
+};
+
+// ---- callers' side
+
+// The last states of runs that ended should still get there, if the service takes them.
+Client::~Client() {
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, options_.give_up_after, [this] { return pushes_.empty() || away(); });
+    ending_ = true;
+  }
+  wake();
+  thread_.join();
+}
+
+Result<void> Client::ask(std::function<Result<void>(const std::function<bool()>&)> carry_out,
+                         const std::atomic<bool>& stop) {
+  Question question{.carry_out = std::move(carry_out), .stop = &stop, .answer = {}};
+  std::unique_lock lock(mutex_);
+  questions_.push_back(&question);
+  wake();
+  changed_.wait(lock, [&] { return question.answer.has_value(); });
+  return *std::move(question.answer);
+}
+
+Result<std::unordered_set<Digest>> Client::states(const std::atomic<bool>& stop) {
+  ListTransfer list;
+  auto asked = ask([&](const auto& stopped) { return carry_out(list, stopped); }, stop);
+  if (!asked) return tl::unexpected(asked.error());
+  const std::vector<Digest> states = list.take();
+  return std::unordered_set<Digest>(states.begin(), states.end());
+}
+
+Result<void> Client::fetch(const Digest& state, const std::atomic<bool>& stop) {
+  auto fetched = ask(
+      [&](const auto& stopped) {
+        FetchTransfer transfer(folder_, state);
+        return carry_out(transfer, stopped);
+      },
+      stop);
+  if (!fetched) return fetched;
+  const std::lock_guard lock(mutex_);
+  ++used_[state];
+  return fetched;
+}
+
+void Client::push(const Digest& state, CheckpointHold hold) {
+  const std::lock_guard lock(mutex_);
+  pushes_.emplace_back(state, std::move(hold));
+  ++used_[state];
+  wake();
+}
+
+bool Client::queued(const Digest& state) const {
+  return std::any_of(pushes_.begin(), pushes_.end(),
+                     [&](const auto& push) { return push.first == state; });
+}
+
+Result<void> Client::wait_until_pushed(const Digest& state) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return !queued(state) || away() || ending_; });
+  if (const auto failure = push_failures_.find(state); failure != push_failures_.end())
+    return fail(failure->second);
+  if (queued(state)) return fail("the checkpoint service does not answer");
+  return {};
+}
+
+void Client::remove(const Digest& state) {
+  const std::lock_guard lock(mutex_);
+  used_.erase(state);
+  push_failures_.erase(state);
+  removals_.push_back(state);
+  wake();
+}
+
+void Client::release(const Digest& state) {
+  const std::lock_guard lock(mutex_);
+  const auto used = used_.find(state);
+  if (used == used_.end() || --used->second > 0) return;
+  used_.erase(used);
+  push_failures_.erase(state);
+  say_used_at_ = Clock::now();
+  wake();
+}
+
+// ---- the thread's side
+
+void Client::run() {
+  const auto ending = [this] {
+    const std::lock_guard lock(mutex_);
+    return ending_;
+  };
+  while (!ending()) {
+    if (answer_question() || push_next() || remove_next() || say_used()) continue;
+    const int descriptors[] = {wake_.number()};
+    socket_.wait(descriptors, idle_time());
+    eventfd_t count = 0;
+    eventfd_read(wake_.number(), &count);
+    while (socket_.receive()) {
+    }  // answers that nobody waits for any more
+  }
+  const std::lock_guard lock(mutex_);
+  for (Question* question : questions_) question->answer = fail("the worker ends");
+  questions_.clear();
+  changed_.notify_all();
+}
+
+bool Client::answer_question() {
+  Question* question = nullptr;
+  bool away_now = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (questions_.empty()) return false;
+    question = questions_.front();
+    away_now = away();
+  }
+  auto answer = away_now ? Result<void>(fail("the checkpoint service did not answer a moment ago"))
+                         : question->carry_out([question] { return question->stop->load(); });
+  const std::lock_guard lock(mutex_);
+  questions_.pop_front();
+  question->answer = std::move(answer);
+  changed_.notify_all();
+  return true;
+}
+
+// A push that fails stays, to be tried again later.
+bool Client::push_next() {
+  Digest state;
+  {
+    const std::lock_guard lock(mutex_);
+    if (pushes_.empty() || away()) return false;
+    state = pushes_.front().first;
+  }
+  PushTransfer transfer(folder_, state);
+  (void)carry_out(transfer, [this] {
+    const std::lock_guard lock(mutex_);
+    return ending_;
+  });
+  const std::lock_guard lock(mutex_);
+  if (transfer.done()) pushes_.pop_front();  // stored, or refused for good
+  if (transfer.error()) {
+    push_failures_[state] = transfer.error()->message;
+    options_.log(fmt::format("the checkpoint {:.12} stays on this machine alone: {}", state.hex(),
+                             transfer.error()->message));
+  }
+  changed_.notify_all();
+  return true;
+}
+
+bool Client::remove_next() {
+  std::vector<Digest> states;
+  {
+    const std::lock_guard lock(mutex_);
+    if (removals_.empty() || !pushes_.empty()) return false;
+    states = std::exchange(removals_, {});
+  }
+  for (const Digest& state : states) {
+    folder_.remove(state);
+    send({wire::RemoveState{state}});  // if it is lost, the service's budget sees to it
+  }
+  return true;
+}
+
+// Errors without transfer.done(): the service does not answer, or nobody waits any more.
+Result<void> Client::carry_out(Transfer& transfer, const std::function<bool()>& stopped) {
+  constexpr std::chrono::milliseconds kLook{100};
+  seen_connection_ = socket_.connections();
+  send(transfer.start());
+  auto moved_at = Clock::now();
+  auto asked_at = moved_at;
+  while (!transfer.done()) {
+    if (stopped()) return fail("the run was asked to stop");
+    socket_.wait({}, std::min(kLook, options_.ask_again_after));
+    const std::int64_t position = transfer.position();
+    while (auto frame = transfer.done() ? std::nullopt : socket_.receive()) {
+      const auto answer = wire::decode_to_checkpoint_client(*frame);
+      const auto* not_understood = answer ? std::get_if<wire::NotUnderstood>(&*answer) : nullptr;
+      if (!answer || not_understood != nullptr) {
+        failed_to_answer();
+        return fail(fmt::format(
+            "the checkpoint service at {} and this worker do not understand "
+            "each other: {}",
+            options_.endpoint, answer ? not_understood->reason : answer.error().message));
+      }
+      send(transfer.on_answer(*answer));
+      asked_at = Clock::now();
+    }
+    const auto now = Clock::now();
+    if (transfer.position() != position) moved_at = now;
+    if (now - moved_at >= options_.give_up_after && !transfer.done()) {
+      failed_to_answer();
+      return fail(fmt::format("the checkpoint service at {} does not answer", options_.endpoint));
+    }
+    const auto connection = socket_.connections();
+    if (connection != seen_connection_ || now - asked_at >= options_.ask_again_after) {
+      seen_connection_ = connection;
+      send(transfer.start());
+      asked_at = now;
+    }
+  }
+  if (std::exchange(said_away_, false))
+    options_.log(fmt::format("the checkpoint service at {} answers again", options_.endpoint));
+  if (transfer.error()) return tl::unexpected(*transfer.error());
+  return {};
+}
+
+void Client::failed_to_answer() {
+  if (!std::exchange(said_away_, true))
+    options_.log(
+        fmt::format("the checkpoint service at {} does not answer; checkpoints stay on "
+                    "this machine until it does",
+                    options_.endpoint));
+  const std::lock_guard lock(mutex_);
+  try_again_at_ = Clock::now() + options_.pause_after_failure;
+}
+
+// What does not go out is made up for: the silence that follows starts the transfer again.
+void Client::send(const ClientMessages& messages) {
+  for (const auto& message : messages) {
+    if (!socket_.send(wire::encode(message))) return;
+  }
+}
+
+// A service that was started again knows nothing of this client.
+bool Client::say_used() {
+  wire::UseStates message;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto connection = socket_.connections();
+    if (Clock::now() < say_used_at_ && connection == seen_connection_) return false;
+    seen_connection_ = connection;
+    say_used_at_ = Clock::now() + options_.say_used_every;
+    for (const auto& [state, runs] : used_) message.states.push_back(state);
+  }
+  if (message.states.size() > wire::kMaxListedStates) message.states.resize(wire::kMaxListedStates);
+  send({message});
+  return true;
+}
+
+// How long nothing is due.
+std::chrono::milliseconds Client::idle_time() {
+  const std::lock_guard lock(mutex_);
+  const auto now = Clock::now();
+  auto until = say_used_at_;
+  if (!pushes_.empty()) until = std::min(until, std::max(now, try_again_at_));
+  return std::chrono::ceil<std::chrono::milliseconds>(until - now);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RemoteCheckpoints>> connect_checkpoint_client(
+    CheckpointFolder& folder, CheckpointClientOptions options) {
+  auto socket = wire::DealerSocket::connect(options.endpoint, kCheckpointSocket);
+  if (!socket) return tl::unexpected(socket.error());
+  return std::make_unique<Client>(folder, std::move(options), *std::move(socket));
+}
+
+}  // namespace lrtune

@@ -1,0 +1,33 @@
+// A worker's end of the checkpoint channel: a thread and a socket of its own, so that neither the
+// coordinator's messages nor training wait for checkpoints that travel.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "worker/checkpoints/checkpoint_folder.h"
+#include "worker/checkpoints/remote_checkpoints.h"
+
+namespace lrtune {
+
+struct CheckpointClientOptions {
+  std::string endpoint;  // of the service, "tcp://HOST:PORT"
+  // No answer for so long: the transfer is started again where it was.
+  std::chrono::milliseconds ask_again_after{2000};
+  // No byte of progress for so long: it has failed.
+  std::chrono::milliseconds give_up_after{10'000};
+  // After a failure nobody waits for the service until so much later.
+  std::chrono::milliseconds pause_after_failure{30'000};
+  // The service hears that often which states are used here (service.h, kForgetAfter).
+  std::chrono::milliseconds say_used_every{60'000};
+  std::function<void(const std::string&)> log = [](const std::string&) {};  // any thread
+};
+
+// `folder`: where checkpoints come from and go to; it outlives the client. Its destructor gives up
+// what is under way. Errors: the endpoint is not one.
+Result<std::unique_ptr<RemoteCheckpoints>> connect_checkpoint_client(
+    CheckpointFolder& folder, CheckpointClientOptions options);
+
+}  // namespace lrtune

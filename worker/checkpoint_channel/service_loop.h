@@ -1,0 +1,33 @@
+// The checkpoint service's loop: the only thread that touches its socket, its clock and its state.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "common/result.h"
+#include "worker/checkpoint_channel/service.h"
+
+namespace lrtune {
+
+class CheckpointServer {
+ public:
+  // Listens on `endpoint`, e.g. "tcp://*:5557". `folder` outlives it. Errors: the address is bad or
+  // taken.
+  static Result<CheckpointServer> listen(const std::string& endpoint, CheckpointFolder& folder,
+                                         CheckpointService::Log log);
+  CheckpointServer(CheckpointServer&&) noexcept;
+  CheckpointServer& operator=(CheckpointServer&&) noexcept;
+  ~CheckpointServer();
+
+  const std::string& endpoint() const;  // with the real port
+
+  // Serves until `stop`, a descriptor, becomes readable.
+  void run(int stop);
+
+ private:
+  struct State;
+  explicit CheckpointServer(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace lrtune
