@@ -27,7 +27,46 @@ Result<Enum> value_named(std::string_view name, std::span<const std::string_view
                           near ? fmt::format("; did you mean '{}'?", *near) : ""));
 }
 
+// "libtorch" of "libtorch 2.15.0".
+std::string family_of(const std::string& backend) { return backend.substr(0, backend.find(' ')); }
+
+std::string differ(std::string_view what, const std::string& has, const std::string& wants) {
+  return fmt::format("this worker's {} is {}, the job needs {}", what, has, wants);
+}
+
+// What no experiment can do without.
+std::optional<std::string> kind_mismatch(const Numerics& own, const Numerics& wanted) {
+  if (family_of(own.backend) != family_of(wanted.backend))
+    return differ("back end", own.backend, wanted.backend);
+  if (own.device != wanted.device) return differ("device", own.device, wanted.device);
+  if (own.revision != wanted.revision) {
+    return fmt::format("this worker's training code is of revision {}, the job needs {}",
+                       own.revision, wanted.revision);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
+
+std::optional<std::string> numerics_mismatch(const Numerics& own, const Numerics& wanted,
+                                             bool inexact) {
+  if (auto mismatch = kind_mismatch(own, wanted); mismatch || inexact) return mismatch;
+  if (own.backend != wanted.backend) return differ("back end", own.backend, wanted.backend);
+  if (own.instruction_set != wanted.instruction_set)
+    return differ("instruction set", own.instruction_set, wanted.instruction_set);
+  if (own.memory_format != wanted.memory_format)
+    return differ("memory format", own.memory_format, wanted.memory_format);
+  if (own.threads < wanted.threads) {
+    return fmt::format("a slot of this worker has {} threads, the job needs {}", own.threads,
+                       wanted.threads);
+  }
+  return std::nullopt;
+}
+
+std::string words(const Numerics& numerics) {
+  return fmt::format("{} on {} ({}) with {} thread{} per slot", numerics.backend, numerics.device,
+                     numerics.instruction_set, numerics.threads, numerics.threads == 1 ? "" : "s");
+}
 
 std::string_view name_of(Part part) { return kPartNames[static_cast<std::size_t>(part)]; }
 std::string_view name_of(Measure measure) {
@@ -46,6 +85,14 @@ Digest TrainingIdentity::hash() const {
   TrainingIdentity elsewhere = *this;
   elsewhere.train.dataset.path.clear();  // the data are named by their fingerprint
   elsewhere.train.model.file.clear();    // the network by its digest
+  if (train.inexact) {
+    elsewhere.train.threads = 0;
+    elsewhere.numerics = {.backend = family_of(numerics.backend),
+                          .device = numerics.device,
+                          .threads = 0,
+                          .memory_format = {},
+                          .revision = numerics.revision};
+  }
   return sha256(to_json(elsewhere).dump());
 }
 

@@ -39,6 +39,9 @@ struct TrainSpec {
   std::string device = "cpu";  // "cpu" or "cuda"
   int threads = 1;             // per slot; decides bits, so it never follows the number of workers
   Precision precision = Precision::kFloat32;
+  // Runs may go on on other numerics. Then a state's name does not say which they were, and equal
+  // names do not mean equal bits.
+  bool inexact = false;
   bool operator==(const TrainSpec&) const = default;
 };
 
@@ -58,6 +61,16 @@ struct Numerics {
   bool operator==(const Numerics&) const = default;
 };
 
+// Why a worker that computes with `own` cannot train what was made for `wanted`, as a sentence
+// about "this worker"; nothing if it can: the same numerics, with as many threads or more. If
+// `inexact`, another version of the back end, instruction set, memory format or number of threads
+// will do, but not another back end, kind of device or revision of the training code.
+std::optional<std::string> numerics_mismatch(const Numerics& own, const Numerics& wanted,
+                                             bool inexact);
+
+// For people: "libtorch 2.15.0 on cpu (AVX512 Intel) with 1 thread per slot".
+std::string words(const Numerics& numerics);
+
 // Facts of what is trained on, that only a machine which has the files can tell.
 struct DataFacts {
   Digest fingerprint;              // SHA-256 over its (uncompressed) contents
@@ -75,7 +88,8 @@ struct TrainingIdentity {
   DataFacts data;
   Numerics numerics;
   bool operator==(const TrainingIdentity&) const = default;
-  // SHA-256 of the canonical JSON without the paths of data set and network.
+  // SHA-256 of the canonical JSON without the paths of data set and network; of an inexact one also
+  // without what numerics_mismatch lets differ.
   Digest hash() const;
 };
 

@@ -51,7 +51,7 @@ Result<Digest> digest_from_json(const nlohmann::json& json, const std::string& p
 
 }  // namespace
 
-// The usual precision is not written out: identities are older than the key.
+// What is as usual of precision and inexact is not written out: identities are older than the keys.
 nlohmann::json to_json(const TrainSpec& spec) {
   nlohmann::json json = {{"dataset", to_json(spec.dataset)},
                          {"validation", spec.validation},
@@ -63,6 +63,7 @@ nlohmann::json to_json(const TrainSpec& spec) {
                          {"threads", spec.threads}};
   if (spec.precision != Precision::kFloat32)
     json["precision"] = kPrecisions[static_cast<std::size_t>(spec.precision)];
+  if (spec.inexact) json["inexact"] = true;
   return json;
 }
 
@@ -79,6 +80,7 @@ Result<TrainSpec> train_spec_from_json(const nlohmann::json& json, const std::st
   spec.threads = static_cast<int>(reader.integer("threads", 1, kMostThreads, 1));
   if (reader.one_of("precision", kPrecisions, kPrecisions[0]) == kPrecisions[1])
     spec.precision = Precision::kBfloat16;
+  spec.inexact = reader.boolean("inexact", false);
   if (auto error = reader.finish()) return tl::unexpected(*error);
   return spec;
 }

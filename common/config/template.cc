@@ -36,7 +36,7 @@ const Shape& train_shape() {
       {"dataset", "input", "augment", "optimizer"},
       "model",
       {},
-      {"device", "threads", "precision", "memory_format", "path", "corrupt"},
+      {"device", "threads", "precision", "inexact", "memory_format", "path", "corrupt"},
       "it is one for the whole campaign",
       {"mean", "deviation"}};
   return shape;

@@ -186,7 +186,7 @@ void shut_down_workers(CoreState& state);
 
 // ---- scheduling.cc: which free slot trains what
 // --------------------------------------------------------------------
-bool offers(const Numerics& offered, const Numerics& wanted);
+bool offers(const Numerics& offered, const TrainingIdentity& wanted);
 bool can_survey(const Numerics& offered, const TrainSpec& train,
                 const std::optional<Numerics>& fixed);
 void enqueue(CoreState& state, Job& job);

@@ -11,7 +11,7 @@ namespace {
 bool fits(const CoreState& state, const Worker& worker, const Job& job) {
   if (job.suspect() && !worker.idle()) return false;
   if (!job.failed_on.contains(worker.process)) return true;
-  const Numerics& wanted = state.identities.at(state.first_trial(job).identity).numerics;
+  const TrainingIdentity& wanted = state.identities.at(state.first_trial(job).identity);
   return std::none_of(state.workers.begin(), state.workers.end(), [&](const auto& entry) {
     const Worker& other = entry.second;
     return !job.failed_on.contains(other.process) && offers(other.numerics, wanted);
@@ -25,7 +25,7 @@ Job* first_job_for(CoreState& state, const Worker& worker) {
   for (const auto& [identity, jobs] : state.pending) {
     if (jobs.empty() || worker.refuses(identity, state.now.steady)) continue;
     if (first != nullptr && first->record.id < *jobs.begin()) continue;
-    if (!offers(worker.numerics, state.identities.at(identity).numerics)) continue;
+    if (!offers(worker.numerics, state.identities.at(identity))) continue;
     for (const JobId id : jobs) {
       if (first != nullptr && first->record.id < id) break;
       Job& job = state.jobs.at(id);
@@ -93,11 +93,8 @@ void ask_surveys(CoreState& state, Campaign& campaign) {
 
 }  // namespace
 
-bool offers(const Numerics& offered, const Numerics& wanted) {
-  return offered.backend == wanted.backend && offered.device == wanted.device &&
-         offered.instruction_set == wanted.instruction_set &&
-         offered.memory_format == wanted.memory_format && offered.revision == wanted.revision &&
-         offered.threads >= wanted.threads;
+bool offers(const Numerics& offered, const TrainingIdentity& wanted) {
+  return !numerics_mismatch(offered, wanted.numerics, wanted.train.inexact);
 }
 
 bool can_survey(const Numerics& offered, const TrainSpec& train,
@@ -105,7 +102,7 @@ bool can_survey(const Numerics& offered, const TrainSpec& train,
   if (fixed) {
     Numerics wanted = *fixed;
     wanted.threads = train.threads;
-    return offers(offered, wanted);
+    return !numerics_mismatch(offered, wanted, train.inexact);
   }
   return offered.device == train.device && offered.threads >= train.threads;
 }

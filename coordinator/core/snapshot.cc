@@ -10,11 +10,6 @@
 namespace lrtune {
 namespace {
 
-std::string words(const Numerics& numerics) {
-  return fmt::format("{} on {} ({}) with {} thread{} per slot", numerics.backend, numerics.device,
-                     numerics.instruction_set, numerics.threads, numerics.threads == 1 ? "" : "s");
-}
-
 std::string survey_waits_for(const CoreState& state, const Campaign& campaign) {
   for (const auto& survey : campaign.surveys) {
     const auto& need = survey.second;  // clang 14 captures no structured binding
@@ -38,7 +33,7 @@ std::string waits_for(const CoreState& state, const Campaign& campaign) {
   if (campaign.record.state == CampaignState::kSurveying) return survey_waits_for(state, campaign);
   if (!state.held.empty()) return {};
   for (const auto& [identity, jobs] : state.pending) {
-    const Numerics& wanted = state.identities.at(identity).numerics;
+    const TrainingIdentity& wanted = state.identities.at(identity);
     std::string refusal;
     for (const auto& [peer, worker] : state.workers) {
       if (!offers(worker.numerics, wanted)) continue;
@@ -46,7 +41,8 @@ std::string waits_for(const CoreState& state, const Campaign& campaign) {
       refusal = worker.refused.at(identity).reason;
     }
     if (!refusal.empty()) return "every worker that could train it refuses: " + refusal;
-    return fmt::format("no worker offers {}, which the campaign was made with", words(wanted));
+    return fmt::format("no worker offers {}, which the campaign was made with",
+                       words(wanted.numerics));
   }
   return {};
 }

@@ -53,12 +53,15 @@ RecordWriter::RecordWriter(SQLite::Database& database)
       job_(database, kJob),
       find_state_(database, "SELECT id FROM state WHERE name = ?"),
       state_(database, "INSERT INTO state (name) VALUES (?) ON CONFLICT DO NOTHING"),
-      metric_(database,
-              "INSERT INTO metric VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE "
-              "SET confidence = excluded.confidence, "
-              "confidence_deviation = excluded.confidence_deviation, "
-              "class_confidence_deviation = excluded.class_confidence_deviation, "
-              "classes_left_out = excluded.classes_left_out WHERE confidence IS NULL"),
+      metric_(
+          database,
+          "INSERT INTO metric VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE "
+          "SET loss = excluded.loss, top1 = excluded.top1, top5 = excluded.top5, "
+          "confidence = coalesce(excluded.confidence, confidence), "
+          "confidence_deviation = coalesce(excluded.confidence_deviation, confidence_deviation), "
+          "class_confidence_deviation = "
+          "coalesce(excluded.class_confidence_deviation, class_confidence_deviation), "
+          "classes_left_out = coalesce(excluded.classes_left_out, classes_left_out)"),
       point_(database,
              "INSERT INTO point VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"),
       decision_(database,

@@ -116,8 +116,8 @@ Result<double> median_step(const Options& options) {
   auto optimizer = make_optimizer(job.identity.train.optimizer, (*model)->parameters());
   if (!optimizer) return tl::unexpected(optimizer.error());
   const CheckpointOptions none;
-  RunCheckpoints checkpoints(none, initial_state(job.identity.hash(), job.seed), job.policy,
-                             job.plan);
+  RunCheckpoints checkpoints(none, {.start = initial_state(job.identity.hash(), job.seed)},
+                             job.policy, job.plan);
   const std::atomic<bool> stop = false;
   StepClock clock;
   const Outcome outcome = TrainingRun(job, **batches, split, std::move(*model),

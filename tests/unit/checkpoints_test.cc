@@ -184,7 +184,7 @@ class RunCheckpointsTest : public CheckpointFolderTest {
     return iterations;
   }
   std::optional<Checkpoint> prefix(const Policy& policy, const RunPlan& plan) {
-    return RunCheckpoints(options_, start_, policy, plan).longest_prefix(stop_);
+    return RunCheckpoints(options_, {.start = start_}, policy, plan).longest_prefix(stop_);
   }
 
   const Digest start_ = sha256("start");
@@ -221,6 +221,40 @@ TEST_F(RunCheckpointsTest, ALongerBudgetGoesOnFromTheEndOfAShorterOne) {
   EXPECT_THAT(points_of(*prefix(policy, plan_of(45))), ElementsAre(0, 10, 20, 30, 40, 45));
 }
 
+// It may go on from a run that was computed otherwise, and calls what it takes over by its own
+// names.
+TEST_F(RunCheckpointsTest, AnInexactRunTakesOverTheLongestOfSeveralRuns) {
+  const Policy policy = fixed(0.1);
+  const RunPlan plan = plan_of(100);
+  const Digest other = sha256("other start");
+  Checkpoint longer = kept_at(60, policy, plan);
+  longer.state = state_after(other, policy, 0, 60);
+  longer.computed = {{.from = 0, .with = "the old ones"}};
+  ASSERT_TRUE(opened_->save(longer));
+  ASSERT_TRUE(opened_->save(kept_at(45, policy, plan)));
+  EXPECT_EQ(prefix(policy, plan)->iteration, 45);
+
+  const RunNames names{.start = start_, .others = {other}, .computes_with = "the new ones"};
+  RunCheckpoints run(options_, names, policy, plan);
+  const auto found = run.longest_prefix(stop_);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->iteration, 60);
+  EXPECT_EQ(found->state, state_after(start_, policy, 0, 60));
+  EXPECT_THAT(points_of(*found), ElementsAre(0, 10, 20, 30, 40, 50, 60));
+  for (const MetricPoint& point : found->history)
+    EXPECT_EQ(point.state, state_after(start_, policy, 0, point.iteration));
+  EXPECT_EQ(run.remarks(),
+            "not computed with the same numerics all along: from iteration 0 the old ones, from "
+            "iteration 60 the new ones");
+
+  Checkpoint next = kept_at(70, policy, plan);
+  run.save(next);
+  const auto saved = opened_->load(next.state);
+  ASSERT_TRUE(saved);
+  EXPECT_EQ(saved->checkpoint.computed,
+            (std::vector<ComputedPart>{{0, "the old ones"}, {60, "the new ones"}}));
+}
+
 TEST_F(RunCheckpointsTest, PointsOfAnotherKindOrMissingOnesAreNotTaken) {
   const Policy policy = fixed(0.1);
   ASSERT_TRUE(opened_->save(kept_at(30, policy, plan_of(100))));
@@ -239,7 +273,7 @@ TEST_F(RunCheckpointsTest, ADamagedOneCostsOnlyTheWayFromTheOneBefore) {
   const Policy policy = fixed(0.1);
   const RunPlan plan = plan_of(100);
   {
-    RunCheckpoints run(options_, start_, policy, plan);
+    RunCheckpoints run(options_, {.start = start_}, policy, plan);
     for (const int iteration : {20, 40, 60}) run.save(kept_at(iteration, policy, plan));
   }
   EXPECT_THAT(opened_->states(), SizeIs(2)) << "the last and the one before";
@@ -255,7 +289,7 @@ TEST_F(RunCheckpointsTest, AFullFolderIsLoggedOnceAndStopsNothing) {
   options_.folder = small.get();
   const Policy policy = fixed(0.1);
   const RunPlan plan = plan_of(100);
-  RunCheckpoints run(options_, start_, policy, plan);
+  RunCheckpoints run(options_, {.start = start_}, policy, plan);
   run.save(kept_at(20, policy, plan));
   run.save(kept_at(40, policy, plan));
   EXPECT_EQ(run.saved_iteration(), 0);

@@ -14,28 +14,31 @@
 
 namespace lrtune {
 
-inline Experiment experiment_of(const std::string& search, const std::string& extra = "") {
+// `extra`: more keys of the experiment; `train`: more lines of its training specification.
+inline Experiment experiment_of(const std::string& search, const std::string& extra = "",
+                                const std::string& train = "") {
   const std::string yaml =
       "name: test\n"
       "train:\n"
       "  dataset: {name: mnist}\n"
       "  model: lenet\n"
       "  optimizer: {name: momentum, momentum: 0.9}\n"
-      "  batch: 100\n"
+      "  batch: 100\n" +
+      train +
       "run: {iterations: 100, evaluate: {every: 50}}\n"
       "seed: 7\n" +
       search + extra;
   return experiment_from_yaml(yaml, "test.yaml").value();
 }
 
-inline Experiment two_policies(const std::string& extra = "") {
+inline Experiment two_policies(const std::string& extra = "", const std::string& train = "") {
   return experiment_of(
       "search:\n"
       "  method: list\n"
       "  policies:\n"
       "    - {function: fix, k0: 0.1}\n"
       "    - {function: fix, k0: 0.01}\n",
-      extra);
+      extra, train);
 }
 
 // The records of every step, kept as a store would keep them.

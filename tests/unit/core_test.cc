@@ -409,6 +409,19 @@ TEST_F(CoreTest, WorkerWithOtherNumericsGetsNoJobAndPeopleAreToldWhy) {
             "made with");
 }
 
+TEST_F(CoreTest, WorkerWithOtherNumericsGetsTheJobsOfAnInexactCampaign) {
+  begin(two_policies("", "  inexact: true\n"));
+  harness.say("a", wire::Goodbye{});
+  Numerics other = CoreHarness::numerics();
+  other.instruction_set = "AVX512";
+  other.backend = "test 2";
+  harness.say("b", wire::Hello{"b", "b-process", 1, other, {}});
+  const auto job = harness.assignment("b");
+  ASSERT_TRUE(job.has_value());
+  EXPECT_TRUE(job->identity.train.inexact);
+  EXPECT_EQ(harness.campaign().waiting_for, "");
+}
+
 TEST_F(CoreTest, StopShutsWorkersDownAndKeepsEverything) {
   begin(two_policies());
   harness.step(event::StopRequested{"Ctrl-C"});

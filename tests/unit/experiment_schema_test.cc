@@ -90,6 +90,7 @@ TEST_F(ExperimentSchema, AcceptsWhatTheReaderAccepts) {
       {"model: lenet",
        "model: {name: torchscript, file: [a.pt, b.pt], memory_format: channels_last}"},
       {"batch: 100", "batch: 100\n  precision: bfloat16"},
+      {"batch: 100", "batch: 100\n  inexact: true"},
       {"every: 100}", "every: 100}\n  max_seconds: 3600"},
       {"every: 100}", "every: 100}\n  target: {loss: 0.1}\n  stop_at_target: true"},
       {"{name: momentum, momentum: 0.9, weight_decay: 5e-4}",

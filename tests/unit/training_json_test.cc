@@ -159,6 +159,38 @@ TEST(TrainingJson, HashFollowsEveryFieldButThePath) {
   }
 }
 
+TEST(TrainingJson, AnInexactIdentityHidesWhatMayDifferAndNothingElse) {
+  TrainingIdentity inexact = sample_identity();
+  inexact.train.inexact = true;
+  EXPECT_NE(inexact.hash(), sample_identity().hash());
+  EXPECT_EQ(training_identity_from_json(to_json(inexact)), inexact);
+  const std::vector<void (*)(TrainingIdentity&)> hidden = {
+      [](TrainingIdentity& i) { i.train.threads = 1; },
+      [](TrainingIdentity& i) { i.numerics.backend = "libtorch 2.16.0"; },
+      [](TrainingIdentity& i) { i.numerics.instruction_set = "AVX2"; },
+      [](TrainingIdentity& i) { i.numerics.threads = 1; },
+      [](TrainingIdentity& i) { i.numerics.memory_format = "contiguous"; }};
+  for (const auto& change : hidden) {
+    TrainingIdentity changed = inexact;
+    change(changed);
+    EXPECT_EQ(changed.hash(), inexact.hash());
+    EXPECT_EQ(numerics_mismatch(changed.numerics, inexact.numerics, true), std::nullopt);
+  }
+  const std::vector<void (*)(TrainingIdentity&)> shown = {
+      [](TrainingIdentity& i) { i.train.batch = 50; },
+      [](TrainingIdentity& i) { i.numerics.backend = "synthetic 1"; },
+      [](TrainingIdentity& i) { i.numerics.device = "cpu"; },
+      [](TrainingIdentity& i) { ++i.numerics.revision; }};
+  for (const auto& change : shown) {
+    TrainingIdentity changed = inexact;
+    change(changed);
+    EXPECT_NE(changed.hash(), inexact.hash());
+    if (changed.numerics != inexact.numerics) {
+      EXPECT_NE(numerics_mismatch(changed.numerics, inexact.numerics, true), std::nullopt);
+    }
+  }
+}
+
 TEST(TrainingJson, NamesRoundTrip) {
   for (const Part part : {Part::kTrain, Part::kValidation, Part::kTest}) {
     EXPECT_EQ(part_from_name(name_of(part)), part);

@@ -30,6 +30,8 @@ struct Trained {
   Precision precision = Precision::kFloat32;
 };
 
+void PrintTo(const Trained& trained, std::ostream* out) { *out << trained.name; }
+
 std::vector<Trained> all_optimizers() {
   const ModelSpec lenet{.name = "lenet"};
   std::vector<Trained> all;
@@ -176,6 +178,34 @@ TEST_P(ResumeOneTest, ALongerBudgetTrainsOnlyWhatIsNew) {
   const RecordedRun longer = record_run(*trainer, job);
   expect_same_points(whole, longer);
   EXPECT_EQ(longer.progress.front(), 10);
+}
+
+// Two threads sum in another order than one, so the bits may differ: an exact run starts again, an
+// inexact one goes on, under another name, and says so.
+TEST_P(ResumeOneTest, OnOtherNumericsOnlyAnInexactRunGoesOn) {
+  const auto folder = open("numerics");
+  const CheckpointOptions options{.folder = folder.get()};
+  const TrainingJob exact = this->job();
+  ASSERT_EQ(record_run(*make_trainer(options), exact, 15).outcome.iteration, 15);
+
+  const auto two_threads = [&] {
+    return make_libtorch_trainer({.threads = 2, .checkpoints = options}).value();
+  };
+  TrainingJob job = exact;
+  job.identity.train.threads = job.identity.numerics.threads = 2;
+  const RecordedRun again = record_run(*two_threads(), job, 3);
+  EXPECT_EQ(again.progress.front(), 1) << "it has nothing to go on from";
+
+  job.identity.train.inexact = true;
+  const RecordedRun rest = record_run(*two_threads(), job);
+  ASSERT_EQ(rest.outcome.kind, OutcomeKind::kCompleted) << rest.outcome.message;
+  EXPECT_EQ(rest.progress.front(), 15);
+  EXPECT_THAT(rest.outcome.message, HasSubstr("with 1 thread per slot, from iteration 15"));
+  EXPECT_EQ(rest.outcome.state,
+            state_after(initial_state(job.identity.hash(), job.seed), job.policy, 0, kIterations));
+
+  const RecordedRun exact_again = record_run(*make_trainer(options), exact);
+  EXPECT_EQ(exact_again.progress.front(), 15) << "it does not go on from what is inexact";
 }
 
 // The target lies on the way that is kept already: nothing is trained.

@@ -271,7 +271,7 @@ TEST_F(TrainerTest, SurveyRefusesWhatCannotBeTrained) {
 TEST_F(TrainerTest, JobsForOtherNumericsOrDataFail) {
   TrainingJob numerics = job();
   numerics.identity.numerics.instruction_set = "ALTIVEC";
-  EXPECT_THAT(failure(numerics), AllOf(HasSubstr("ALTIVEC"), HasSubstr("libtorch 2.15.0")));
+  EXPECT_THAT(failure(numerics), HasSubstr("the job needs ALTIVEC"));
   TrainingJob data = job();
   data.identity.data.fingerprint = sha256("something else");
   EXPECT_THAT(failure(data), AllOf(HasSubstr(data_.string()), HasSubstr("not those of the job")));

@@ -139,6 +139,18 @@ TEST_F(WorkerCoreTest, RefusesNumericsThatItCannotGive) {
   EXPECT_THAT(take(), ElementsAre("start 7.1 in 0"));
 }
 
+TEST_F(WorkerCoreTest, AnInexactJobTakesOtherNumericsOfItsKind) {
+  join();
+  wire::Assign assign = assignment(7, 1);
+  assign.identity.train.inexact = true;
+  assign.identity.numerics.device = "cuda";
+  receive(assign);
+  EXPECT_THAT(take(), ElementsAre(HasSubstr("device is cpu, the job needs cuda")));
+  assign.identity.numerics = {"libtorch 2.16.0", "cpu", "AVX2", 3, "contiguous"};
+  receive(assign);
+  EXPECT_THAT(take(), ElementsAre("start 7.1 in 0"));
+}
+
 TEST_F(WorkerCoreTest, ACancelledAttemptIsStoppedAndForgotten) {
   join();
   receive(assignment(7, 1));

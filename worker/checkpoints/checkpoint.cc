@@ -64,8 +64,12 @@ json header_of(const Checkpoint& checkpoint) {
                        {"shape", tensor.shape},
                        {"bytes", tensor.bytes.size()}});
   }
+  json computed = json::array();
+  for (const ComputedPart& part : checkpoint.computed)
+    computed.push_back({{"from", part.from}, {"with", part.with}});
   return {{"state", checkpoint.state.hex()},
           {"iteration", checkpoint.iteration},
+          {"computed", std::move(computed)},
           {"measured",
            {{"part", std::string(name_of(checkpoint.measured.part))},
             {"train_subset", checkpoint.measured.train_subset},
@@ -122,6 +126,11 @@ Result<Checkpoint> from_header(const json& header, std::string_view values) try 
     checkpoint.history.push_back(point_from_json(point));
   checkpoint.train_seconds = header.at("train_seconds");
   checkpoint.evaluate_seconds = header.at("evaluate_seconds");
+  if (const auto computed = header.find("computed");
+      computed != header.end()) {  // older files have none
+    for (const json& steps : *computed)
+      checkpoint.computed.push_back({steps.at("from"), steps.at("with")});
+  }
   checkpoint.tensors = *std::move(tensors);
   return checkpoint;
 } catch (const json::exception& error) {

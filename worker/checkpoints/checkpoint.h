@@ -36,6 +36,13 @@ struct MeasuredHow {
   bool operator==(const MeasuredHow&) const = default;
 };
 
+// Steps from iteration `from` on were computed with these numerics.
+struct ComputedPart {
+  std::int64_t from = 0;
+  std::string with;  // words(Numerics)
+  bool operator==(const ComputedPart&) const = default;
+};
+
 struct Checkpoint {
   Digest state;  // name of the state (common/state_name.h) after `iteration` steps
   std::int64_t iteration = 0;
@@ -43,7 +50,8 @@ struct Checkpoint {
   std::vector<MetricPoint> history;  // by iteration, none after `iteration`
   double train_seconds = 0;          // spent in training steps so far
   double evaluate_seconds = 0;
-  std::vector<StoredTensor> tensors;  // parameters, buffers, the optimizer's
+  std::vector<ComputedPart> computed;  // ascending; several only of an inexact run; none: not known
+  std::vector<StoredTensor> tensors;   // parameters, buffers, the optimizer's
   bool operator==(const Checkpoint&) const = default;
 };
 

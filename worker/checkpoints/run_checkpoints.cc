@@ -19,9 +19,13 @@ bool evaluates(const RunPlan& plan, std::int64_t iteration) {
   return iteration == plan.iterations || iteration % plan.evaluate_every == 0;
 }
 
-RunCheckpoints::RunCheckpoints(const CheckpointOptions& options, const Digest& start,
+RunCheckpoints::RunCheckpoints(const CheckpointOptions& options, RunNames names,
                                const Policy& policy, const RunPlan& plan)
-    : options_(options), start_(start), policy_(policy), plan_(plan) {}
+    : options_(options),
+      names_(std::move(names)),
+      policy_(policy),
+      plan_(plan),
+      computed_{{.from = 0, .with = names_.computes_with}} {}
 
 RunCheckpoints::~RunCheckpoints() {
   if (options_.remote == nullptr) return;
@@ -42,12 +46,18 @@ std::vector<RunCheckpoints::Candidate> RunCheckpoints::candidates(
   }
   std::vector<Candidate> found;
   if (here.empty() && remote.empty()) return found;
-  Digest state = start_;
-  for (std::int64_t t = 0; t < plan_.iterations; ++t) {
-    state = next_state(state, learning_rate(policy_, t));
-    const bool is_here = here.contains(state);
-    if (is_here || remote.contains(state)) found.push_back({t + 1, state, is_here});
-  }
+  const auto look_along = [&](Digest state, bool own) {
+    for (std::int64_t t = 0; t < plan_.iterations; ++t) {
+      state = next_state(state, learning_rate(policy_, t));
+      const bool is_here = here.contains(state);
+      if (is_here || remote.contains(state)) found.push_back({t + 1, state, is_here, own});
+    }
+  };
+  for (const Digest& other : names_.others) look_along(other, false);
+  look_along(names_.start, true);
+  std::stable_sort(found.begin(), found.end(), [](const Candidate& a, const Candidate& b) {
+    return a.iteration < b.iteration;
+  });
   return found;
 }
 
@@ -71,12 +81,15 @@ std::optional<Checkpoint> RunCheckpoints::longest_prefix(const std::atomic<bool>
     }
     if (!has_points_of_plan(held->checkpoint)) continue;
     use_points_of_plan(held->checkpoint);
+    if (!candidate->own) take_over(held->checkpoint);
+    note_numerics(held->checkpoint);
     saved_iteration_ = held->checkpoint.iteration;
     saved_seconds_ = held->checkpoint.train_seconds;
-    kept_.push_back({candidate->state, std::move(held->hold)});
+    kept_.push_back({candidate->state, std::move(held->hold), candidate->own});
     options_.log(fmt::format("goes on from the checkpoint of iteration {} of {}, {:.12}{}",
                              saved_iteration_, plan_.iterations, candidate->state.hex(),
                              candidate->here ? "" : ", which came from the checkpoint service"));
+    if (computed_.size() > 1) options_.log(remarks());
     return std::move(held->checkpoint);
   }
   return std::nullopt;
@@ -103,13 +116,42 @@ void RunCheckpoints::use_points_of_plan(Checkpoint& checkpoint) const {
     point.learning_rate = learning_rate(policy_, point.iteration);
 }
 
+// The states of another run get the names that they have in this one.
+void RunCheckpoints::take_over(Checkpoint& checkpoint) const {
+  Digest state = names_.start;
+  std::int64_t at = 0;
+  for (MetricPoint& point : checkpoint.history) {
+    state = state_after(state, policy_, at, point.iteration);
+    at = point.iteration;
+    point.state = state;
+  }
+  checkpoint.state = state_after(state, policy_, at, checkpoint.iteration);
+}
+
+void RunCheckpoints::note_numerics(const Checkpoint& checkpoint) {
+  if (names_.computes_with.empty() || checkpoint.computed.empty()) return;
+  computed_ = checkpoint.computed;
+  if (computed_.back().with != names_.computes_with)
+    computed_.push_back({.from = checkpoint.iteration, .with = names_.computes_with});
+}
+
+std::string RunCheckpoints::remarks() const {
+  if (computed_.size() < 2) return {};
+  std::string text = "not computed with the same numerics all along:";
+  for (std::size_t i = 0; i < computed_.size(); ++i)
+    text += fmt::format("{} from iteration {} {}", i == 0 ? "" : ",", computed_[i].from,
+                        computed_[i].with);
+  return text;
+}
+
 bool RunCheckpoints::due(double train_seconds) const {
   return options_.folder != nullptr &&
          train_seconds - saved_seconds_ >= std::chrono::duration<double>(options_.every).count();
 }
 
-void RunCheckpoints::save(const Checkpoint& checkpoint) {
+void RunCheckpoints::save(Checkpoint checkpoint) {
   if (options_.folder == nullptr || checkpoint.iteration == saved_iteration_) return;
+  checkpoint.computed = computed_;
   const Digest state = checkpoint.state;
   saved_seconds_ = checkpoint.train_seconds;  // a failed attempt is not made again at once
   auto hold = options_.folder->save(checkpoint);
@@ -134,10 +176,11 @@ void RunCheckpoints::keep_last_only() {
 
 void RunCheckpoints::drop_oldest() {
   const Digest state = kept_.front().state;
+  const bool own = kept_.front().own;
   kept_.pop_front();  // lets go of it first; another run may still hold it
   if (options_.remote != nullptr) {
-    options_.remote->remove(state);
-  } else {
+    own ? options_.remote->remove(state) : options_.remote->release(state);
+  } else if (own) {
     options_.folder->remove(state);
   }
 }

@@ -10,30 +10,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Why this worker would not give the bits that the assignment asks for; empty if it does.
-std::string numerics_error(const Numerics& own, const Numerics& asked) {
-  const auto differ = [](std::string_view what, const std::string& has, const std::string& wants) {
-    return fmt::format("this worker's {} is {}, the job needs {}", what, has, wants);
-  };
-  if (own.backend != asked.backend) return differ("back end", own.backend, asked.backend);
-  if (own.device != asked.device) return differ("device", own.device, asked.device);
-  if (own.instruction_set != asked.instruction_set) {
-    return differ("instruction set", own.instruction_set, asked.instruction_set);
-  }
-  if (own.memory_format != asked.memory_format) {
-    return differ("memory format", own.memory_format, asked.memory_format);
-  }
-  if (own.revision != asked.revision) {
-    return fmt::format("this worker's training code is of revision {}, the job needs {}",
-                       own.revision, asked.revision);
-  }
-  if (asked.threads > own.threads) {
-    return fmt::format("a slot of this worker has {} threads, the job needs {}", own.threads,
-                       asked.threads);
-  }
-  return {};
-}
-
 // The newest attempt of `job` that runs, waits or has reports here; 0 if none.
 Attempt newest_attempt(const WorkerState& state, JobId job) {
   Attempt newest = 0;
@@ -114,9 +90,9 @@ void on_assign(WorkerState& state, const wire::Assign& message) {
   if (newest_attempt(state, key.job) >= key.attempt)
     return;  // held already, or older than what is held
   if (state.leaving) return refuse(state, message, "this worker is leaving");
-  if (auto error = numerics_error(state.options.numerics, message.identity.numerics);
-      !error.empty()) {
-    return refuse(state, message, std::move(error));
+  if (auto mismatch = numerics_mismatch(state.options.numerics, message.identity.numerics,
+                                        message.identity.train.inexact)) {
+    return refuse(state, message, std::move(*mismatch));
   }
   if (Slot* place = supersede(state, key.job)) {
     place->next = message;

@@ -7,6 +7,7 @@
 #include <exception>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -23,9 +24,33 @@
 namespace lrtune {
 namespace {
 
-std::string words(const Numerics& numerics) {
-  return fmt::format("{}, {} {}, {}, {} threads", numerics.backend, numerics.device,
-                     numerics.instruction_set, numerics.memory_format, numerics.threads);
+// The initial states of runs that an inexact one may go on from: such with exact names, made with
+// the numerics that the job was planned for or with these, at usual numbers of threads; and inexact
+// ones on another kind of device.
+std::vector<Digest> other_starts(const TrainingJob& job, const Numerics& own) {
+  std::vector<Digest> starts;
+  if (!job.identity.train.inexact) return starts;
+  const auto add = [&](const TrainingIdentity& identity) {
+    starts.push_back(initial_state(identity.hash(), job.seed));
+  };
+  for (const std::string& device : std::vector<std::string>{"cpu", "cuda"}) {
+    TrainingIdentity elsewhere = job.identity;
+    elsewhere.train.device = elsewhere.numerics.device = device;
+    if (device != job.identity.train.device) add(elsewhere);
+  }
+  TrainingIdentity exact = job.identity;
+  exact.train.inexact = false;
+  std::set<int> threads = {1, 2, 4, 8, 16, 32, 64};
+  threads.insert(job.identity.train.threads);
+  for (const Numerics& numerics : {job.identity.numerics, own}) {
+    exact.numerics = numerics;
+    for (const int number : threads) {
+      exact.train.threads = exact.numerics.threads = number;
+      add(exact);
+    }
+    if (job.identity.numerics == own) break;
+  }
+  return starts;
 }
 
 class LibtorchTrainer final : public Trainer {
@@ -73,7 +98,7 @@ std::optional<Error> LibtorchTrainer::check_spec(const TrainSpec& spec) const {
     return Error{
         fmt::format("this worker computes on {}, not on {}", numerics_.device, spec.device)};
   }
-  if (spec.threads < 1 || spec.threads > numerics_.threads) {
+  if (spec.threads < 1 || (spec.threads > numerics_.threads && !spec.inexact)) {
     return Error{fmt::format("this worker gives a job from 1 to {} threads, not {}",
                              numerics_.threads, spec.threads)};
   }
@@ -97,7 +122,7 @@ Result<DataFacts> LibtorchTrainer::survey(const TrainSpec& spec) {
       return tl::unexpected(std::move(*error));
     return facts;
   }
-  const ThreadScope scope(device_.device, spec.threads);
+  const ThreadScope scope(device_.device, std::min(spec.threads, numerics_.threads));
   if (auto model = network(spec, shape, /*seed=*/0, *facts); !model)
     return tl::unexpected(model.error());
   return facts;
@@ -117,11 +142,9 @@ Result<std::unique_ptr<Model>> LibtorchTrainer::network(const TrainSpec& spec,
 
 std::optional<Error> LibtorchTrainer::check_job(const TrainingJob& job) const {
   if (auto error = check_spec(job.identity.train)) return error;
-  Numerics here = numerics_;
-  here.threads = job.identity.train.threads;
-  if (job.identity.numerics != here) {
-    return Error{fmt::format("this worker computes with {}; the job wants {}", words(here),
-                             words(job.identity.numerics))};
+  if (auto mismatch =
+          numerics_mismatch(numerics_, job.identity.numerics, job.identity.train.inexact)) {
+    return Error{std::move(*mismatch)};
   }
   const RunPlan& plan = job.plan;
   if (job.policy.segments.empty()) return Error{"the policy has no segment"};
@@ -154,7 +177,9 @@ Result<Outcome> LibtorchTrainer::run_job(const TrainingJob& job, TrainingObserve
   if (!dataset) return tl::unexpected(dataset.error());
   auto facts = data_facts(**dataset, spec.validation);
   if (!facts) return tl::unexpected(facts.error());
-  const ThreadScope scope(device_.device, spec.threads);
+  Numerics numerics = numerics_;  // of this run
+  numerics.threads = std::min(spec.threads, numerics_.threads);
+  const ThreadScope scope(device_.device, numerics.threads);
   auto model = network(spec, image_shape(spec, **dataset), job.seed, *facts);
   if (!model) return tl::unexpected(model.error());
   if (facts->network != job.identity.data.network) {
@@ -176,8 +201,11 @@ Result<Outcome> LibtorchTrainer::run_job(const TrainingJob& job, TrainingObserve
                      ? make_folder_batches(job, **dataset, *split, device_.device, decoding_)
                      : make_memory_batches(job, *data, *split);
   if (!batches) return tl::unexpected(batches.error());
-  RunCheckpoints checkpoints(checkpoints_, initial_state(job.identity.hash(), job.seed), job.policy,
-                             job.plan);
+  RunCheckpoints checkpoints(checkpoints_,
+                             {.start = initial_state(job.identity.hash(), job.seed),
+                              .others = other_starts(job, numerics),
+                              .computes_with = words(numerics)},
+                             job.policy, job.plan);
   return TrainingRun(job, **batches, *split, std::move(*model), std::move(*optimizer), observer,
                      stop, checkpoints)
       .run();

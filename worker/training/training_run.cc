@@ -256,7 +256,9 @@ std::optional<PartMetrics> TrainingRun::metrics_of(Part file,
 }
 
 Outcome TrainingRun::ended(OutcomeKind kind, std::string message) const {
-  if (message.empty()) message = batches_.remarks();
+  for (const std::string& remark : {batches_.remarks(), checkpoints_.remarks()}) {
+    if (!remark.empty()) message += (message.empty() ? "" : "; ") + remark;
+  }
   return {.kind = kind, .iteration = iteration_, .state = state_, .message = std::move(message)};
 }
 
