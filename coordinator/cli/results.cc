@@ -72,6 +72,7 @@ nlohmann::json trial_json(const TrialResult& result, RankAt at) {
   json["seed"] = result.trial.seed;
   json["outcome"] = name_of(result.outcome.kind);
   json["ended_at_iteration"] = result.outcome.iteration;
+  if (!result.outcome.message.empty()) json["message"] = result.outcome.message;
   return json;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "common/policy/policy_json.h"
 #include "coordinator/cli/results.h"
@@ -158,6 +159,36 @@ std::string tolerance_table(const CampaignResults& results, const Terminal& term
   return table.text(terminal);
 }
 
+// What people should know of trials that say something: why one failed, which images were skipped,
+// on which numerics an inexact one went on. That a loss was not finite is in the tables.
+std::string messages(const CampaignResults& results) {
+  constexpr std::size_t kMostLines = 10;
+  std::map<std::string, std::vector<std::int64_t>> trials;  // by what they say
+  const auto note = [&](const TrialResult& result) {
+    if (!result.outcome.message.empty() && result.outcome.kind != OutcomeKind::kDiverged)
+      trials[result.outcome.message].push_back(result.trial.id.value);
+  };
+  for (const PolicyResult& policy : results.policies) {
+    note(policy.search);
+    std::ranges::for_each(policy.repeats, note);
+    for (const TrialResult& run : policy.scaled) {
+      if (run.trial.phase == TrialPhase::kTolerance) note(run);
+    }
+  }
+  std::string text;
+  std::size_t lines = 0;
+  for (auto& [message, said_by] : trials) {
+    if (++lines > kMostLines) continue;
+    std::ranges::sort(said_by);
+    text += said_by.size() == 1 ? fmt::format("Trial {}: {}\n", said_by.front(), message)
+                                : fmt::format("Trial {} and {} more: {}\n", said_by.front(),
+                                              said_by.size() - 1, message);
+  }
+  if (lines > kMostLines)
+    text += fmt::format("{} more; lrtune why TRIAL tells\n", lines - kMostLines);
+  return text.empty() ? text : '\n' + text;
+}
+
 std::string quoted(const std::string& text) {
   std::string quoted = "\"";
   for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
@@ -215,7 +246,7 @@ std::string results_text(const CampaignResults& results, const Terminal& termina
         '\n' + paint("Tolerance: best top-1 with all rates scaled", Ink::kBold, terminal.colour);
     text += '\n' + tolerance_table(results, terminal);
   }
-  return text;
+  return text + messages(results);
 }
 
 std::string to_csv(const CampaignResults& results) {

@@ -159,6 +159,21 @@ rank  trial  policy                     repeats            top-1             los
 )");
 }
 
+TEST(RunResults, WhatTrialsSayIsShownOnceUnderTheTables) {
+  StoredCampaign campaign;
+  for (const std::size_t job : {0U, 1U, 3U}) {
+    ASSERT_TRUE(campaign.stored.jobs[job].outcome);
+    campaign.stored.jobs[job].outcome->message = job == 0 ? "1 image was skipped" : "it went on";
+  }
+  campaign.stored.jobs[2].outcome->message = "the training loss of iteration 17 is not finite";
+  const auto results = collect_results(campaign.stored, some_experiment().hash).value();
+  const std::string text = results_text(results, {});
+  EXPECT_THAT(text,
+              HasSubstr("\n\nTrial 1: 1 image was skipped\nTrial 2 and 1 more: it went on\n"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("not finite")));
+  EXPECT_EQ(to_json(results)["best"]["message"], "it went on");
+}
+
 // One repeat was shown with "± 0.0000".
 TEST(RunResults, OneRepeatHasNoDeviation) {
   CampaignResults results = some_results();

@@ -131,7 +131,7 @@ void RunCheckpoints::take_over(Checkpoint& checkpoint) const {
 void RunCheckpoints::note_numerics(const Checkpoint& checkpoint) {
   if (names_.computes_with.empty() || checkpoint.computed.empty()) return;
   computed_ = checkpoint.computed;
-  if (computed_.back().with != names_.computes_with)
+  if (checkpoint.iteration < plan_.iterations && computed_.back().with != names_.computes_with)
     computed_.push_back({.from = checkpoint.iteration, .with = names_.computes_with});
 }
 
