@@ -80,6 +80,9 @@ void declare(CLI::App& app, Options& options) {
                  "(default: the machine's cores divided by the slots)")
       ->check(CLI::Range(1, 1024))
       ->take_last();
+  app.add_flag("--cuda-graphs", options.trainer.record_steps,
+               "Record training steps as CUDA graphs where they are the same work each time "
+               "(never measured on a GPU)");
   app.add_option("--parent", options.parent, "Leave when this process ends")
       ->check(CLI::PositiveNumber);
   app.add_option("--give-up", options.give_up_seconds,

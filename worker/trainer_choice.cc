@@ -83,8 +83,8 @@ Result<std::unique_ptr<Trainer>> make_trainer(const TrainerChoice& choice) {
   if (name == kSynthetic) return make_synthetic(choice);
 #ifdef LRTUNE_WORKER_LIBTORCH
   if (choice.trainer == "libtorch")
-    return make_libtorch_trainer(
-        {choice.device, choice.threads, choice.checkpoints, choice.trusted, choice.decoding});
+    return make_libtorch_trainer({choice.device, choice.threads, choice.checkpoints, choice.trusted,
+                                  choice.decoding, choice.record_steps});
 #else
   if (choice.trainer == "libtorch") {
     return fail("this lrtune-worker was built without LibTorch; it has the synthetic trainer only");

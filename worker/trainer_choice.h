@@ -21,6 +21,7 @@ struct TrainerChoice {
   CheckpointOptions checkpoints = {};
   std::vector<std::filesystem::path> trusted = {};  // folders that networks of users are taken from
   DecodeOptions decoding = {};                      // of image folders
+  bool record_steps = false;                        // as CUDA graphs
 };
 
 std::string default_trainer();     // "libtorch" where it is linked in, else "synthetic"

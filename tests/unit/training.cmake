@@ -12,6 +12,7 @@ lrtune_test(training_data_test
 if(LRTUNE_LIBTORCH)
   lrtune_test(training_libtorch_test
     SOURCES unit/training_folder_trainer_test.cc unit/training_input_test.cc unit/training_lenet_test.cc
+            unit/training_loss_gradient_test.cc
             unit/training_resume_test.cc unit/training_revision_test.cc unit/training_threads_test.cc
             unit/training_torchscript_test.cc unit/training_trainer_test.cc
     DEPENDS lrtune_image_files lrtune_training

@@ -74,11 +74,13 @@ class ResumeTest : public ::testing::TestWithParam<Trained> {
                    {.kind = LrFunctionKind::kExp, .k0 = 0.002, .gamma = 0.97}, plan);
   }
 
-  std::unique_ptr<Trainer> make_trainer(const CheckpointOptions& checkpoints) {
+  std::unique_ptr<Trainer> make_trainer(const CheckpointOptions& checkpoints,
+                                        bool record_steps = false) {
     return std::move(
         make_libtorch_trainer({.threads = 1,
                                .checkpoints = checkpoints,
-                               .trusted = {LRTUNE_SOURCE_DIR "/tests/fixtures/networks"}})
+                               .trusted = {LRTUNE_SOURCE_DIR "/tests/fixtures/networks"},
+                               .record_steps = record_steps})
             .value());
   }
 
@@ -143,6 +145,19 @@ INSTANTIATE_TEST_SUITE_P(Optimizers, ResumeTest, ::testing::ValuesIn(all_optimiz
 
 INSTANTIATE_TEST_SUITE_P(Models, ResumeTest, ::testing::ValuesIn(all_models()),
                          [](const auto& tested) { return tested.param.name; });
+
+// Steps that are recorded and repeated are the same steps; a recorded run may be interrupted too.
+TEST_P(ResumeTest, RecordedStepsGiveTheSame) {
+  const TrainingJob job = this->job();
+  const auto plain_folder = open("plain");
+  const RecordedRun plain = record_run(*make_trainer({.folder = plain_folder.get()}), job);
+  ASSERT_EQ(plain.outcome.kind, OutcomeKind::kCompleted) << plain.outcome.message;
+  const auto folder = open("recorded");
+  const auto trainer = make_trainer({.folder = folder.get()}, /*record_steps=*/true);
+  ASSERT_EQ(record_run(*trainer, job, 11).outcome.iteration, 11);
+  expect_same_points(plain, record_run(*trainer, job));
+  EXPECT_EQ(last_of(*folder, job).tensors, last_of(*plain_folder, job).tensors);
+}
 
 class ResumeOneTest : public ResumeTest {};
 

@@ -61,6 +61,7 @@ class LibtorchTrainer final : public Trainer {
         checkpoints_(options.checkpoints),
         trusted_(options.trusted),
         decoding_(options.decoding),
+        steps_{.record = options.record_steps, .log = options.checkpoints.log},
         datasets_(DataPlaces::from_environment()) {}
 
   Numerics numerics() const override { return numerics_; }
@@ -87,6 +88,7 @@ class LibtorchTrainer final : public Trainer {
   const CheckpointOptions checkpoints_;
   const std::vector<std::filesystem::path> trusted_;
   const DecodeOptions decoding_;
+  const StepOptions steps_;
   DatasetCache datasets_;
   mutable std::mutex mutex_;
   std::optional<std::string> broken_;
@@ -207,7 +209,7 @@ Result<Outcome> LibtorchTrainer::run_job(const TrainingJob& job, TrainingObserve
                               .computes_with = words(numerics)},
                              job.policy, job.plan);
   return TrainingRun(job, **batches, *split, std::move(*model), std::move(*optimizer), observer,
-                     stop, checkpoints)
+                     stop, checkpoints, steps_)
       .run();
 }
 

@@ -21,6 +21,7 @@ struct LibtorchOptions {
   // Folders that networks of users are taken from.
   std::vector<std::filesystem::path> trusted = {};
   DecodeOptions decoding = {};  // of image folders
+  bool record_steps = false;    // as CUDA graphs (loss_gradient.h)
 };
 
 // Sets LibTorch up for this process (allocator, determinism) and returns its trainer. Call it once,

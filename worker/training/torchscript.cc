@@ -90,6 +90,9 @@ class TorchscriptModel final : public Model {
     for (const auto& named : module_.named_modules()) add_buffers(named.name, named.value);
   }
 
+  // Nobody knows what a user's code asks for.
+  bool same_work_each_pass() const override { return false; }
+
   at::Tensor logits(const at::Tensor& inputs, const ForwardPass& pass) override {
     if (training_ != pass.training) module_.train(pass.training);
     training_ = pass.training;

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "common/state_name.h"
-#include "worker/training/autocast.h"
 #include "worker/training/device.h"
 #include "worker/training/metrics.h"
 #include "worker/training/run_tensors.h"
@@ -42,7 +41,7 @@ ImageShape image_shape(const TrainSpec& train, const Dataset& dataset) {
 TrainingRun::TrainingRun(const TrainingJob& job, BatchSource& batches, const Split& split,
                          std::unique_ptr<Model> model, std::unique_ptr<Optimizer> optimizer,
                          TrainingObserver& observer, const std::atomic<bool>& stop,
-                         RunCheckpoints& checkpoints)
+                         RunCheckpoints& checkpoints, StepOptions steps)
     : job_(job),
       batches_(batches),
       observer_(observer),
@@ -50,13 +49,12 @@ TrainingRun::TrainingRun(const TrainingJob& job, BatchSource& batches, const Spl
       checkpoints_(checkpoints),
       model_(std::move(model)),
       optimizer_(std::move(optimizer)),
+      step_work_(*model_, batches.device(), job.identity.train.precision, std::move(steps)),
       watch_(batches.device()),
       train_subset_(train_subset(split, batches.dataset().train.samples(), job.plan.train_subset)),
       evaluated_samples_(samples_of(job.plan.evaluate_on, split, batches.dataset().test.samples())),
       state_(initial_state(job.identity.hash(), job.seed)),
-      good_state_(state_) {
-  for (const Parameter& parameter : model_->parameters()) values_.push_back(parameter.value);
-}
+      good_state_(state_) {}
 
 Outcome TrainingRun::run() {
   if (auto outcome = go_on_from_checkpoint()) return *outcome;
@@ -151,22 +149,15 @@ std::optional<Outcome> TrainingRun::step() {
   const auto batch = batches_.training_batch(iteration_);
   if (!batch) return ended(OutcomeKind::kFailed, batch.error().message);
   const ForwardPass pass{.training = true, .seed = job_.seed, .iteration = iteration_};
-  const at::Tensor loss = at::cross_entropy_loss(logits_of(batch->inputs, pass), batch->labels);
-  watch_.note(loss, iteration_);
+  const LossGradient::Values& values = step_work_.of(*batch, pass);
+  watch_.note(values.loss, iteration_);
   const double rate = learning_rate(job_.policy, iteration_);
-  if (!batches_.device().is_cpu() || !watch_.first_bad()) {
-    optimizer_->step(torch::autograd::grad({loss}, values_), rate, iteration_);
-  }
+  if (!batches_.device().is_cpu() || !watch_.first_bad())
+    optimizer_->step(values.gradients, rate, iteration_);
   rates_since_good_.push_back(rate);
   state_ = next_state(state_, rate);
   ++iteration_;
   return std::nullopt;
-}
-
-// In the parameters' type, whatever the precision inside.
-at::Tensor TrainingRun::logits_of(const at::Tensor& inputs, const ForwardPass& pass) {
-  const AutocastScope precision(batches_.device(), job_.identity.train.precision);
-  return model_->logits(inputs, pass).to(inputs.scalar_type());
 }
 
 bool TrainingRun::evaluation_due(bool last) const {
@@ -244,7 +235,7 @@ std::optional<PartMetrics> TrainingRun::metrics_of(Part file,
     }
     if (batch->classes.empty()) continue;  // none of its images can be decoded
     counted += batch->classes.size();
-    const at::Tensor logits = logits_of(batch->inputs, pass).to(at::kCPU).contiguous();
+    const at::Tensor logits = step_work_.logits(batch->inputs, pass).to(at::kCPU).contiguous();
     sum.add(std::span(logits.const_data_ptr<float>(), static_cast<std::size_t>(logits.numel())),
             batch->classes);
   }

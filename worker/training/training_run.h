@@ -12,6 +12,7 @@
 
 #include "worker/checkpoints/run_checkpoints.h"
 #include "worker/training/batch_source.h"
+#include "worker/training/loss_gradient.h"
 #include "worker/training/loss_watch.h"
 #include "worker/training/models.h"
 #include "worker/training/optimizers.h"
@@ -30,7 +31,7 @@ class TrainingRun {
   TrainingRun(const TrainingJob& job, BatchSource& batches, const Split& split,
               std::unique_ptr<Model> model, std::unique_ptr<Optimizer> optimizer,
               TrainingObserver& observer, const std::atomic<bool>& stop,
-              RunCheckpoints& checkpoints);
+              RunCheckpoints& checkpoints, StepOptions steps = {});
 
   // Continues from the longest prefix that `checkpoints` knows, reporting its metric points first,
   // or from the initial state.
@@ -47,7 +48,6 @@ class TrainingRun {
   void save_checkpoint();
   std::optional<Outcome> report(const MetricPoint& point);
   std::optional<Outcome> step();
-  at::Tensor logits_of(const at::Tensor& inputs, const ForwardPass& pass);
   bool evaluation_due(bool last) const;
   bool time_is_over() const;
   std::optional<Outcome> look_for_divergence();
@@ -62,11 +62,11 @@ class TrainingRun {
   RunCheckpoints& checkpoints_;
   std::unique_ptr<Model> model_;
   std::unique_ptr<Optimizer> optimizer_;
+  LossGradient step_work_;
   LossWatch watch_;
 
   std::vector<std::int64_t> train_subset_;
   std::vector<std::int64_t> evaluated_samples_;
-  std::vector<at::Tensor> values_;  // the model's parameters
 
   std::int64_t iteration_ = 0;  // steps applied
   Digest state_;                // after them
