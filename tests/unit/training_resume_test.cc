@@ -75,12 +75,13 @@ class ResumeTest : public ::testing::TestWithParam<Trained> {
   }
 
   std::unique_ptr<Trainer> make_trainer(const CheckpointOptions& checkpoints,
-                                        bool record_steps = false) {
+                                        bool record_steps = false, bool always_ahead = false) {
     return std::move(
         make_libtorch_trainer({.threads = 1,
                                .checkpoints = checkpoints,
                                .trusted = {LRTUNE_SOURCE_DIR "/tests/fixtures/networks"},
-                               .record_steps = record_steps})
+                               .record_steps = record_steps,
+                               .always_ahead = always_ahead})
             .value());
   }
 
@@ -155,6 +156,18 @@ TEST_P(ResumeTest, RecordedStepsGiveTheSame) {
   const auto folder = open("recorded");
   const auto trainer = make_trainer({.folder = folder.get()}, /*record_steps=*/true);
   ASSERT_EQ(record_run(*trainer, job, 11).outcome.iteration, 11);
+  expect_same_points(plain, record_run(*trainer, job));
+  EXPECT_EQ(last_of(*folder, job).tensors, last_of(*plain_folder, job).tensors);
+}
+
+// What a GPU's worker does by itself: the batch of the next step is made during this one.
+TEST_P(ResumeTest, BatchesMadeAheadGiveTheSame) {
+  const TrainingJob job = this->job();
+  const auto plain_folder = open("plain");
+  const RecordedRun plain = record_run(*make_trainer({.folder = plain_folder.get()}), job);
+  const auto folder = open("ahead");
+  const auto trainer = make_trainer({.folder = folder.get()}, true, /*always_ahead=*/true);
+  ASSERT_EQ(record_run(*trainer, job, 9).outcome.iteration, 9);
   expect_same_points(plain, record_run(*trainer, job));
   EXPECT_EQ(last_of(*folder, job).tensors, last_of(*plain_folder, job).tensors);
 }

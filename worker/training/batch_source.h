@@ -35,6 +35,10 @@ class BatchSource {
   // Errors: a file that cannot be read, or decoded if the job says so.
   virtual Result<Batch> training_batch(std::int64_t iteration) = 0;
 
+  // The device has work now, and `iteration` is the next step: its batch may be made meanwhile.
+  // What goes wrong with it is said when it is asked for.
+  virtual void prepare(std::int64_t iteration) { static_cast<void>(iteration); }
+
   // samples[first] .. samples[first + count - 1] of the training or the test file, not augmented;
   // fewer if some cannot be decoded. What follows in `samples` will be asked for next.
   virtual Result<Batch> evaluation_batch(Part file, std::span<const std::int64_t> samples,
@@ -61,6 +65,9 @@ class StepSamples {
 Result<std::unique_ptr<BatchSource>> make_memory_batches(const TrainingJob& job,
                                                          const DeviceData& data,
                                                          const Split& split);
+
+// Batches of `source`, made ahead on a stream of their own where prepare() is called.
+std::unique_ptr<BatchSource> make_ahead_batches(std::unique_ptr<BatchSource> source);
 
 // Batches of a folder of JPEGs (folder_images.h). The arguments must outlive it. Errors: as above.
 Result<std::unique_ptr<BatchSource>> make_folder_batches(const TrainingJob& job,

@@ -2,7 +2,10 @@
 // header; a program links one of them.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 
 #include "common/result.h"
@@ -33,6 +36,42 @@ class ThreadScope {
   struct Stream;
   std::unique_ptr<Stream> stream_;
 };
+
+// A second stream of the device for a training thread: what it is given there runs beside the work
+// on the thread's own stream. On the CPU it is done at once. Of one thread.
+class SideStream {
+ public:
+  explicit SideStream(at::Device device);  // after what the calling thread has asked for so far
+  ~SideStream();
+  SideStream(const SideStream&) = delete;
+  SideStream& operator=(const SideStream&) = delete;
+
+  void run(const std::function<void()>& work);
+  // The thread's own stream waits for all that was run; `tensors`, made there, are used on it from
+  // now on.
+  void hand_over(std::span<const at::Tensor> tensors);
+  void hand_over(std::initializer_list<at::Tensor> tensors) {
+    hand_over(std::span(tensors.begin(), tensors.size()));
+  }
+
+ private:
+  struct Stream;
+  std::unique_ptr<Stream> stream_;  // none on the CPU
+};
+
+// Bytes that tensors may still take on `device`, with what the allocator keeps for later; nothing
+// for the CPU, which sets no limit.
+std::optional<std::int64_t> free_memory(at::Device device);
+
+// From here on taken_memory counts. REQUIRES: no other thread uses the device.
+void begin_counting_memory(at::Device device);
+
+// The most bytes that all threads took on `device` at a time since begin_counting_memory; 0 for the
+// CPU.
+std::int64_t taken_memory(at::Device device);
+
+// The allocator gives back what no tensor uses.
+void give_back_memory(at::Device device);
 
 // `bytes` more can stay on `device`, with room left to compute. True for the CPU, where data
 // already are.

@@ -23,6 +23,17 @@ struct ThreadScope::Stream {};
 ThreadScope::ThreadScope(at::Device, int threads) { set_computing_threads(threads); }
 ThreadScope::~ThreadScope() = default;
 
+struct SideStream::Stream {};
+SideStream::SideStream(at::Device) {}
+SideStream::~SideStream() = default;
+void SideStream::run(const std::function<void()>& work) { work(); }
+void SideStream::hand_over(std::span<const at::Tensor>) {}
+
+std::optional<std::int64_t> free_memory(at::Device) { return std::nullopt; }
+void begin_counting_memory(at::Device) {}
+std::int64_t taken_memory(at::Device) { return 0; }
+void give_back_memory(at::Device) {}
+
 bool has_room(at::Device, std::int64_t) { return true; }
 void finish_work(at::Device) {}
 

@@ -17,6 +17,7 @@
 #include "worker/training/datasets.h"
 #include "worker/training/device.h"
 #include "worker/training/device_name.h"
+#include "worker/training/memory_gate.h"
 #include "worker/training/network_file.h"
 #include "worker/training/torchscript.h"
 #include "worker/training/training_run.h"
@@ -53,6 +54,32 @@ std::vector<Digest> other_starts(const TrainingJob& job, const Numerics& own) {
   return starts;
 }
 
+// Tells the gate what a run takes: once it has evaluated (a new run does before its first step) and
+// trained, its recorded step included.
+class MemoryObserver final : public TrainingObserver {
+ public:
+  MemoryObserver(TrainingObserver& observer, MemoryGate::Place& place, at::Device device)
+      : observer_(observer), place_(place), device_(device) {
+    if (!place_.unmeasured()) return;
+    begin_counting_memory(device_);
+    before_ = taken_memory(device_);
+    steps_left_ = kSteps;
+  }
+  void measured(const MetricPoint& point) override { observer_.measured(point); }
+  void progressed(std::int64_t iteration) override {
+    if (steps_left_ > 0 && --steps_left_ == 0) place_.measured(taken_memory(device_) - before_);
+    observer_.progressed(iteration);
+  }
+
+ private:
+  static constexpr int kSteps = 6;
+  TrainingObserver& observer_;
+  MemoryGate::Place& place_;
+  const at::Device device_;
+  std::int64_t before_ = 0;
+  int steps_left_ = 0;
+};
+
 class LibtorchTrainer final : public Trainer {
  public:
   LibtorchTrainer(ComputeDevice device, Numerics numerics, const LibtorchOptions& options)
@@ -62,6 +89,8 @@ class LibtorchTrainer final : public Trainer {
         trusted_(options.trusted),
         decoding_(options.decoding),
         steps_{.record = options.record_steps, .log = options.checkpoints.log},
+        ahead_(options.always_ahead || !device_.device.is_cpu()),
+        memory_([device = device_.device] { return free_memory(device); }),
         datasets_(DataPlaces::from_environment()) {}
 
   Numerics numerics() const override { return numerics_; }
@@ -89,6 +118,8 @@ class LibtorchTrainer final : public Trainer {
   const std::vector<std::filesystem::path> trusted_;
   const DecodeOptions decoding_;
   const StepOptions steps_;
+  const bool ahead_;
+  MemoryGate memory_;
   DatasetCache datasets_;
   mutable std::mutex mutex_;
   std::optional<std::string> broken_;
@@ -203,6 +234,7 @@ Result<Outcome> LibtorchTrainer::run_job(const TrainingJob& job, TrainingObserve
                      ? make_folder_batches(job, **dataset, *split, device_.device, decoding_)
                      : make_memory_batches(job, *data, *split);
   if (!batches) return tl::unexpected(batches.error());
+  if (ahead_) *batches = make_ahead_batches(*std::move(batches));
   RunCheckpoints checkpoints(checkpoints_,
                              {.start = initial_state(job.identity.hash(), job.seed),
                               .others = other_starts(job, numerics),
@@ -217,11 +249,25 @@ Outcome LibtorchTrainer::train(const TrainingJob& job, TrainingObserver& observe
                                const std::atomic<bool>& stop) {
   Outcome failed{.kind = OutcomeKind::kFailed,
                  .state = initial_state(job.identity.hash(), job.seed)};
+  auto place = memory_.enter(job.identity.hash(), stop);
+  if (!place) {
+    failed.kind = OutcomeKind::kStopped;
+    failed.message = "asked to stop";
+    return failed;
+  }
   try {
-    auto outcome = run_job(job, observer, stop);
-    if (outcome) return *outcome;
+    MemoryObserver watching(observer, *place, device_.device);
+    auto outcome = run_job(job, watching, stop);
+    if (outcome) {
+      place->ended_well();
+      return *outcome;
+    }
     failed.message = outcome.error().message;
     return failed;
+  } catch (const c10::OutOfMemoryError& error) {
+    failed.message = fmt::format("LibTorch: {}", error.what_without_backtrace());
+    place->ran_out();
+    give_back_memory(device_.device);
   } catch (const c10::Error& error) {
     failed.message = fmt::format("LibTorch: {}", error.what_without_backtrace());
   } catch (const std::exception& error) {

@@ -22,6 +22,8 @@ struct LibtorchOptions {
   std::vector<std::filesystem::path> trusted = {};
   DecodeOptions decoding = {};  // of image folders
   bool record_steps = false;    // as CUDA graphs (loss_gradient.h)
+  // Makes batches ahead on the CPU too, where it gains nothing: for tests.
+  bool always_ahead = false;
 };
 
 // Sets LibTorch up for this process (allocator, determinism) and returns its trainer. Call it once,

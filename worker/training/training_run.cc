@@ -157,6 +157,7 @@ std::optional<Outcome> TrainingRun::step() {
   rates_since_good_.push_back(rate);
   state_ = next_state(state_, rate);
   ++iteration_;
+  if (iteration_ < job_.plan.iterations) batches_.prepare(iteration_);
   return std::nullopt;
 }
 
