@@ -53,8 +53,8 @@ class Model {
   // statistics of batch normalisation); an evaluation changes nothing.
   virtual at::Tensor logits(const at::Tensor& inputs, const ForwardPass& pass) = 0;
 
-  // Whether each training pass is the same work for the device, whatever `pass` says, so that it can
-  // be recorded once and repeated.
+  // Whether each training pass is the same work for the device, whatever `pass` says, so that it
+  // can be recorded once and repeated.
   virtual bool same_work_each_pass() const { return true; }
 
   std::span<const Parameter> parameters() const { return parameters_; }
