@@ -1,8 +1,10 @@
 // What a checkpoint of a run costs: ResNet-18 with 1000 classes and its momentum, 94 MB. One pause
-// of training copies the tensors, encodes, hashes, writes and syncs them, as TrainingRun does. The
+// of training copies the tensors, encodes, hashes, writes and syncs them, as TrainingRun does. Then
+// its way to a checkpoint service on this machine and back, which no training waits for. The
 // checkpoints go where --folder says, so that its disk is measured.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -10,10 +12,14 @@
 #include <chrono>
 #include <fstream>
 #include <functional>
+#include <thread>
 #include <vector>
 
 #include "tests/support/temporary_folder.h"
+#include "worker/checkpoint_channel/checkpoint_client.h"
+#include "worker/checkpoint_channel/service_loop.h"
 #include "worker/checkpoints/checkpoint_folder.h"
+#include "worker/descriptor.h"
 #include "worker/training/device.h"
 #include "worker/training/models.h"
 #include "worker/training/optimizers.h"
@@ -66,6 +72,40 @@ void write_plain(const std::filesystem::path& file, std::size_t size) {
   ::close(descriptor);
 }
 
+// A checkpoint service in this process, and a client of it.
+class Channel {
+ public:
+  Channel(const std::filesystem::path& there, CheckpointFolder& here)
+      : folder_(CheckpointFolder::open(there, kRoomy).value()),
+        server_(CheckpointServer::listen(
+                    "tcp://127.0.0.1:*", *folder_,
+                    [](const std::string& text) { fmt::print(stderr, "{}\n", text); })
+                    .value()),
+        client_(connect_checkpoint_client(here, {.endpoint = server_.endpoint()}).value()),
+        thread_([this] { server_.run(stop_.number()); }) {}
+  ~Channel() {
+    client_.reset();
+    eventfd_write(stop_.number(), 1);
+    thread_.join();
+  }
+  RemoteCheckpoints& client() { return *client_; }
+  void forget(const Digest& state) {
+    for (int use = 0; use < 2; ++use) client_->release(state);  // pushed and fetched
+    folder_->remove(state);
+  }
+
+ private:
+  std::unique_ptr<CheckpointFolder> folder_;
+  CheckpointServer server_;
+  std::unique_ptr<RemoteCheckpoints> client_;
+  Descriptor stop_{eventfd(0, EFD_CLOEXEC)};
+  std::thread thread_;
+};
+
+void require(const Result<void>& result) {
+  if (!result) throw std::runtime_error(result.error().message);
+}
+
 void print(const char* what, std::vector<double> seconds, double megabytes) {
   std::sort(seconds.begin(), seconds.end());
   const double median = seconds[seconds.size() / 2];
@@ -77,7 +117,9 @@ void measure(const std::filesystem::path& parent, int rounds) {
   const Run run = resnet18();
   const TemporaryFolder disk(parent);
   const auto folder = CheckpointFolder::open(disk.path() / "checkpoints", kRoomy).value();
-  std::vector<double> copies, writes, cached, reads, plain;
+  Channel channel(disk.path() / "service", *folder);
+  const std::atomic<bool> go_on = false;
+  std::vector<double> copies, writes, cached, reads, plain, pushes, fetches;
   double megabytes = 0;
   for (int round = 0; round < rounds; ++round) {
     Checkpoint checkpoint{.state = sha256(std::to_string(round)), .iteration = round};
@@ -87,13 +129,20 @@ void measure(const std::filesystem::path& parent, int rounds) {
     megabytes = static_cast<double>(std::filesystem::file_size(file)) / 1e6;
     const auto read = [&] {
       const auto held = folder->load(checkpoint.state).value();
-      if (auto restored = restore(held.checkpoint.tensors, run.tensors); !restored)
-        throw std::runtime_error(restored.error().message);
+      require(restore(held.checkpoint.tensors, run.tensors));
     };
     cached.push_back(seconds_of(read));
     forget_cached(file);
     reads.push_back(seconds_of(read));
+    pushes.push_back(seconds_of([&] {
+      channel.client().push(checkpoint.state, folder->open_file(checkpoint.state).value().hold());
+      require(channel.client().wait_until_pushed(checkpoint.state));
+    }));
     folder->remove(checkpoint.state);
+    fetches.push_back(
+        seconds_of([&] { require(channel.client().fetch(checkpoint.state, go_on)); }));
+    folder->remove(checkpoint.state);
+    channel.forget(checkpoint.state);
     const auto other = disk.path() / "plain";
     plain.push_back(
         seconds_of([&] { write_plain(other, static_cast<std::size_t>(megabytes * 1e6)); }));
@@ -107,6 +156,8 @@ void measure(const std::filesystem::path& parent, int rounds) {
   print("plain write and sync", plain, megabytes);
   print("load and restore, cached", cached, megabytes);
   print("load and restore, from disk", reads, megabytes);
+  print("push to a service, stored", pushes, megabytes);
+  print("fetch from a service", fetches, megabytes);
 }
 
 int run(int argc, char** argv) {

@@ -6,7 +6,7 @@ if(LRTUNE_LIBTORCH)
   lrtune_reuse_torch_header(lrtune_bench_training_step)
 
   add_executable(lrtune_bench_checkpoint bench/checkpoint_bench.cc)
-  target_link_libraries(lrtune_bench_checkpoint PRIVATE lrtune_build lrtune_training CLI11::CLI11)
+  target_link_libraries(lrtune_bench_checkpoint PRIVATE lrtune_build lrtune_training lrtune_checkpoint_channel CLI11::CLI11)
   lrtune_reuse_torch_header(lrtune_bench_checkpoint)
 
   add_executable(lrtune_bench_jpeg bench/jpeg_bench.cc)
