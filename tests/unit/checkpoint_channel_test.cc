@@ -251,6 +251,17 @@ TEST_F(CheckpointServiceTest, AClientUsesABoundedNumber) {
   answer<wire::File>(wire::AskFile{state_of(kMostUsed)}, "b");
 }
 
+TEST_F(CheckpointServiceTest, OffersUnderWayAreBounded) {
+  for (int i = 0; i < static_cast<int>(kMostUploads); ++i)
+    answer<wire::Wanted>(wire::OfferFile{.state = state_of(i), .digest = {}, .size = 1});
+  const wire::ToCheckpointService one_more =
+      wire::OfferFile{.state = state_of(-1), .digest = {}, .size = 1};
+  EXPECT_THAT(answer<wire::NotTaken>(one_more).reason, HasSubstr("256 checkpoints"));
+  now_ += kForgetAfter;
+  service_->on_time(now_);
+  answer<wire::Wanted>(one_more);
+}
+
 TEST_F(CheckpointServiceTest, MessagesThatFitNothingHaveAnAnswerOrNone) {
   EXPECT_THAT(answer<wire::Missing>(wire::AskFile{state_of(1)}).reason, HasSubstr("cannot open"));
   there_.save(1);
@@ -410,6 +421,22 @@ TEST_F(CheckpointClientTest, RemovedStatesGoInBothPlacesAfterTheNewerOnesAreStor
     ASSERT_TRUE(client->states(stop_));  // the removal goes when nobody asks
   EXPECT_THAT(client->states(stop_).value(), UnorderedElementsAre(state_of(2)));
   EXPECT_THAT(one_->states(), UnorderedElementsAre(state_of(2)));
+}
+
+// Two runs of one process had the same state; what one dropped was taken from the other.
+TEST_F(CheckpointClientTest, AStateStaysAsLongAsARunUsesIt) {
+  const RunningService service(*there_);
+  const auto client = connect(one_, service.endpoint());
+  one_.save(1);
+  for (int run = 0; run < 2; ++run)
+    client->push(state_of(1), one_->open_file(state_of(1)).value().hold());
+  ASSERT_TRUE(client->wait_until_pushed(state_of(1)));
+  client->remove(state_of(1));
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(client->states(stop_));
+  EXPECT_THAT(there_->states(), UnorderedElementsAre(state_of(1)));
+  client->remove(state_of(1));
+  for (int i = 0; i < 10'000 && !there_->states().empty(); ++i) ASSERT_TRUE(client->states(stop_));
+  EXPECT_THAT(there_->states(), IsEmpty());
 }
 
 TEST_F(CheckpointClientTest, AServiceThatIsNotThereIsAnErrorInTimeAndThenAtOnce) {

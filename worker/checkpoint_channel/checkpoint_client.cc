@@ -54,7 +54,8 @@ class Client final : public RemoteCheckpoints {
   Result<void> ask(std::function<Result<void>(const std::function<bool()>&)> carry_out,
                    const std::atomic<bool>& stop);
   void wake() { eventfd_write(wake_.number(), 1); }
-  bool queued(const Digest& state) const;                     // REQUIRES: mutex_
+  bool queued(const Digest& state) const;  // REQUIRES: mutex_
+  bool drop_use(const Digest& state);
   bool away() const { return Clock::now() < try_again_at_; }  // REQUIRES: mutex_
 
   // The thread's side
@@ -108,6 +109,7 @@ Result<void> Client::ask(std::function<Result<void>(const std::function<bool()>&
                          const std::atomic<bool>& stop) {
   Question question{.carry_out = std::move(carry_out), .stop = &stop, .answer = {}};
   std::unique_lock lock(mutex_);
+  if (ending_) return fail("the worker ends");
   questions_.push_back(&question);
   wake();
   changed_.wait(lock, [&] { return question.answer.has_value(); });
@@ -156,20 +158,25 @@ Result<void> Client::wait_until_pushed(const Digest& state) {
   return {};
 }
 
+// REQUIRES: mutex_. Whether no run uses it any more.
+bool Client::drop_use(const Digest& state) {
+  const auto used = used_.find(state);
+  if (used != used_.end() && --used->second > 0) return false;
+  if (used != used_.end()) used_.erase(used);
+  push_failures_.erase(state);
+  return true;
+}
+
 void Client::remove(const Digest& state) {
   const std::lock_guard lock(mutex_);
-  used_.erase(state);
-  push_failures_.erase(state);
+  if (!drop_use(state)) return;  // another run here still needs it
   removals_.push_back(state);
   wake();
 }
 
 void Client::release(const Digest& state) {
   const std::lock_guard lock(mutex_);
-  const auto used = used_.find(state);
-  if (used == used_.end() || --used->second > 0) return;
-  used_.erase(used);
-  push_failures_.erase(state);
+  if (!drop_use(state)) return;
   say_used_at_ = Clock::now();
   wake();
 }

@@ -77,6 +77,10 @@ CheckpointService::Answer CheckpointService::answer(Peer& peer, const wire::Offe
       return wire::Stored{message.state};
     }
   }
+  if (uploads_.size() >= kMostUploads) {
+    return wire::NotTaken{message.state,
+                          fmt::format("{} checkpoints are on their way already", kMostUploads)};
+  }
   auto arriving = folder_.receive(message.state, message.digest, message.size);
   if (!arriving) {
     log_(fmt::format("takes no checkpoint of state {:.12}: {}", message.state.hex(),

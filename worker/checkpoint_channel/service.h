@@ -23,6 +23,8 @@ using ServiceTime = std::chrono::steady_clock::time_point;
 inline constexpr std::chrono::minutes kForgetAfter{5};
 // Checkpoints that one client may use at a time; each is an open file.
 inline constexpr std::size_t kMostUsed = 64;
+// Checkpoints that all clients may send at a time; each is an open file.
+inline constexpr std::size_t kMostUploads = 256;
 // Bytes of one checkpoint that a client may send before it hears of the service.
 inline constexpr std::int64_t kCredit = 4 * static_cast<std::int64_t>(wire::kMaxChunkBytes);
 

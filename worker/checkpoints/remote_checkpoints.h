@@ -29,7 +29,8 @@ class RemoteCheckpoints {
   // Waits until a pushed state is stored there durably. Errors: why it cannot be now.
   virtual Result<void> wait_until_pushed(const Digest& state) = 0;
 
-  // No run needs the state any more, here and there; it goes when what was pushed later is stored.
+  // The run that fetched or pushed the state needs it no longer: if no other run of this process
+  // does it goes, here and there, when what was pushed later is stored.
   virtual void remove(const Digest& state) = 0;
 
   // The run that fetched or pushed the state has ended: it may go there when room is needed.
