@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include "worker/training/torch_headers.h"
 
@@ -15,6 +16,16 @@ class RecordedWork {
   virtual ~RecordedWork() = default;
   // In the order of the calling thread's stream; does not wait for it.
   virtual void repeat() = 0;
+};
+
+// What the CPU does: it calls the work each time.
+class KeptWork final : public RecordedWork {
+ public:
+  explicit KeptWork(std::function<void()> work) : work_(std::move(work)) {}
+  void repeat() override { work_(); }
+
+ private:
+  std::function<void()> work_;
 };
 
 // `work` asks the device for the same each time, reads and writes tensors that stay where they are,

@@ -8,15 +8,6 @@
 namespace lrtune {
 namespace {
 
-class KeptWork final : public RecordedWork {
- public:
-  explicit KeptWork(std::function<void()> work) : work_(std::move(work)) {}
-  void repeat() override { work_(); }
-
- private:
-  std::function<void()> work_;
-};
-
 class Graph final : public RecordedWork {
  public:
   // A pool of memory of its own: the graph writes to the same addresses each time, so nobody else
