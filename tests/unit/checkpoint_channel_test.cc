@@ -360,8 +360,8 @@ class CheckpointClientTest : public ::testing::Test {
  protected:
   std::unique_ptr<RemoteCheckpoints> connect(Place& place, const std::string& endpoint) {
     CheckpointClientOptions options{.endpoint = endpoint};
-    options.ask_again_after = std::chrono::milliseconds(200);
-    options.give_up_after = std::chrono::milliseconds(3000);
+    options.patience = {.ask_again_after = std::chrono::milliseconds(200),
+                        .absent_after = std::chrono::milliseconds(1500)};
     options.log = [this](const std::string& text) {
       const std::lock_guard lock(mutex_);
       log_ += text + "\n";

@@ -8,13 +8,11 @@
 #include <deque>
 #include <map>
 #include <mutex>
-#include <set>
 #include <thread>
 #include <utility>
 
 #include "common/wire/checkpoint_messages.h"
-#include "common/wire/transport.h"
-#include "worker/checkpoint_channel/socket_limits.h"
+#include "worker/checkpoint_channel/service_connection.h"
 #include "worker/checkpoint_channel/transfers.h"
 #include "worker/descriptor.h"
 
@@ -32,10 +30,10 @@ struct Question {
 
 class Client final : public RemoteCheckpoints {
  public:
-  Client(CheckpointFolder& folder, CheckpointClientOptions options, wire::DealerSocket socket)
+  Client(CheckpointFolder& folder, CheckpointClientOptions options, ServiceConnection service)
       : folder_(folder),
         options_(std::move(options)),
-        socket_(std::move(socket)),
+        service_(std::move(service)),
         wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
         thread_([this] { run(); }) {}
   ~Client() override;
@@ -60,19 +58,17 @@ class Client final : public RemoteCheckpoints {
 
   // The thread's side
   void run();
-  bool do_next();
   bool answer_question();
   bool push_next();
   bool remove_next();
   Result<void> carry_out(Transfer& transfer, const std::function<bool()>& stopped);
-  void send(const ClientMessages& messages);
   bool say_used();
-  void failed_to_answer();
+  void note_answer(bool away);
   std::chrono::milliseconds idle_time();
 
   CheckpointFolder& folder_;
   const CheckpointClientOptions options_;
-  wire::DealerSocket socket_;  // the thread's
+  ServiceConnection service_;  // the thread's
   Descriptor wake_;
 
   std::mutex mutex_;
@@ -86,8 +82,7 @@ class Client final : public RemoteCheckpoints {
   Clock::time_point try_again_at_{};  // before, the service counts as away
   Clock::time_point say_used_at_ = Clock::now();
 
-  bool said_away_ = false;             // the thread's
-  std::uint64_t seen_connection_ = 0;  // the thread's
+  bool said_away_ = false;  // the thread's
 
   std::thread thread_;  // last: it uses all above
 };
@@ -98,7 +93,8 @@ class Client final : public RemoteCheckpoints {
 Client::~Client() {
   {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, options_.give_up_after, [this] { return pushes_.empty() || away(); });
+    changed_.wait_for(lock, options_.patience.silent_after,
+                      [this] { return pushes_.empty() || away(); });
     ending_ = true;
   }
   wake();
@@ -190,12 +186,9 @@ void Client::run() {
   };
   while (!ending()) {
     if (answer_question() || push_next() || remove_next() || say_used()) continue;
-    const int descriptors[] = {wake_.number()};
-    socket_.wait(descriptors, idle_time());
+    service_.wait_idle(wake_.number(), idle_time());
     eventfd_t count = 0;
     eventfd_read(wake_.number(), &count);
-    while (socket_.receive()) {
-    }  // answers that nobody waits for any more
   }
   const std::lock_guard lock(mutex_);
   for (Question* question : questions_) question->answer = fail("the worker ends");
@@ -254,69 +247,27 @@ bool Client::remove_next() {
   }
   for (const Digest& state : states) {
     folder_.remove(state);
-    send({wire::RemoveState{state}});  // if it is lost, the service's budget sees to it
+    service_.send({wire::RemoveState{state}});  // if it is lost, the service's budget sees to it
   }
   return true;
 }
 
-// Errors without transfer.done(): the service does not answer, or nobody waits any more.
 Result<void> Client::carry_out(Transfer& transfer, const std::function<bool()>& stopped) {
-  constexpr std::chrono::milliseconds kLook{100};
-  seen_connection_ = socket_.connections();
-  send(transfer.start());
-  auto moved_at = Clock::now();
-  auto asked_at = moved_at;
-  while (!transfer.done()) {
-    if (stopped()) return fail("the run was asked to stop");
-    socket_.wait({}, std::min(kLook, options_.ask_again_after));
-    const std::int64_t position = transfer.position();
-    while (auto frame = transfer.done() ? std::nullopt : socket_.receive()) {
-      const auto answer = wire::decode_to_checkpoint_client(*frame);
-      const auto* not_understood = answer ? std::get_if<wire::NotUnderstood>(&*answer) : nullptr;
-      if (!answer || not_understood != nullptr) {
-        failed_to_answer();
-        return fail(fmt::format(
-            "the checkpoint service at {} and this worker do not understand "
-            "each other: {}",
-            options_.endpoint, answer ? not_understood->reason : answer.error().message));
-      }
-      send(transfer.on_answer(*answer));
-      asked_at = Clock::now();
-    }
-    const auto now = Clock::now();
-    if (transfer.position() != position) moved_at = now;
-    if (now - moved_at >= options_.give_up_after && !transfer.done()) {
-      failed_to_answer();
-      return fail(fmt::format("the checkpoint service at {} does not answer", options_.endpoint));
-    }
-    const auto connection = socket_.connections();
-    if (connection != seen_connection_ || now - asked_at >= options_.ask_again_after) {
-      seen_connection_ = connection;
-      send(transfer.start());
-      asked_at = now;
-    }
-  }
-  if (std::exchange(said_away_, false))
-    options_.log(fmt::format("the checkpoint service at {} answers again", options_.endpoint));
-  if (transfer.error()) return tl::unexpected(*transfer.error());
-  return {};
+  auto carried = service_.carry_out(transfer, stopped);
+  if (transfer.done() || !stopped()) note_answer(/*away=*/!transfer.done());
+  return carried;
 }
 
-void Client::failed_to_answer() {
-  if (!std::exchange(said_away_, true))
-    options_.log(
-        fmt::format("the checkpoint service at {} does not answer; checkpoints stay on "
-                    "this machine until it does",
-                    options_.endpoint));
+void Client::note_answer(bool away) {
+  if (std::exchange(said_away_, away) != away) {
+    options_.log(fmt::format("the checkpoint service at {} {}", options_.endpoint,
+                             away
+                                 ? "does not answer; checkpoints stay on this machine until it does"
+                                 : "answers again"));
+  }
+  if (!away) return;
   const std::lock_guard lock(mutex_);
   try_again_at_ = Clock::now() + options_.pause_after_failure;
-}
-
-// What does not go out is made up for: the silence that follows starts the transfer again.
-void Client::send(const ClientMessages& messages) {
-  for (const auto& message : messages) {
-    if (!socket_.send(wire::encode(message))) return;
-  }
 }
 
 // A service that was started again knows nothing of this client.
@@ -324,14 +275,12 @@ bool Client::say_used() {
   wire::UseStates message;
   {
     const std::lock_guard lock(mutex_);
-    const auto connection = socket_.connections();
-    if (Clock::now() < say_used_at_ && connection == seen_connection_) return false;
-    seen_connection_ = connection;
+    if (!service_.is_new() && Clock::now() < say_used_at_) return false;
     say_used_at_ = Clock::now() + options_.say_used_every;
     for (const auto& [state, runs] : used_) message.states.push_back(state);
   }
   if (message.states.size() > wire::kMaxListedStates) message.states.resize(wire::kMaxListedStates);
-  send({message});
+  service_.send({message});
   return true;
 }
 
@@ -348,9 +297,9 @@ std::chrono::milliseconds Client::idle_time() {
 
 Result<std::unique_ptr<RemoteCheckpoints>> connect_checkpoint_client(
     CheckpointFolder& folder, CheckpointClientOptions options) {
-  auto socket = wire::DealerSocket::connect(options.endpoint, kCheckpointSocket);
-  if (!socket) return tl::unexpected(socket.error());
-  return std::make_unique<Client>(folder, std::move(options), *std::move(socket));
+  auto service = ServiceConnection::connect(options.endpoint, options.patience);
+  if (!service) return tl::unexpected(service.error());
+  return std::make_unique<Client>(folder, std::move(options), *std::move(service));
 }
 
 }  // namespace lrtune

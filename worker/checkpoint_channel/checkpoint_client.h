@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "worker/checkpoint_channel/service_connection.h"
 #include "worker/checkpoints/checkpoint_folder.h"
 #include "worker/checkpoints/remote_checkpoints.h"
 
@@ -14,10 +15,7 @@ namespace lrtune {
 
 struct CheckpointClientOptions {
   std::string endpoint;  // of the service, "tcp://HOST:PORT"
-  // No answer for so long: the transfer is started again where it was.
-  std::chrono::milliseconds ask_again_after{2000};
-  // No byte of progress for so long: it has failed.
-  std::chrono::milliseconds give_up_after{10'000};
+  ServicePatience patience = {};
   // After a failure nobody waits for the service until so much later.
   std::chrono::milliseconds pause_after_failure{30'000};
   // The service hears that often which states are used here (service.h, kForgetAfter).
@@ -25,8 +23,8 @@ struct CheckpointClientOptions {
   std::function<void(const std::string&)> log = [](const std::string&) {};  // any thread
 };
 
-// `folder`: where checkpoints come from and go to; it outlives the client. Its destructor gives up
-// what is under way. Errors: the endpoint is not one.
+// `folder`: where checkpoints come from and go to; it outlives the client. Its destructor waits
+// for what is pushed, unless the service is away. Errors: the endpoint is not one.
 Result<std::unique_ptr<RemoteCheckpoints>> connect_checkpoint_client(
     CheckpointFolder& folder, CheckpointClientOptions options);
 
