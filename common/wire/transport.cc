@@ -74,6 +74,12 @@ zmq::const_buffer buffer_of(std::span<const std::uint8_t> frame) {
   return zmq::buffer(frame.data(), frame.size());
 }
 
+std::string reason(const zmq::error_t& error) {
+  if (error.num() == EINVAL || error.num() == EPROTONOSUPPORT)
+    return "an endpoint must be like tcp://HOST:PORT";
+  return error.what();
+}
+
 std::string random_identity() {
   std::string identity(16, 'w');  // ZeroMQ keeps identities that start with a zero byte for itself
   if (sodium_init() < 0) throw std::runtime_error("no source of random numbers");
@@ -106,7 +112,7 @@ Result<RouterSocket> RouterSocket::bind(const std::string& endpoint,
   impl->endpoint = impl->socket.get(zmq::sockopt::last_endpoint);
   return RouterSocket(std::move(impl));
 } catch (const zmq::error_t& error) {
-  return fail(fmt::format("cannot listen on '{}': {}", endpoint, error.what()));
+  return fail(fmt::format("cannot listen on '{}': {}", endpoint, reason(error)));
 }
 
 const std::string& RouterSocket::endpoint() const { return impl_->endpoint; }
@@ -166,7 +172,7 @@ Result<DealerSocket> DealerSocket::connect(const std::string& endpoint,
   impl->socket.connect(endpoint);
   return DealerSocket(std::move(impl));
 } catch (const zmq::error_t& error) {
-  return fail(fmt::format("cannot connect to '{}': {}", endpoint, error.what()));
+  return fail(fmt::format("cannot connect to '{}': {}", endpoint, reason(error)));
 }
 
 std::optional<Frame> DealerSocket::receive() {
