@@ -27,12 +27,8 @@ void sync_to_disk(const std::string& path) {
 void back_up(SQLite::Database& database, const std::string& path) {
   const std::string unfinished = path + ".unfinished";
   std::filesystem::remove(unfinished);
-  SQLite::Statement copy(database, "VACUUM INTO ?");
-  copy.bind(1, unfinished);
-  copy.exec();
-  sync_to_disk(unfinished);
-  std::filesystem::rename(unfinished, path);
-  sync_to_disk(std::filesystem::path(path).parent_path().string());
+  copy_store(database, unfinished);
+  keep_copy(unfinished, path);
 }
 
 // A step may rebuild a table that others refer to, so references are checked at its end, not on the
@@ -66,6 +62,18 @@ void carry_out(SQLite::Database& database, const Migration& migration) {
 }
 
 }  // namespace
+
+void copy_store(SQLite::Database& database, const std::string& path) {
+  SQLite::Statement copy(database, "VACUUM INTO ?");
+  copy.bind(1, path);
+  copy.exec();
+  sync_to_disk(path);
+}
+
+void keep_copy(const std::string& unfinished, const std::string& path) {
+  std::filesystem::rename(unfinished, path);
+  sync_to_disk(std::filesystem::absolute(path).parent_path().string());
+}
 
 int version_of(SQLite::Database& database) {
   return database.execAndGet("PRAGMA user_version").getInt();

@@ -35,4 +35,11 @@ int version_of(SQLite::Database& database);
 Result<void> migrate(SQLite::Database& database, const std::string& path,
                      std::span<const Migration> migrations);
 
+// A complete copy of the database, in `path`, which must not be there; on disk when it returns.
+// Throws std::exception.
+void copy_store(SQLite::Database& database, const std::string& path);
+
+// Gives a copy its final name, durably. Throws std::exception.
+void keep_copy(const std::string& unfinished, const std::string& path);
+
 }  // namespace lrtune

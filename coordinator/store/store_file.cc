@@ -235,6 +235,17 @@ std::unique_ptr<SQLite::Database> open_anywhere(const std::string& path) try {
 }  // namespace
 
 Result<std::unique_ptr<SQLite::Database>> open_for_reading(const std::string& path) {
+  auto database = open_any_schema(path);
+  if (!database) return database;
+  if (const int version = version_of(**database); version < schema_version()) {
+    return fail(
+        fmt::format("the store {} has schema {}; `lrtune store migrate` brings it to schema {}",
+                    path, version, schema_version()));
+  }
+  return database;
+}
+
+Result<std::unique_ptr<SQLite::Database>> open_any_schema(const std::string& path) {
   std::error_code ignored;
   if (!path.empty() && !std::filesystem::exists(path, ignored)) {
     return fail(
@@ -244,11 +255,6 @@ Result<std::unique_ptr<SQLite::Database>> open_for_reading(const std::string& pa
   try {
     auto database = open_anywhere(path);
     if (auto kind = check_kind(*database, path); !kind) return tl::unexpected(kind.error());
-    if (const int version = version_of(*database); version < schema_version()) {
-      return fail(
-          fmt::format("the store {} has schema {}; `lrtune run` with it brings it to schema {}",
-                      path, version, schema_version()));
-    }
     return database;
   } catch (const SQLite::Exception& error) {
     return fail(fmt::format("cannot read the store {}: {}", path, words_of(error)));

@@ -30,4 +30,7 @@ Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& pa
 // and writers share, a store that was closed in order is read as a file that does not change.
 Result<std::unique_ptr<SQLite::Database>> open_for_reading(const std::string& path);
 
+// The same for a store of this or an older schema.
+Result<std::unique_ptr<SQLite::Database>> open_any_schema(const std::string& path);
+
 }  // namespace lrtune

@@ -1,0 +1,178 @@
+#include "coordinator/store/store_care.h"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "common/hash.h"
+#include "common/training.h"
+#include "coordinator/store/migrations.h"
+#include "coordinator/store/sqlite_store.h"
+#include "coordinator/store/store_file.h"
+
+namespace lrtune {
+namespace {
+
+constexpr int kMostFaults = 100;  // of a kind
+
+// Adds to the faults of one kind, up to the most that are told.
+class Faults {
+ public:
+  explicit Faults(std::vector<std::string>& all) : all_(all) {}
+  void add(std::string fault) {
+    if (++count_ <= kMostFaults) all_.push_back(std::move(fault));
+  }
+
+ private:
+  std::vector<std::string>& all_;
+  int count_ = 0;
+};
+
+void check_pages(SQLite::Database& database, std::vector<std::string>& all) {
+  Faults faults(all);
+  SQLite::Statement check(database, fmt::format("PRAGMA integrity_check({})", kMostFaults));
+  while (check.executeStep()) {
+    if (const std::string text = check.getColumn(0).getString(); text != "ok") faults.add(text);
+  }
+}
+
+void check_references(SQLite::Database& database, std::vector<std::string>& all) {
+  Faults faults(all);
+  SQLite::Statement check(database, "PRAGMA foreign_key_check");
+  while (check.executeStep()) {
+    faults.add(fmt::format("row {} of {} refers to a row of {} that is not there",
+                           check.getColumn(1).getInt64(), check.getColumn(0).getString(),
+                           check.getColumn(2).getString()));
+  }
+}
+
+// Nothing: the document cannot be read.
+using NameOf = std::optional<Digest> (*)(const std::string& document);
+
+std::optional<Digest> name_of_text(const std::string& document) { return sha256(document); }
+
+std::optional<Digest> name_of_identity(const std::string& document) {
+  const auto json = nlohmann::json::parse(document, nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded()) return std::nullopt;
+  const auto identity = training_identity_from_json(json);
+  if (!identity) return std::nullopt;
+  return identity->hash();
+}
+
+void check_names(SQLite::Database& database, const char* table, const char* document,
+                 NameOf name_of, std::vector<std::string>& all) {
+  Faults faults(all);
+  SQLite::Statement rows(database, fmt::format("SELECT id, hash, {} FROM {}", document, table));
+  while (rows.executeStep()) {
+    const auto name = name_of(rows.getColumn(2).getString());
+    const SQLite::Column hash = rows.getColumn(1);
+    const std::string_view kept(static_cast<const char*>(hash.getBlob()),
+                                static_cast<std::size_t>(hash.getBytes()));
+    const bool same =
+        name && kept == std::string_view(reinterpret_cast<const char*>(name->bytes.data()),
+                                         name->bytes.size());
+    if (!same) {
+      faults.add(fmt::format("row {} of {}: its {} is not what its hash names",
+                             rows.getColumn(0).getInt64(), table, document));
+    }
+  }
+}
+
+std::vector<std::pair<std::string, std::int64_t>> count_rows(SQLite::Database& database) {
+  std::vector<std::pair<std::string, std::int64_t>> rows;
+  SQLite::Statement tables(database,
+                           "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE "
+                           "'sqlite_%' ORDER BY name");
+  while (tables.executeStep()) {
+    const std::string table = tables.getColumn(0).getString();
+    rows.emplace_back(table,
+                      database.execAndGet("SELECT count(*) FROM \"" + table + '"').getInt64());
+  }
+  return rows;
+}
+
+// A page that cannot be read ends the check; what was found stands.
+StoreCheck check(SQLite::Database& database) {
+  StoreCheck found;
+  found.schema = version_of(database);
+  try {
+    check_pages(database, found.faults);
+    check_references(database, found.faults);
+    check_names(database, "policy", "document", name_of_text, found.faults);
+    check_names(database, "campaign", "experiment", name_of_text, found.faults);
+    if (found.schema == schema_version())
+      check_names(database, "identity", "document", name_of_identity, found.faults);
+    found.rows = count_rows(database);
+  } catch (const SQLite::Exception& error) {
+    found.faults.push_back(fmt::format("it cannot be read to its end: {}", error.what()));
+  }
+  return found;
+}
+
+// Removes a copy that did not become whole.
+class UnfinishedCopy {
+ public:
+  explicit UnfinishedCopy(std::string path) : path_(std::move(path)) { remove(); }
+  UnfinishedCopy(const UnfinishedCopy&) = delete;
+  UnfinishedCopy& operator=(const UnfinishedCopy&) = delete;
+  ~UnfinishedCopy() { remove(); }
+  const std::string& path() const { return path_; }
+
+ private:
+  void remove() {
+    std::error_code ignored;
+    for (const char* part : {"", "-wal", "-shm", "-journal"})
+      std::filesystem::remove(path_ + part, ignored);
+  }
+  std::string path_;
+};
+
+}  // namespace
+
+Result<StoreCheck> check_store(const std::string& path) {
+  auto database = open_any_schema(path);
+  if (!database) return tl::unexpected(database.error());
+  return check(**database);
+}
+
+Result<StoreCheck> back_up_store(const std::string& path, const std::string& target) {
+  std::error_code ignored;
+  if (std::filesystem::exists(target, ignored))
+    return fail(fmt::format("{} is there already; a backup replaces nothing", target));
+  auto database = open_any_schema(path);
+  if (!database) return tl::unexpected(database.error());
+  const UnfinishedCopy copy(target + ".unfinished");
+  try {
+    copy_store(**database, copy.path());
+    auto checked = check_store(copy.path());
+    if (!checked) return checked;
+    if (!checked->faults.empty()) {
+      return fail(
+          fmt::format("the copy of {} has {} faults, the first is: {}; `lrtune store check` "
+                      "tells all of the store's",
+                      path, checked->faults.size(), checked->faults.front()));
+    }
+    keep_copy(copy.path(), target);
+    return checked;
+  } catch (const std::exception& error) {
+    return fail(fmt::format("cannot copy the store {} to {}: {}", path, target, error.what()));
+  }
+}
+
+Result<StoreMigration> migrate_store(const std::string& path) {
+  StoreMigration migration;
+  {
+    auto database = open_any_schema(path);
+    if (!database) return tl::unexpected(database.error());
+    migration.from = version_of(**database);
+  }
+  const auto store = SqliteStore::open(path);  // takes the lock, migrates
+  if (!store) return tl::unexpected(store.error());
+  migration.to = schema_version();
+  return migration;
+}
+
+}  // namespace lrtune
