@@ -450,6 +450,18 @@ TEST_F(CheckpointClientTest, AServiceThatIsNotThereIsAnErrorInTimeAndThenAtOnce)
   EXPECT_THAT(log(), HasSubstr("checkpoints stay on this machine"));
 }
 
+// While the service was away each checkpoint of a run stayed, held, until the folder was full.
+TEST_F(CheckpointClientTest, WhatARunDropsWhileTheServiceIsAwayGoesAtOnce) {
+  const auto client = connect(one_, "tcp://127.0.0.1:1");
+  EXPECT_FALSE(client->states(stop_));
+  for (int number = 1; number <= 4; ++number) {
+    one_.save(number);
+    client->push(state_of(number), one_->open_file(state_of(number)).value().hold());
+    if (number > 2) client->remove(state_of(number - 2));
+  }
+  EXPECT_THAT(one_->states(), UnorderedElementsAre(state_of(3), state_of(4)));
+}
+
 TEST_F(CheckpointClientTest, AStopEndsTheWait) {
   const auto client = connect(one_, "tcp://127.0.0.1:1");
   const std::atomic<bool> stopped = true;

@@ -75,7 +75,12 @@ class Client final : public RemoteCheckpoints {
   std::condition_variable changed_;
   bool ending_ = false;
   std::deque<Question*> questions_;
-  std::deque<std::pair<Digest, CheckpointHold>> pushes_;
+  struct Push {
+    Digest state;
+    CheckpointHold hold;
+    bool under_way = false;
+  };
+  std::deque<Push> pushes_;
   std::map<Digest, std::string> push_failures_;  // of states that runs still use
   std::vector<Digest> removals_;
   std::map<Digest, int> used_;        // by how many runs
@@ -89,12 +94,17 @@ class Client final : public RemoteCheckpoints {
 
 // ---- callers' side
 
-// The last states of runs that ended should still get there, if the service takes them.
+// The last states of runs that ended should still get there, if the service takes them soon: nobody
+// waits for them yet, and they stay in the folder. Runs that were stopped have waited longer.
 Client::~Client() {
   {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, options_.patience.silent_after,
-                      [this] { return pushes_.empty() || away(); });
+    const bool all = changed_.wait_for(lock, options_.patience.absent_after,
+                                       [this] { return pushes_.empty() || away(); });
+    if (!all) {
+      options_.log(fmt::format("{} checkpoints have not reached the service at {}; they stay here",
+                               pushes_.size(), options_.endpoint));
+    }
     ending_ = true;
   }
   wake();
@@ -135,14 +145,14 @@ Result<void> Client::fetch(const Digest& state, const std::atomic<bool>& stop) {
 
 void Client::push(const Digest& state, CheckpointHold hold) {
   const std::lock_guard lock(mutex_);
-  pushes_.emplace_back(state, std::move(hold));
+  pushes_.push_back({state, std::move(hold)});
   ++used_[state];
   wake();
 }
 
 bool Client::queued(const Digest& state) const {
   return std::any_of(pushes_.begin(), pushes_.end(),
-                     [&](const auto& push) { return push.first == state; });
+                     [&](const Push& push) { return push.state == state; });
 }
 
 Result<void> Client::wait_until_pushed(const Digest& state) {
@@ -166,7 +176,12 @@ bool Client::drop_use(const Digest& state) {
 void Client::remove(const Digest& state) {
   const std::lock_guard lock(mutex_);
   if (!drop_use(state)) return;  // another run here still needs it
+  // One that waits is not worth the way, and its hold would fill the folder while the service is
+  // away.
+  std::erase_if(pushes_, [&](const Push& push) { return push.state == state && !push.under_way; });
+  folder_.remove(state);
   removals_.push_back(state);
+  changed_.notify_all();
   wake();
 }
 
@@ -220,7 +235,8 @@ bool Client::push_next() {
   {
     const std::lock_guard lock(mutex_);
     if (pushes_.empty() || away()) return false;
-    state = pushes_.front().first;
+    state = pushes_.front().state;
+    pushes_.front().under_way = true;
   }
   PushTransfer transfer(folder_, state);
   (void)carry_out(transfer, [this] {
@@ -228,6 +244,7 @@ bool Client::push_next() {
     return ending_;
   });
   const std::lock_guard lock(mutex_);
+  pushes_.front().under_way = false;
   if (transfer.done()) pushes_.pop_front();  // stored, or refused for good
   if (transfer.error()) {
     push_failures_[state] = transfer.error()->message;

@@ -24,7 +24,7 @@ struct CheckpointClientOptions {
 };
 
 // `folder`: where checkpoints come from and go to; it outlives the client. Its destructor waits
-// for what is pushed, unless the service is away. Errors: the endpoint is not one.
+// a little for what is pushed, unless the service is away. Errors: the endpoint is not one.
 Result<std::unique_ptr<RemoteCheckpoints>> connect_checkpoint_client(
     CheckpointFolder& folder, CheckpointClientOptions options);
 
