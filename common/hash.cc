@@ -1,6 +1,7 @@
 #include "common/hash.h"
 
 #include <fmt/format.h>
+#include <openssl/evp.h>
 #include <sodium.h>
 
 #include <algorithm>
@@ -32,8 +33,14 @@ Result<Digest> Digest::from_hex(std::string_view text) {
   return digest;
 }
 
+// OpenSSL computes with the processor's own instructions, three to five times as fast, but takes
+// longer to start: libsodium is ahead up to about a hundred bytes, and state names are that short.
 Digest sha256(std::span<const std::uint8_t> bytes) {
+  constexpr std::size_t kLong = 128;
   Digest digest;
+  if (bytes.size() >= kLong && EVP_Digest(bytes.data(), bytes.size(), digest.bytes.data(), nullptr,
+                                          EVP_sha256(), nullptr) == 1)
+    return digest;
   crypto_hash_sha256(digest.bytes.data(), bytes.data(), bytes.size());
   return digest;
 }

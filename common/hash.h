@@ -1,4 +1,4 @@
-// SHA-256 (FIPS 180-4, through libsodium). Names of states, identities and campaigns are made of
+// SHA-256 (FIPS 180-4, through libsodium and OpenSSL). Names of states, identities and campaigns are made of
 // it.
 #pragma once
 

@@ -31,7 +31,7 @@ inline const std::vector<Library>& libraries() {
       {"text", {"fmt/"}},
       {"errors", {"tl/expected.hpp"}},
       {"json", {"nlohmann/"}},
-      {"hashes", {"sodium.h"}},
+      {"hashes", {"sodium.h", "openssl/"}},
       {"zlib", {"zlib.h"}},
       {"matlab files", {"matio.h"}},
       {"jpeg", {"turbojpeg.h"}},
