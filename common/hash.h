@@ -1,5 +1,5 @@
-// SHA-256 (FIPS 180-4, through libsodium and OpenSSL). Names of states, identities and campaigns are made of
-// it.
+// SHA-256 (FIPS 180-4, through libsodium and OpenSSL). Names of states, identities and campaigns
+// are made of it.
 #pragma once
 
 #include <array>
