@@ -28,6 +28,9 @@ struct Line {
     return fmt::format("campaign={} phase={} rank={} trial={}", r.campaign.value, name_of(r.phase),
                        r.rank, r.trial.value);
   }
+  std::string operator()(const WorkerOrderRecord& r) const {
+    return fmt::format("worker={} order={} reason=\"{}\"", r.worker, name_of(r.order), r.reason);
+  }
   std::string operator()(const IdentityRecord&) const { return {}; }
   std::string operator()(const PointRecord&) const { return {}; }
 };

@@ -32,7 +32,7 @@ struct Campaign {
       numerics;                 // of the first worker that answered; the campaign's from then on
   std::vector<TrialId> trials;  // by number
   std::int64_t open = 0;        // trials that have not ended
-  std::int64_t done = 0, diverged = 0, failed = 0, reused = 0;
+  std::int64_t done = 0, diverged = 0, failed = 0, cancelled = 0, reused = 0;
   std::int64_t iterations_ended = 0;  // of ended trials
   std::int64_t iterations_total = 0;
   std::optional<double> best_top1;

@@ -10,13 +10,14 @@ namespace lrtune {
 namespace {
 
 // The names of an enumeration, in its order: they stand in the store, so they never change.
-constexpr std::array<std::string_view, 6> kCampaignStates = {"surveying", "searching", "verifying",
-                                                             "scaling",   "done",      "failed"};
-constexpr std::array<std::string_view, 5> kTrialStates = {"waiting", "running", "done", "diverged",
-                                                          "failed"};
+constexpr std::array<std::string_view, 7> kCampaignStates = {
+    "surveying", "searching", "verifying", "scaling", "done", "failed", "cancelled"};
+constexpr std::array<std::string_view, 6> kTrialStates = {"waiting",  "running", "done",
+                                                          "diverged", "failed",  "cancelled"};
 constexpr std::array<std::string_view, 6> kJobStates = {"pending", "assigned", "running",
                                                         "done",    "diverged", "failed"};
 constexpr std::array<std::string_view, 3> kTrialPhases = {"search", "verify", "tolerance"};
+constexpr std::array<std::string_view, 3> kWorkerOrders = {"admit", "drain", "ban"};
 
 template <typename Enum, std::size_t size>
 Result<Enum> from_name(const std::array<std::string_view, size>& names, std::string_view name,
@@ -40,6 +41,10 @@ std::string_view name_of(TrialPhase phase) {
   return kTrialPhases.at(static_cast<std::size_t>(phase));
 }
 
+std::string_view name_of(WorkerOrder order) {
+  return kWorkerOrders.at(static_cast<std::size_t>(order));
+}
+
 Result<CampaignState> campaign_state_from_name(std::string_view name) {
   return from_name<CampaignState>(kCampaignStates, name, "a campaign's state");
 }
@@ -54,6 +59,10 @@ Result<JobState> job_state_from_name(std::string_view name) {
 
 Result<TrialPhase> trial_phase_from_name(std::string_view name) {
   return from_name<TrialPhase>(kTrialPhases, name, "a trial's phase");
+}
+
+Result<WorkerOrder> worker_order_from_name(std::string_view name) {
+  return from_name<WorkerOrder>(kWorkerOrders, name, "a worker's order");
 }
 
 }  // namespace lrtune

@@ -28,9 +28,10 @@ enum class CampaignState : std::uint8_t {
   kVerifying,
   kScaling,
   kDone,
-  kFailed
+  kFailed,
+  kCancelled,  // by a person; what is trained stays
 };
-enum class TrialState : std::uint8_t { kWaiting, kRunning, kDone, kDiverged, kFailed };
+enum class TrialState : std::uint8_t { kWaiting, kRunning, kDone, kDiverged, kFailed, kCancelled };
 enum class JobState : std::uint8_t { kPending, kAssigned, kRunning, kDone, kDiverged, kFailed };
 enum class TrialPhase : std::uint8_t { kSearch, kVerify, kTolerance };
 
@@ -44,6 +45,11 @@ struct CampaignRecord {
   WallMillis created_at = 0;
   WallMillis ended_at = 0;  // 0: not ended
   double busy_seconds = 0;  // wall time of all `lrtune run`s of it, for the report
+  int priority = 0;         // of its trials before those of others: higher first
+  bool paused = false;      // none of its trials is given to a worker
+  // How often it was extended. `hash` stays that of the file it was made of, `experiment` is the
+  // extended one.
+  int extensions = 0;
   bool operator==(const CampaignRecord&) const = default;
 };
 
@@ -118,11 +124,26 @@ struct RankingRecord {
   bool operator==(const RankingRecord&) const = default;
 };
 
+// What a person ordered about a worker, by its name; survives restarts of both.
+enum class WorkerOrder : std::uint8_t {
+  kAdmit,  // takes back any other
+  kDrain,  // it gets nothing new, ends what it trains, and leaves
+  kBan,    // it is sent away, and may not come back
+};
+
+struct WorkerOrderRecord {
+  std::string worker;
+  WorkerOrder order = WorkerOrder::kAdmit;
+  WallMillis at = 0;
+  std::string reason;  // for people; may be empty
+  bool operator==(const WorkerOrderRecord&) const = default;
+};
+
 // What one turn writes, in order. Campaign, identity, trial and job records insert or replace the
 // row with their key; points, decisions are appended; a ranking replaces the row (campaign, phase,
-// rank).
+// rank), a worker's order the one before it.
 using Record = std::variant<CampaignRecord, IdentityRecord, TrialRecord, JobRecord, PointRecord,
-                            DecisionRecord, RankingRecord>;
+                            DecisionRecord, RankingRecord, WorkerOrderRecord>;
 
 // All that a core needs to go on after a restart.
 struct StoredState {
@@ -130,7 +151,8 @@ struct StoredState {
   std::vector<IdentityRecord> identities;
   std::vector<TrialRecord> trials;
   std::vector<JobRecord> jobs;
-  std::vector<PointRecord> points;  // of all jobs, ascending by (job, attempt, iteration)
+  std::vector<PointRecord> points;        // of all jobs, ascending by (job, attempt, iteration)
+  std::vector<WorkerOrderRecord> orders;  // ascending by worker; none of kAdmit
   bool operator==(const StoredState&) const = default;
 };
 
@@ -138,9 +160,11 @@ std::string_view name_of(CampaignState state);  // "surveying", "searching" ...
 std::string_view name_of(TrialState state);
 std::string_view name_of(JobState state);
 std::string_view name_of(TrialPhase phase);
+std::string_view name_of(WorkerOrder order);  // "admit", "drain", "ban"
 Result<CampaignState> campaign_state_from_name(std::string_view name);
 Result<TrialState> trial_state_from_name(std::string_view name);
 Result<JobState> job_state_from_name(std::string_view name);
 Result<TrialPhase> trial_phase_from_name(std::string_view name);
+Result<WorkerOrder> worker_order_from_name(std::string_view name);
 
 }  // namespace lrtune

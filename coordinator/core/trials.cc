@@ -161,6 +161,9 @@ void count_trial(CoreState& state, const TrialRecord& trial, int sign) {
     case TrialState::kFailed:
       campaign.failed += sign;
       break;
+    case TrialState::kCancelled:
+      campaign.cancelled += sign;
+      break;
   }
   if (trial.state > TrialState::kRunning) campaign.iterations_ended += sign * trial.plan.iterations;
   for (const MetricPoint& point : job.points) {

@@ -45,6 +45,12 @@ struct Applier {
       return std::tuple(row.job, row.attempt, row.point.iteration);
     });
   }
+  void operator()(const WorkerOrderRecord& record) {
+    std::erase_if(state.orders,
+                  [&](const WorkerOrderRecord& row) { return row.worker == record.worker; });
+    if (record.order == WorkerOrder::kAdmit) return;
+    put(state.orders, record, [](const WorkerOrderRecord& row) { return row.worker; });
+  }
   void operator()(const DecisionRecord&) {}  // the core never reads them back
   void operator()(const RankingRecord&) {}
 };

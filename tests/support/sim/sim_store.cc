@@ -129,6 +129,11 @@ void SimStore::apply(const RankingRecord& record) {
   rankings_.insert_or_assign(std::tuple(record.campaign, record.phase, record.rank), record);
 }
 
+void SimStore::apply(const WorkerOrderRecord& record) {
+  orders_.erase(record.worker);
+  if (record.order != WorkerOrder::kAdmit) orders_.emplace(record.worker, record);
+}
+
 Result<StoredState> SimStore::load() {
   StoredState stored;
   for (const auto& [id, record] : campaigns_) stored.campaigns.push_back(record);
@@ -136,6 +141,7 @@ Result<StoredState> SimStore::load() {
   for (const auto& [id, record] : trials_) stored.trials.push_back(record);
   for (const auto& [id, record] : jobs_) stored.jobs.push_back(record);
   for (const auto& [key, record] : points_) stored.points.push_back(record);
+  for (const auto& [worker, record] : orders_) stored.orders.push_back(record);
   return stored;
 }
 

@@ -51,6 +51,7 @@ class SimStore : public Store {
   void apply(const PointRecord& record);
   void apply(const DecisionRecord& record);
   void apply(const RankingRecord& record);
+  void apply(const WorkerOrderRecord& record);
 
   StoreRules rules_;
   int failures_ = 0;
@@ -61,6 +62,7 @@ class SimStore : public Store {
   std::map<Digest, JobId> job_by_key_;
   std::map<std::tuple<JobId, Attempt, std::int64_t>, PointRecord> points_;
   std::map<std::tuple<CampaignId, TrialPhase, int>, RankingRecord> rankings_;
+  std::map<std::string, WorkerOrderRecord> orders_;  // by worker; none that admits
   std::map<std::string, std::int64_t> decisions_;
   // Decisions that are made once: (code, campaign, trial, attempt).
   std::set<std::tuple<std::string, CampaignId, TrialId, Attempt>> once_;
