@@ -65,6 +65,7 @@ struct Job {
   PeerId holder;                // peer of the current attempt; empty: pending, ended or orphan
   SteadyTime deadline;  // assigned: when to send again; orphan: when to give its unknown holder up
   SteadyTime assigned_at;
+  SteadyTime started_at;
   bool ahead = false;  // it was assigned beyond the slots of its worker
   std::int64_t iteration = 0;
   std::vector<MetricPoint>
@@ -86,6 +87,8 @@ enum class AttemptEnd {
   kDiedInCompany,  // with its worker, or for want of something there, beside other work
   kDiedAlone,
 };
+
+inline constexpr int kMostAhead = 512;  // assignments beyond a worker's slots
 
 struct Worker {
   PeerId peer;
@@ -112,11 +115,9 @@ struct Worker {
   bool draining = false;   // it gets nothing new, and leaves once it is idle
   bool dismissed = false;  // it was told so
   SteadyTime joined_at;
-  // Smoothed, in seconds; 0: not known. Between two jobs' ends; from an assignment to a free slot
-  // to its STARTED.
-  double job_gap = 0;
-  double round_trip = 0;
-  SteadyTime last_end;
+  // Smoothed, in seconds; 0: not known.
+  double job_seconds = 0;  // from a job's STARTED to its FINISHED
+  double round_trip = 0;   // from an assignment to a free slot to its STARTED
 
   bool has_slot() const { return static_cast<int>(jobs.size()) < slots; }
   bool has_room() const { return static_cast<int>(jobs.size()) < slots + window; }
@@ -276,7 +277,7 @@ void note_room(CoreState& state, const Worker& worker);  // after any change of 
 void count_running(CoreState& state, const Job& job,
                    int sign);  // when it begins or ends to be held
 void note_round_trip(CoreState& state, Worker& worker, const Job& job);
-void note_end(CoreState& state, Worker& worker);
+void note_end(CoreState& state, Worker& worker, const Job& job);
 void schedule(CoreState& state);
 void send_assignment(CoreState& state, Job& job);
 void requeue(CoreState& state, Job& job, const std::string& reason, AttemptEnd end);

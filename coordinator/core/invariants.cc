@@ -77,12 +77,9 @@ void check_campaign(const CoreState& state, const Campaign& campaign) {
 }
 
 void check_worker(const CoreState& state, const Worker& worker) {
-  int running = 0;
-  for (const JobId id : worker.jobs) {
-    running += state.jobs.at(id).record.state == JobState::kRunning ? 1 : 0;
-  }
-  require(running <= worker.slots, "worker " + worker.name + " with", worker.slots,
-          "slots runs no more jobs than that");
+  require(static_cast<int>(worker.jobs.size()) <= worker.slots + kMostAhead,
+          "worker " + worker.name + " with", worker.slots,
+          "slots holds no more jobs than it may have ahead");
   require(state.with_room.contains(worker.peer) == (worker.takes_work() && worker.has_room()),
           "worker " + worker.name + " with", worker.slots, "slots is listed while it has room");
   for (const JobId id : worker.jobs) {

@@ -62,6 +62,7 @@ bool is_finite(const MetricPoint& point) {
 void set_running(CoreState& state, Worker& worker, Job& job) {
   if (job.record.state == JobState::kRunning) return;
   note_round_trip(state, worker, job);
+  job.started_at = state.now.steady;
   job.record.state = JobState::kRunning;
   state.write(job.record);
 }
@@ -188,7 +189,7 @@ void on_finished(CoreState& state, Worker& worker, const wire::Finished& report)
   Job* job = next_report(state, worker, report);
   if (job == nullptr) return;
   const PeerId peer = worker.peer;
-  note_end(state, worker);
+  note_end(state, worker, *job);
   Outcome outcome = report.outcome;
   job->iteration = outcome.iteration;
   if (outcome.kind == OutcomeKind::kStopped) {

@@ -8,7 +8,6 @@
 namespace lrtune {
 namespace {
 
-constexpr int kMostAhead = 512;     // assignments beyond a worker's slots
 constexpr double kSmoothing = 0.1;  // share of the newest value in a smoothed one
 
 double smoothed(double known, double newest) {
@@ -199,11 +198,11 @@ void note_round_trip(CoreState& state, Worker& worker, const Job& job) {
 }
 
 // The window covers twice the time from an assignment to its start, in jobs of the worker's pace.
-void note_end(CoreState& state, Worker& worker) {
-  if (worker.last_end != SteadyTime{})
-    worker.job_gap = smoothed(worker.job_gap, seconds(state.now.steady - worker.last_end));
-  worker.last_end = state.now.steady;
-  const double ahead = worker.job_gap > 0 ? 2 * worker.round_trip / worker.job_gap : 0;
+void note_end(CoreState& state, Worker& worker, const Job& job) {
+  constexpr double kShortest = 1e-6;
+  const double length = std::max(seconds(state.now.steady - job.started_at), kShortest);
+  worker.job_seconds = smoothed(worker.job_seconds, length);
+  const double ahead = worker.slots * 2 * worker.round_trip / worker.job_seconds;
   worker.window = static_cast<int>(std::min<double>(std::floor(ahead), kMostAhead));
   note_room(state, worker);
 }

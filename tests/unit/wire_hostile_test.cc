@@ -218,7 +218,7 @@ TEST(WireHostile, BadBodiesAreNamed) {
       {"neither facts nor error", {"surveyed", {{"survey", 1}}}, "'error' is missing"},
   };
   for (const BadBody& bad : cases) {
-    const auto decoded = decode_to_coordinator(json::to_msgpack(json::array({1, bad.message})));
+    const auto decoded = decode_to_coordinator(json::to_msgpack(json::array({2, bad.message})));
     ASSERT_FALSE(decoded) << bad.what;
     EXPECT_THAT(decoded.error().message, HasSubstr(bad.error)) << bad.what;
   }
