@@ -83,6 +83,7 @@ void assign(CoreState& state, Job& job, Worker& worker) {
   job.record.worker = worker.name;
   job.holder = worker.peer;
   job.iteration = 0;
+  job.started_at = state.now.steady;
   job.points.clear();
   worker.jobs.insert(job.record.id);
   worker.reserved = job.suspect();
