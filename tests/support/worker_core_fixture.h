@@ -38,6 +38,7 @@ class WorkerCoreTest : public ::testing::Test {
     options.slots = slots;
     options.numerics = assignment(1, 1).identity.numerics;
     options.give_up_after = give_up_after_;
+    options.most_waiting = most_waiting_;
     core_.emplace(options, now_);
   }
 
@@ -127,6 +128,7 @@ class WorkerCoreTest : public ::testing::Test {
 
   WorkerTime now_{};
   std::optional<std::chrono::milliseconds> give_up_after_;
+  std::size_t most_waiting_ = WorkerOptions().most_waiting;
   std::optional<WorkerCore> core_;
   std::vector<WorkerAction> actions_;
 };

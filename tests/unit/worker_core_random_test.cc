@@ -49,9 +49,10 @@ class Walk {
 
   std::uint32_t below(std::uint32_t limit) { return static_cast<std::uint32_t>(random_()) % limit; }
 
-  WorkerOptions options() const {
+  WorkerOptions options() {
     WorkerOptions options;
     options.slots = slots_;
+    options.most_waiting = 1 + below(4);
     options.numerics = wire::testing::sample_assign().identity.numerics;
     return options;
   }

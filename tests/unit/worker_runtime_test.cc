@@ -9,6 +9,7 @@
 
 #include <deque>
 #include <future>
+#include <set>
 
 #include "common/state_name.h"
 #include "common/wire/transport.h"
@@ -226,15 +227,29 @@ TEST_F(WorkerRuntimeTest, TellsProgressWhileItTrains) {
   EXPECT_GT(second.iteration, first.iteration);
 }
 
-TEST_F(WorkerRuntimeTest, SlotsTrainSideBySideAndOneMoreIsRefused) {
+TEST_F(WorkerRuntimeTest, SlotsTrainSideBySideAndOneMoreWaits) {
   start(*endless_, 2);
   coordinator_.welcome();
   coordinator_.send(assignment(1, 1, kEndless));
   coordinator_.send(assignment(2, 1, kEndless));
-  coordinator_.send(assignment(3, 1, kEndless));
-  const auto refused = coordinator_.expect<wire::Refused>();
-  EXPECT_EQ(refused.job, JobId{3});
-  EXPECT_EQ(refused.reason, "no slot is free");
+  coordinator_.send(assignment(3, 1, 1));
+  coordinator_.expect<wire::Started>();
+  coordinator_.expect<wire::Started>();
+  coordinator_.send(wire::Cancel{JobId{2}, 1, "paused"});
+  EXPECT_EQ(coordinator_.expect<wire::Started>().job, JobId{3});
+  EXPECT_EQ(coordinator_.expect<wire::Finished>().job, JobId{3});
+}
+
+TEST_F(WorkerRuntimeTest, AWindowSentAheadFlowsThroughWithoutARoundTrip) {
+  resend_after_ = 1h;  // each report once
+  start(*fast_, 2);
+  coordinator_.welcome();
+  constexpr std::int64_t kWindow = 1000;
+  for (std::int64_t job = 1; job <= kWindow; ++job) coordinator_.send(assignment(job, 1, 2));
+  std::set<std::int64_t> ended;
+  for (std::int64_t i = 0; i < kWindow; ++i)  // nothing is acknowledged
+    ended.insert(coordinator_.expect<wire::Finished>().job.value);
+  EXPECT_EQ(ended.size(), 1000U);
 }
 
 TEST_F(WorkerRuntimeTest, ACancelledJobStopsAndItsSlotIsUsedAgain) {

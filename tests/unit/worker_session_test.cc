@@ -203,13 +203,15 @@ TEST_F(WorkerCoreTest, ALeavingWorkerWaitsForAcknowledgementsOnlySoLong) {
   EXPECT_THAT(take(), ElementsAre("goodbye", "exit 0: stop"));
 }
 
-TEST_F(WorkerCoreTest, LeavingRefusesAWaitingAssignment) {
+TEST_F(WorkerCoreTest, LeavingHandsBackWhatWaits) {
   join();
   receive(assignment(7, 1));
+  receive(assignment(8, 1));
   receive(assignment(7, 2));
   drop();
   receive(wire::Shutdown{"stop"});
-  EXPECT_THAT(take(), ElementsAre("refused 7.2 this worker is leaving"));
+  EXPECT_THAT(take(), ElementsAre("refused 7.2 this worker is leaving",
+                                  "refused 8.1 this worker is leaving"));
   finished(7, 1, OutcomeKind::kStopped);
   EXPECT_THAT(take(), ElementsAre("goodbye", "exit 0: stop"));
 }

@@ -21,6 +21,7 @@ struct WorkerOptions {
   std::string name;
   std::string process;  // random, new for each process
   int slots = 1;
+  std::size_t most_waiting = 1024;  // assignments that wait for a slot; more are refused
   Numerics numerics;
   std::chrono::milliseconds hello_every{1000};   // until a WELCOME comes
   std::chrono::milliseconds resend_after{3000};  // an unacknowledged report is sent again

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "worker/core/waiting_jobs.h"
 #include "worker/core/worker_core.h"
 
 namespace lrtune {
@@ -34,8 +35,9 @@ struct Reports {
     std::optional<WorkerTime> sent_at;  // nullopt: not yet
   };
   std::int64_t next_sequence = 1;
-  std::deque<Kept> kept;  // consecutive sequences, the last is next_sequence - 1
-  bool finished = false;  // the last one is Finished
+  std::deque<Kept> kept;                // consecutive sequences, the last is next_sequence - 1
+  bool finished = false;                // the last one is Finished
+  std::optional<WorkerTime> resend_at;  // its entry in WorkerState::resends
 };
 
 struct Slot {
@@ -45,7 +47,6 @@ struct Slot {
   bool started = false;
   std::int64_t iteration = -1;  // the last one told
   WorkerTime next_progress;
-  std::optional<wire::Assign> next;  // waits until the thread of a forgotten attempt has ended
 };
 
 enum class Session : std::uint8_t {
@@ -77,11 +78,14 @@ struct WorkerState {
   std::optional<Leaving> leaving;
 
   std::vector<Slot> slots;
+  WaitingJobs waiting;  // for a slot, or for the thread of an older attempt of their job to end
   std::map<AttemptKey, Reports> reports;
-  std::set<std::int64_t> surveys;  // under way
+  std::set<std::pair<WorkerTime, AttemptKey>> resends;  // when which reports are to be sent again
+  std::set<std::int64_t> surveys;                       // under way
   // Attempts that are over for ever, so that a late copy of their assignment starts nothing; the
-  // latest ones.
-  std::deque<AttemptKey> ended;
+  // latest ones, and the same in the order of their ends.
+  std::set<AttemptKey> ended;
+  std::deque<AttemptKey> ended_in_order;
 
   void send(wire::ToCoordinator message);
   void emit(WorkerAction action) { actions.push_back(std::move(action)); }
@@ -117,6 +121,7 @@ void report_finished(WorkerState& state, const AttemptKey& key, const Outcome& o
 void send_all_reports(WorkerState& state);
 void send_due_reports(WorkerState& state);
 std::optional<WorkerTime> reports_deadline(const WorkerState& state);
+void drop_reports(WorkerState& state, const AttemptKey& key);
 void forget_attempt(WorkerState& state, const AttemptKey& key);  // it is over for ever
 
 // invariants.cc: throws std::logic_error with the first broken one
