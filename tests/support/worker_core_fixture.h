@@ -32,13 +32,11 @@ inline wire::Assign assignment(std::int64_t job, Attempt attempt) {
 class WorkerCoreTest : public ::testing::Test {
  protected:
   void make(int slots = 1) {
-    WorkerOptions options;
+    WorkerOptions options = options_;
     options.name = "w";
     options.process = "p";
     options.slots = slots;
     options.numerics = assignment(1, 1).identity.numerics;
-    options.give_up_after = give_up_after_;
-    options.most_waiting = most_waiting_;
     core_.emplace(options, now_);
   }
 
@@ -127,8 +125,7 @@ class WorkerCoreTest : public ::testing::Test {
   }
 
   WorkerTime now_{};
-  std::optional<std::chrono::milliseconds> give_up_after_;
-  std::size_t most_waiting_ = WorkerOptions().most_waiting;
+  WorkerOptions options_;  // for make()
   std::optional<WorkerCore> core_;
   std::vector<WorkerAction> actions_;
 };

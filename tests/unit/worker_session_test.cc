@@ -42,7 +42,7 @@ TEST_F(WorkerCoreTest, TriesForEverUnlessToldOtherwise) {
 }
 
 TEST_F(WorkerCoreTest, GivesUpWhenToldTo) {
-  give_up_after_ = 5s;
+  options_.give_up_after = 5s;
   make();
   tick();
   drop();
@@ -56,7 +56,7 @@ TEST_F(WorkerCoreTest, GivesUpWhenToldTo) {
 }
 
 TEST_F(WorkerCoreTest, AWelcomedWorkerDoesNotGiveUp) {
-  give_up_after_ = 5s;
+  options_.give_up_after = 5s;
   join();
   for (int minutes = 0; minutes < 10; ++minutes) pass(1min);
   EXPECT_THAT(take(), ::testing::Not(::testing::Contains(HasSubstr("exit"))));

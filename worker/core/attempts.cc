@@ -47,6 +47,7 @@ void start(WorkerState& state, Slot& slot, const wire::Assign& assignment) {
   slot = Slot{};
   slot.running = key_of(assignment);
   slot.next_progress = state.now + milliseconds(state.terms.progress_ms);
+  slot.phase_since = slot.sign_at = state.now;
   state.reports[*slot.running] = Reports{};
   state.emit(worker_action::StartJob{static_cast<int>(&slot - state.slots.data()), assignment});
 }
@@ -55,9 +56,19 @@ void refuse(WorkerState& state, const wire::Assign& message, std::string reason)
   state.send(wire::Refused{message.job, message.attempt, std::move(reason)});
 }
 
+void hand_back_waiting(WorkerState& state, const std::string& reason) {
+  for (const auto& [place, waiting] : state.waiting.in_order()) refuse(state, waiting, reason);
+  state.waiting = {};
+}
+
+// What its thread says still counts.
+bool speaks(const Slot* slot) { return slot != nullptr && !slot->forgotten && !slot->abandoned; }
+
 // What waits starts where a slot is free, in its order. Two attempts of a job never train at once:
 // the older one's thread is about to keep what the newer goes on from.
 void fill_slots(WorkerState& state) {
+  if (state.waiting.empty()) return;
+  if (const auto reason = too_late_to_begin(state)) return hand_back_waiting(state, *reason);
   for (Slot& slot : state.slots) {
     if (state.waiting.empty()) return;
     if (slot.running) continue;
@@ -131,14 +142,20 @@ void on_cancel(WorkerState& state, const wire::Cancel& message) {
 
 void on_job_started(WorkerState& state, const worker_event::JobStarted& event) {
   Slot* slot = state.slot_of(key_of(event));
-  if (slot == nullptr || slot->forgotten) return;
+  if (slot == nullptr) return;
+  slot->sign_at = state.now;
+  if (!speaks(slot)) return;
   slot->started = true;
   if (state.session == Session::kJoined) state.send(wire::Started{event.job, event.attempt});
 }
 
 void on_job_progressed(WorkerState& state, const worker_event::JobProgressed& event) {
   Slot* slot = state.slot_of(key_of(event));
-  if (slot == nullptr || slot->forgotten || state.session != Session::kJoined) return;
+  if (slot == nullptr) return;
+  slot->sign_at = state.now;
+  slot->reached = event.iteration;
+  note_phase(state, *slot, event.phase);
+  if (!speaks(slot) || state.session != Session::kJoined) return;
   if (event.iteration <= slot->iteration || state.now < slot->next_progress) return;
   slot->iteration = event.iteration;
   slot->next_progress = state.now + milliseconds(state.terms.progress_ms);
@@ -146,15 +163,16 @@ void on_job_progressed(WorkerState& state, const worker_event::JobProgressed& ev
 }
 
 void on_job_measured(WorkerState& state, const worker_event::JobMeasured& event) {
-  const Slot* slot = state.slot_of(key_of(event));
-  if (slot == nullptr || slot->forgotten) return;
-  report_measured(state, key_of(event), event.point);
+  Slot* slot = state.slot_of(key_of(event));
+  if (slot == nullptr) return;
+  slot->sign_at = state.now;
+  if (speaks(slot)) report_measured(state, key_of(event), event.point);
 }
 
 void on_job_finished(WorkerState& state, const worker_event::JobFinished& event) {
   Slot* slot = state.slot_of(key_of(event));
   if (slot == nullptr) return;
-  if (!slot->forgotten) report_finished(state, key_of(event), event.outcome);
+  if (speaks(slot)) report_finished(state, key_of(event), event.outcome);
   vacate(state, *slot);
 }
 
@@ -164,7 +182,7 @@ void on_job_refused(WorkerState& state, const worker_event::JobRefused& event) {
   const AttemptKey key = key_of(event);
   Slot* slot = state.slot_of(key);
   if (slot == nullptr) return;
-  if (!slot->forgotten) {
+  if (speaks(slot)) {
     drop_reports(state, key);
     state.send(wire::Refused{event.job, event.attempt, event.reason});
   }
@@ -172,9 +190,7 @@ void on_job_refused(WorkerState& state, const worker_event::JobRefused& event) {
 }
 
 void stop_all(WorkerState& state) {
-  for (const auto& [place, waiting] : state.waiting.in_order())
-    refuse(state, waiting, "this worker is leaving");
-  state.waiting = {};
+  hand_back_waiting(state, "this worker is leaving");
   for (Slot& slot : state.slots) stop(state, slot);
 }
 
@@ -189,7 +205,7 @@ std::vector<wire::HeldAttempt> held_attempts(const WorkerState& state) {
 
 void say_what_runs(WorkerState& state) {
   for (const Slot& slot : state.slots) {
-    if (slot.started && !slot.forgotten)
+    if (slot.started && speaks(&slot))
       state.send(wire::Started{slot.running->job, slot.running->attempt});
   }
 }

@@ -31,7 +31,7 @@ void check_slot(const WorkerState& state, const Slot& slot) {
     return;
   }
   const AttemptKey& key = *slot.running;
-  require(slot.forgotten || state.reports.contains(key),
+  require(slot.forgotten || slot.abandoned || state.reports.contains(key),
           name(key) + " trains without a list of reports");
   require(!slot.forgotten || !state.reports.contains(key),
           name(key) + " is given up and has reports");
@@ -65,8 +65,9 @@ void check_resends(const WorkerState& state) {
 }
 
 void check_reports(const WorkerState& state, const AttemptKey& key, const Reports& reports) {
-  const bool trains = std::any_of(state.slots.begin(), state.slots.end(),
-                                  [&](const Slot& slot) { return slot.running == key; });
+  const bool trains = std::any_of(state.slots.begin(), state.slots.end(), [&](const Slot& slot) {
+    return slot.running == key && !slot.abandoned;
+  });
   require(trains != reports.finished, name(key) + " either trains or has finished");
   require(trains || !reports.kept.empty(), name(key) + " is done and still held");
   require(!is_over(state, key), name(key) + " is over and still held");
@@ -83,6 +84,8 @@ void check_reports(const WorkerState& state, const AttemptKey& key, const Report
 }  // namespace
 
 void check_worker_invariants(const WorkerState& state) {
+  require(state.actions.empty(), "actions are left over from a step");
+  if (state.session == Session::kOver) return;  // it may end in the midst of things
   std::set<AttemptKey> seen;
   std::set<JobId> jobs;  // that the coordinator may count on: one attempt each
   for (const Slot& slot : state.slots) {
@@ -102,7 +105,6 @@ void check_worker_invariants(const WorkerState& state) {
     require(jobs.insert(key.job).second, "a job has two attempts here");
   }
   require(state.session != Session::kJoined || state.welcomed, "joined without a welcome");
-  require(state.actions.empty(), "actions are left over from a step");
 }
 
 }  // namespace lrtune

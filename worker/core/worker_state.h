@@ -44,7 +44,12 @@ struct Slot {
   std::optional<AttemptKey> running;  // set while its thread trains
   bool stopping = false;              // the thread was asked to stop
   bool forgotten = false;             // the attempt was given up: what its thread says is dropped
+  bool abandoned = false;             // its thread hangs and is waited for no longer
   bool started = false;
+  TrainingPhase phase = TrainingPhase::kLoading;
+  WorkerTime phase_since;
+  WorkerTime sign_at;           // the thread's last step or change of phase
+  std::int64_t reached = 0;     // the last iteration known
   std::int64_t iteration = -1;  // the last one told
   WorkerTime next_progress;
 };
@@ -58,6 +63,7 @@ enum class Session : std::uint8_t {
 struct Leaving {
   std::string reason;
   int code = kExitLeft;
+  WorkerTime since;
   std::optional<WorkerTime> give_up_at;  // set once no thread trains
 };
 
@@ -81,7 +87,12 @@ struct WorkerState {
   WaitingJobs waiting;  // for a slot, or for the thread of an older attempt of their job to end
   std::map<AttemptKey, Reports> reports;
   std::set<std::pair<WorkerTime, AttemptKey>> resends;  // when which reports are to be sent again
-  std::set<std::int64_t> surveys;                       // under way
+  std::set<std::int64_t> surveys;                       // under way, one after the other
+  WorkerTime survey_sign_at;  // when the one under way began, at the latest
+  WorkerTime looked_at;       // the step before
+  // What phases took here so far.
+  std::chrono::milliseconds longest_loading{0};
+  std::chrono::milliseconds longest_checkpoint{0};
   // Attempts that are over for ever, so that a late copy of their assignment starts nothing; the
   // latest ones, and the same in the order of their ends.
   std::set<AttemptKey> ended;
@@ -101,6 +112,7 @@ void keep_session(WorkerState& state);  // what is due by now
 std::optional<WorkerTime> session_deadline(const WorkerState& state);
 void begin_leaving(WorkerState& state, const std::string& reason, int code = kExitLeft);
 void leave_if_done(WorkerState& state);
+void leave_at_once(WorkerState& state, const std::string& reason);
 
 // attempts.cc: slots and what runs in them
 void on_assign(WorkerState& state, const wire::Assign& message);
@@ -123,6 +135,14 @@ void send_due_reports(WorkerState& state);
 std::optional<WorkerTime> reports_deadline(const WorkerState& state);
 void drop_reports(WorkerState& state, const AttemptKey& key);
 void forget_attempt(WorkerState& state, const AttemptKey& key);  // it is over for ever
+
+// watch.cc: threads that make no step, and what the walltime leaves room for
+void note_phase(WorkerState& state, Slot& slot, TrainingPhase phase);
+void keep_watch(WorkerState& state);
+std::optional<WorkerTime> watch_deadline(const WorkerState& state);
+std::optional<WorkerTime> time_to_leave(const WorkerState& state);
+// Why no job may begin any more; nothing if one may.
+std::optional<std::string> too_late_to_begin(const WorkerState& state);
 
 // invariants.cc: throws std::logic_error with the first broken one
 void check_worker_invariants(const WorkerState& state);
