@@ -56,7 +56,9 @@ class JobRunner::Slot : public TrainingObserver {
     attempt_ = assignment.attempt;
     stop_.store(false);
     iteration_.store(0);
+    phase_.store(TrainingPhase::kLoading);
     told_ = 0;
+    told_phases_ = phases_.load();
     busy_.store(true);
     TrainingJob job{assignment.identity, assignment.policy, assignment.seed, assignment.plan};
     thread_.post([this, &trainer, job = std::move(job)] {
@@ -85,12 +87,19 @@ class JobRunner::Slot : public TrainingObserver {
   void progressed(std::int64_t iteration) override {
     iteration_.store(iteration, std::memory_order_relaxed);
   }
+  void entered(TrainingPhase phase) override {
+    phase_.store(phase, std::memory_order_relaxed);
+    phases_.fetch_add(1, std::memory_order_relaxed);
+  }
 
   std::optional<worker_event::JobProgressed> progress() {
     const std::int64_t iteration = iteration_.load(std::memory_order_relaxed);
-    if (!busy() || iteration == told_) return std::nullopt;
+    const std::uint32_t phases = phases_.load(std::memory_order_relaxed);
+    if (!busy() || (iteration == told_ && phases == told_phases_)) return std::nullopt;
     told_ = iteration;
-    return worker_event::JobProgressed{job_, attempt_, iteration};
+    told_phases_ = phases;
+    return worker_event::JobProgressed{job_, attempt_, iteration,
+                                       phase_.load(std::memory_order_relaxed)};
   }
 
  private:
@@ -100,7 +109,11 @@ class JobRunner::Slot : public TrainingObserver {
   std::atomic<bool> stop_{false};
   std::atomic<bool> busy_{false};
   std::atomic<std::int64_t> iteration_{0};
+  std::atomic<TrainingPhase> phase_{TrainingPhase::kLoading};
+  std::atomic<std::uint32_t> phases_{
+      0};  // entered so far: one that came and went is a sign of life
   std::int64_t told_ = 0;
+  std::uint32_t told_phases_ = 0;
   TaskThread thread_;
 };
 

@@ -24,7 +24,7 @@ class JobRunner {
   void survey(const worker_action::StartSurvey& action);  // SurveyDone will come
 
   bool busy() const;  // a job runs
-  // Where the running jobs are, as far as it changed since the last call.
+  // Where the running jobs are, as far as they moved since the last call.
   std::vector<worker_event::JobProgressed> progress();
 
  private:

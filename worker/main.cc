@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <thread>
 
@@ -33,6 +34,9 @@ struct Options {
   std::string checkpoint_service;  // endpoint; empty: none
   double checkpoint_every = 60;    // seconds of training
   double checkpoint_budget = 4;    // GB
+  double watchdog = 300;           // seconds; 0: off
+  double walltime = 0;             // seconds; 0: it stays
+  double leave_before = 60;        // seconds
   bool version = false;
 };
 
@@ -50,9 +54,9 @@ void declare(CLI::App& app, Options& options) {
       ->capture_default_str();
   app.add_option(
          "--trainer", options.trainer.trainer,
-         fmt::format(
-             "One of: {}; synthetic:iteration_us=N,diverge_above=X trains nothing, for tests",
-             available_trainers()))
+         fmt::format("One of: {}; synthetic:KEY=VALUE,... trains nothing, for tests: iteration_us, "
+                     "diverge_above, hang_at, hang_once",
+                     available_trainers()))
       ->capture_default_str();
   auto* folder = app.add_option(
       "--checkpoints", options.checkpoints,
@@ -88,6 +92,23 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--give-up", options.give_up_seconds,
                  "Exit if no coordinator answers for so many seconds (default: keep trying)")
       ->check(CLI::Range(1, 1'000'000));
+  app.add_option("--watchdog", options.watchdog,
+                 "Seconds after which a training thread that makes no step is taken for one that "
+                 "hangs; ten times as long while it loads, evaluates or keeps a checkpoint. The "
+                 "worker then reports it and exits with code 3. 0: never")
+      ->check(CLI::Range(0.0, 1e7))
+      ->capture_default_str();
+  auto* walltime = app.add_option(
+      "--walltime", options.walltime,
+      "Leave in order, to be gone so many seconds after the start, as a batch system's limit wants "
+      "(default: stay)");
+  walltime->check(CLI::Range(1.0, 1e9));
+  app.add_option("--leave-before", options.leave_before,
+                 "Begin to leave so many seconds before --walltime is over, and earlier by what a "
+                 "checkpoint took")
+      ->check(CLI::Range(0.1, 1e9))
+      ->needs(walltime)
+      ->capture_default_str();
   app.add_option("--log-level", options.log_level, "What is written to standard error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
       ->capture_default_str();
@@ -159,6 +180,24 @@ Result<CheckpointPlaces> open_checkpoints(Options& options,
   return places;
 }
 
+std::chrono::milliseconds milliseconds_of(double seconds) {
+  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1e3));
+}
+
+// A notice of preemption may be followed by a SIGTERM that still leaves time; SIGTERM or SIGINT
+// again is from somebody who will not wait.
+StopSource stop_source(StopSignals& signals) {
+  return {.descriptor = signals.descriptor(),
+          .take =
+              [&signals, asked = 0]() mutable {
+                const std::string name = signals.take();
+                const bool again = name != "SIGUSR1" && ++asked > 1;
+                if (again) signals.let_kill();
+                return StopNotice{name, again};
+              },
+          .may_come_again = true};
+}
+
 Result<WorkerEnd> work(const Options& options, Trainer& trainer, StopSignals& signals,
                        const std::shared_ptr<spdlog::logger>& log) {
   WorkerRuntimeOptions runtime;
@@ -167,20 +206,25 @@ Result<WorkerEnd> work(const Options& options, Trainer& trainer, StopSignals& si
   runtime.core.slots = options.slots;
   if (options.give_up_seconds > 0)
     runtime.core.give_up_after = std::chrono::seconds(options.give_up_seconds);
-  runtime.stop_sources.push_back({signals.descriptor(), [&signals] { return signals.take(); }});
+  runtime.core.watchdog = milliseconds_of(options.watchdog);
+  if (options.walltime > 0) runtime.core.walltime = milliseconds_of(options.walltime);
+  runtime.core.leave_before = milliseconds_of(options.leave_before);
+  runtime.stop_sources.push_back(stop_source(signals));
   Descriptor parent;
   if (options.parent > 0) {
     auto watched = watch_process(options.parent);
     if (!watched) return tl::unexpected(watched.error());
     parent = std::move(*watched);
     runtime.stop_sources.push_back(
-        {parent.number(), [] { return std::string("the process that started it ended"); }});
+        {parent.number(), [] { return StopNotice{"the process that started it ended"}; }});
   }
   log->info("connects to {} slots={} threads={} device={}", options.endpoint, options.slots,
             options.trainer.threads, options.trainer.device);
   auto end = run_worker(runtime, trainer, log);
-  if (end)
-    log->log(end->code == 0 ? spdlog::level::info : spdlog::level::err, "exits: {}", end->reason);
+  if (!end) return end;
+  log->log(end->code == 0 ? spdlog::level::info : spdlog::level::err, "exits: {}", end->reason);
+  log->flush();
+  if (end->left_behind) std::_Exit(end->code);  // nobody can wait for a thread that hangs
   return end;
 }
 
@@ -196,6 +240,10 @@ int run(int argc, char** argv) {
   if (!options.version && options.endpoint.empty()) {
     return complain(kBadUsage,
                     "--connect is needed, for example --connect tcp://HOST:PORT; see --help");
+  }
+  if (options.walltime > 0 && options.walltime <= options.leave_before) {
+    return complain(kBadUsage, fmt::format("--walltime {} must be longer than --leave-before {}",
+                                           options.walltime, options.leave_before));
   }
   complete(options);
   auto signals = StopSignals::block();  // before the trainer starts threads

@@ -41,10 +41,11 @@ WorkerOptions completed(WorkerOptions options, const Trainer& trainer) {
 class Loop {
  public:
   Loop(const WorkerRuntimeOptions& options, wire::DealerSocket socket, Trainer& trainer,
-       spdlog::logger& log)
+       std::shared_ptr<spdlog::logger> log)
       : stop_sources_(options.stop_sources),
         socket_(std::move(socket)),
-        log_(log),
+        log_owner_(std::move(log)),
+        log_(*log_owner_),
         core_(completed(options.core, trainer), Clock::now()),
         runner_(trainer, inbox_, std::max(options.core.slots, 1)) {}
 
@@ -61,6 +62,10 @@ class Loop {
     flush();
     return *end_;
   }
+
+  // What was sent goes out, within the socket's linger time.
+  void hang_up() { const wire::DealerSocket closed = std::move(socket_); }
+  bool abandons_threads() const { return abandons_threads_; }
 
  private:
   void step(const WorkerEvent& event) {
@@ -126,10 +131,10 @@ class Loop {
           std::find_if(stop_sources_.begin(), stop_sources_.end(),
                        [&](const StopSource& s) { return s.descriptor == readable; });
       if (source == stop_sources_.end()) continue;  // the inbox
-      const std::string reason = source->reason();
-      stop_sources_.erase(source);  // it stays readable
-      log_.info("asked to stop: {}", reason);
-      step(worker_event::StopRequested{reason});
+      const StopNotice notice = source->take();
+      if (!source->may_come_again) stop_sources_.erase(source);
+      log_.info("asked to stop{}: {}", notice.at_once ? " at once" : "", notice.reason);
+      step(worker_event::StopRequested{notice.reason, notice.at_once});
     }
   }
 
@@ -175,10 +180,12 @@ class Loop {
   }
   void carry_out(const worker_action::Exit& action) {
     end_ = WorkerEnd{action.code, action.reason};
+    abandons_threads_ = action.abandons_threads;
   }
 
   std::vector<StopSource> stop_sources_;
   wire::DealerSocket socket_;
+  std::shared_ptr<spdlog::logger> log_owner_;
   spdlog::logger& log_;
   WorkerCore core_;
   SendQueue queue_;
@@ -186,6 +193,7 @@ class Loop {
   bool more_frames_ = false;
   Clock::time_point next_sample_{};
   std::optional<WorkerEnd> end_;
+  bool abandons_threads_ = false;
   Inbox inbox_;
   JobRunner runner_;  // last: its threads use the inbox until they have ended
 };
@@ -196,7 +204,13 @@ Result<WorkerEnd> run_worker(const WorkerRuntimeOptions& options, Trainer& train
                              const std::shared_ptr<spdlog::logger>& log) {
   auto socket = wire::DealerSocket::connect(options.endpoint);
   if (!socket) return tl::unexpected(socket.error());
-  return Loop(options, std::move(*socket), trainer, *log).run();
+  const auto loop = std::make_shared<Loop>(options, std::move(*socket), trainer, log);
+  WorkerEnd end = loop->run();
+  if (loop->abandons_threads()) {
+    loop->hang_up();
+    end.left_behind = loop;
+  }
+  return end;
 }
 
 }  // namespace lrtune

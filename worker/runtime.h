@@ -16,11 +16,16 @@
 
 namespace lrtune {
 
-// When `descriptor` becomes readable the worker leaves in order; `reason` is then called once for
-// the words.
+struct StopNotice {
+  std::string reason;
+  bool at_once = false;  // without checkpoints
+};
+
+// When `descriptor` becomes readable, `take` is called, and the worker leaves as it says.
 struct StopSource {
   int descriptor = -1;
-  std::function<std::string()> reason;
+  std::function<StopNotice()> take;
+  bool may_come_again = false;  // else it is looked at once, as it stays readable
 };
 
 struct WorkerRuntimeOptions {
@@ -32,10 +37,13 @@ struct WorkerRuntimeOptions {
 struct WorkerEnd {
   int code = 0;
   std::string reason;
+  // Set if training threads or surveys go on, perhaps for ever. Its destruction waits for them: a
+  // process that wants to end does so without it (std::_Exit). It uses the trainer.
+  std::shared_ptr<void> left_behind = {};
 };
 
 // Runs until the coordinator sends the worker away, a stop source fires or the core gives up; then
-// all training threads have ended. Errors: the endpoint is not one.
+// all training threads have ended, but for those in `left_behind`. Errors: the endpoint is not one.
 Result<WorkerEnd> run_worker(const WorkerRuntimeOptions& options, Trainer& trainer,
                              const std::shared_ptr<spdlog::logger>& log);
 

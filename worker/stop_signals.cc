@@ -9,22 +9,22 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <initializer_list>
 
 namespace lrtune {
 namespace {
 
-sigset_t stop_set() {
+sigset_t set_of(std::initializer_list<int> signals) {
   sigset_t set;
   sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
+  for (const int signal : signals) sigaddset(&set, signal);
   return set;
 }
 
 }  // namespace
 
 Result<StopSignals> StopSignals::block() {
-  const sigset_t set = stop_set();
+  const sigset_t set = set_of({SIGTERM, SIGINT, SIGUSR1});
   if (const int error = pthread_sigmask(SIG_BLOCK, &set, nullptr); error != 0) {
     return fail(fmt::format("cannot block signals: {}", std::strerror(error)));
   }
@@ -36,9 +36,13 @@ Result<StopSignals> StopSignals::block() {
 std::string StopSignals::take() {
   signalfd_siginfo info{};
   if (read(descriptor(), &info, sizeof info) != sizeof info) return "a signal";
-  const sigset_t set = stop_set();
-  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+  if (info.ssi_signo == SIGUSR1) return "SIGUSR1";
   return info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
+}
+
+void StopSignals::let_kill() {
+  const sigset_t set = set_of({SIGTERM, SIGINT});
+  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
 // Not PR_SET_PDEATHSIG: that one comes when the *thread* that started this process ends.

@@ -1,5 +1,6 @@
-// SIGTERM and SIGINT as something that can be waited for beside a socket. Make it before other
-// threads start: they inherit the blocked signals.
+// SIGTERM, SIGINT and SIGUSR1 (a notice that the machine will be taken away, as of Slurm's
+// --signal) as something that can be waited for beside a socket. Make it before other threads
+// start: they inherit the blocked signals.
 #pragma once
 
 #include <string>
@@ -13,9 +14,11 @@ class StopSignals {
  public:
   static Result<StopSignals> block();
 
-  int descriptor() const { return descriptor_.number(); }  // readable once a signal came
-  // The name of the signal that came. From then on a second one ends the process at once.
+  int descriptor() const { return descriptor_.number(); }  // readable while a signal is not taken
+  // The name of a signal that came.
   std::string take();
+  // From now on SIGTERM and SIGINT end the process at once.
+  void let_kill();
 
  private:
   explicit StopSignals(Descriptor descriptor) : descriptor_(std::move(descriptor)) {}

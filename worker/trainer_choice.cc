@@ -45,8 +45,22 @@ Result<void> set_option(SyntheticOptions& options, std::string_view setting) {
     options.diverge_above = *number;
     return {};
   }
+  if (key == "hang_at") {
+    const auto number = number_in<std::int64_t>(value);
+    if (!number || *number < 0)
+      return fail(fmt::format("hang_at must be an iteration, 0 or more, not '{}'", value));
+    options.hang_at = *number;
+    return {};
+  }
+  if (key == "hang_once") {
+    if (value.empty()) return fail("hang_once must name a file");
+    options.hang_once = value;
+    return {};
+  }
   return fail(fmt::format(
-      "the synthetic trainer has no option '{}'; known: iteration_us, diverge_above", key));
+      "the synthetic trainer has no option '{}'; known: iteration_us, diverge_above, hang_at, "
+      "hang_once",
+      key));
 }
 
 Result<std::unique_ptr<Trainer>> make_synthetic(const TrainerChoice& choice) {

@@ -28,8 +28,9 @@ std::string default_trainer();     // "libtorch" where it is linked in, else "sy
 std::string available_trainers();  // "libtorch, synthetic"
 std::string available_devices();   // that this program was built for: "cpu", "cpu, cuda"
 
-// Keys of the synthetic trainer: iteration_us (time of an iteration, microseconds) and
-// diverge_above (the learning rate from which on the loss is not finite). Errors: an unknown
+// Keys of the synthetic trainer: iteration_us (time of an iteration, microseconds), diverge_above
+// (the learning rate from which on the loss is not finite), hang_at (the iteration at which a
+// thread hangs) and hang_once (a file: only the thread that makes it hangs). Errors: an unknown
 // trainer, key or value; a device that this program or this machine has not.
 Result<std::unique_ptr<Trainer>> make_trainer(const TrainerChoice& choice);
 

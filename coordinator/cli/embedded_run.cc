@@ -29,7 +29,8 @@ void EmbeddedRun::readable(int descriptor, const Now& now) {
   };
   const auto ended = workers_.ended(descriptor, now.steady, standing);
   if (!ended) return;
-  runtime_.worker_ended(ended->worker, ended->reason);
+  // Part of what a job that is set aside says of its last attempt.
+  runtime_.worker_ended(ended->worker, fmt::format("{}; {}", ended->reason, ended->log));
   if (end_) return;
   if (ended->given_up) {
     stop(RunEnd::kFailed, ended->reason, now);

@@ -11,6 +11,20 @@
 
 namespace lrtune {
 
+namespace {
+
+// A job that is set aside for its workers' deaths keeps this, so it is short.
+std::string last_line(const std::filesystem::path& log) {
+  constexpr std::size_t kLongest = 300;
+  std::string line = end_of_log(log, 1);
+  if (line.empty()) return fmt::format("its log {} is empty", log.string());
+  line = line.substr(line.find_first_not_of(' '));
+  if (line.size() > kLongest) line = line.substr(0, kLongest) + "...";
+  return fmt::format("its log {} ends with: {}", log.string(), line);
+}
+
+}  // namespace
+
 Result<void> LocalWorkers::start(int count) {
   for (int number = 1; number <= count; ++number) {
     Worker& worker = workers_.emplace_back();
@@ -65,7 +79,8 @@ std::optional<WorkerEnd> LocalWorkers::ended(
   const auto end = worker.process->ended();
   if (!end) return std::nullopt;
   worker.process.reset();
-  WorkerEnd result{worker.name, fmt::format("{} {}", worker.name, end->words()), std::nullopt};
+  WorkerEnd result{worker.name, fmt::format("{} {}", worker.name, end->words()),
+                   last_line(log_of(worker)), std::nullopt};
   if (stopping_) return result;
 
   const WorkerStanding seen = standing(worker.name);

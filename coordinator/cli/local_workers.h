@@ -40,6 +40,7 @@ struct WorkerStanding {
 struct WorkerEnd {
   std::string worker;  // its name, "worker-2"
   std::string reason;  // "worker-2 was killed by signal 9 (Killed)"
+  std::string log;     // where its log is, with the last line
   std::optional<std::string>
       given_up;  // it will not be started again: why, with the last lines of its log
 };

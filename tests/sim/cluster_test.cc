@@ -71,6 +71,8 @@ std::vector<std::string> must_happen(Family family) {
       return {"reused", "adopted", "requeued"};
     case Family::kStopAndResume:
       return {"stopped", "requeued"};
+    case Family::kHungThreads:
+      return {"requeued"};
   }
   return {};
 }
@@ -99,7 +101,8 @@ INSTANTIATE_TEST_SUITE_P(Family, SimulatedCluster,
                                          Family::kCoordinatorCrashes, Family::kNetworkFaults,
                                          Family::kPartitions, Family::kFailedCommits,
                                          Family::kAllTogether, Family::kPoisonousJobs,
-                                         Family::kSharedWork, Family::kStopAndResume),
+                                         Family::kSharedWork, Family::kStopAndResume,
+                                         Family::kHungThreads),
                          [](const auto& family) { return name_of(family.param); });
 
 }  // namespace

@@ -32,12 +32,11 @@ inline wire::Assign assignment(std::int64_t job, Attempt attempt) {
 class WorkerCoreTest : public ::testing::Test {
  protected:
   void make(int slots = 1) {
-    WorkerOptions options;
+    WorkerOptions options = options_;
     options.name = "w";
     options.process = "p";
     options.slots = slots;
     options.numerics = assignment(1, 1).identity.numerics;
-    options.give_up_after = give_up_after_;
     core_.emplace(options, now_);
   }
 
@@ -126,7 +125,7 @@ class WorkerCoreTest : public ::testing::Test {
   }
 
   WorkerTime now_{};
-  std::optional<std::chrono::milliseconds> give_up_after_;
+  WorkerOptions options_;  // for make()
   std::optional<WorkerCore> core_;
   std::vector<WorkerAction> actions_;
 };

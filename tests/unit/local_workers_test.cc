@@ -69,6 +69,27 @@ TEST_F(LocalWorkersTest, AWorkerGetsItsArgumentsAndALog) {
                 std::to_string(getpid()) + " --trainer synthetic\n");
 }
 
+TEST_F(LocalWorkersTest, TheEndOfAWorkerSaysWhereItsLogIsAndWhatItSaidLast) {
+  LocalWorkers workers(running("echo first; echo cannot go on; kill -9 $$"));
+  ASSERT_TRUE(workers.start(1));
+  const auto end = next_end(workers, start_, true);
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->log, "its log " + folder_.file("worker-1.log") + " ends with: cannot go on");
+}
+
+TEST_F(LocalWorkersTest, ALongLastLineIsCutAndAnEmptyLogIsCalledSo) {
+  LocalWorkers chatty(running("printf 'x%.0s' $(seq 1000)"));
+  ASSERT_TRUE(chatty.start(1));
+  EXPECT_EQ(
+      next_end(chatty, start_, true).value().log,
+      "its log " + folder_.file("worker-1.log") + " ends with: " + std::string(300, 'x') + "...");
+  std::filesystem::remove(folder_.file("worker-1.log"));
+  LocalWorkers silent(running("exit 1"));
+  ASSERT_TRUE(silent.start(1));
+  EXPECT_EQ(next_end(silent, start_, true).value().log,
+            "its log " + folder_.file("worker-1.log") + " is empty");
+}
+
 TEST_F(LocalWorkersTest, ADeadWorkerIsStartedAgainWithGrowingDelay) {
   LocalWorkers workers(running("kill -9 $$"));
   ASSERT_TRUE(workers.start(1));

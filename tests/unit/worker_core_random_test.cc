@@ -38,6 +38,7 @@ class Walk {
   }
 
   std::size_t jobs_run() const { return jobs_run_; }
+  bool abandoned() const { return abandoned_; }
 
  private:
   struct Thread {
@@ -49,9 +50,13 @@ class Walk {
 
   std::uint32_t below(std::uint32_t limit) { return static_cast<std::uint32_t>(random_()) % limit; }
 
-  WorkerOptions options() const {
+  WorkerOptions options() {
     WorkerOptions options;
     options.slots = slots_;
+    options.most_waiting = 1 + below(4);
+    if (below(2) == 0) options.watchdog = std::chrono::seconds(20);
+    if (below(4) == 0) options.walltime = std::chrono::seconds(120);
+    options.leave_before = std::chrono::seconds(10);
     options.numerics = wire::testing::sample_assign().identity.numerics;
     return options;
   }
@@ -79,6 +84,7 @@ class Walk {
     if (dice < 36) return received(wire::Introduce{});
     if (dice < 38) return received(wire::Survey{below(3), {}});
     if (below(30) == 0) return received(wire::Shutdown{"no more work"});
+    if (below(60) == 0) return worker_event::StopRequested{"at once", true};
     return received(wire::Heartbeat{});
   }
 
@@ -101,8 +107,10 @@ class Walk {
       return worker_event::JobFinished{JobId{job}, attempt, Outcome{kind, 1, {}, ""}};
     }
     ++thread->second.iteration;
-    if (below(2) == 0)
-      return worker_event::JobProgressed{JobId{job}, attempt, thread->second.iteration};
+    if (below(2) == 0) {
+      return worker_event::JobProgressed{JobId{job}, attempt, thread->second.iteration,
+                                         static_cast<TrainingPhase>(below(5))};
+    }
     return worker_event::JobMeasured{JobId{job}, attempt, MetricPoint{}};
   }
 
@@ -158,7 +166,10 @@ class Walk {
   void sent(const Other&) {}
 
   void carry_out(const worker_action::StartSurvey&) {}
-  void carry_out(const worker_action::Exit&) { exited_ = true; }
+  void carry_out(const worker_action::Exit& action) {
+    exited_ = true;
+    abandoned_ = action.abandons_threads;
+  }
 
   std::mt19937 random_;
   WorkerTime now_{};
@@ -166,6 +177,7 @@ class Walk {
   WorkerCore core_;
   std::uint32_t steps_ = 0;
   bool exited_ = false;
+  bool abandoned_ = false;
   std::size_t jobs_run_ = 0;
   std::map<Key, Thread> threads_;
   std::set<Key> ever_started_;
@@ -174,14 +186,17 @@ class Walk {
 
 TEST(WorkerCoreRandom, AnySequenceOfEventsKeepsTheInvariants) {
   std::size_t jobs = 0;
+  std::size_t abandoned = 0;
   for (std::uint32_t seed = 0; seed < 1000; ++seed) {
     SCOPED_TRACE(::testing::Message() << "seed " << seed);
     Walk walk(seed);
     ASSERT_NO_THROW(walk.run(300));
     jobs += walk.jobs_run();
+    abandoned += walk.abandoned() ? 1U : 0U;
     if (::testing::Test::HasFailure()) break;
   }
   EXPECT_GT(jobs, 10'000U) << "the walks must do something";
+  EXPECT_GT(abandoned, 20U) << "some of them leave threads behind";
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 
 #include <deque>
 #include <future>
+#include <latch>
+#include <set>
 
 #include "common/state_name.h"
 #include "common/wire/transport.h"
@@ -110,13 +112,20 @@ class WorkerRuntimeTest : public ::testing::Test {
 
   void start(Trainer& trainer, int slots = 1) {
     WorkerRuntimeOptions options;
+    options.core = core_;
     options.endpoint = coordinator_.endpoint();
     options.core.name = "test";
     options.core.slots = slots;
     options.core.resend_after = resend_after_;
     options.core.leave_within = 100ms;
-    options.stop_sources.push_back(
-        {stop_.number(), [] { return std::string("the test says so"); }});
+    options.stop_sources.push_back({.descriptor = stop_.number(),
+                                    .take =
+                                        [this] {
+                                          eventfd_t asked = 0;
+                                          eventfd_read(stop_.number(), &asked);
+                                          return StopNotice{"the test says so", asked > 1};
+                                        },
+                                    .may_come_again = true});
     const auto log =
         std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::null_sink_st>());
     end_ = std::async(std::launch::async,
@@ -153,6 +162,7 @@ class WorkerRuntimeTest : public ::testing::Test {
     return end_.get();
   }
 
+  WorkerOptions core_;
   std::chrono::milliseconds resend_after_{100};
   Coordinator coordinator_;
   Descriptor stop_{eventfd(0, EFD_CLOEXEC)};
@@ -226,15 +236,29 @@ TEST_F(WorkerRuntimeTest, TellsProgressWhileItTrains) {
   EXPECT_GT(second.iteration, first.iteration);
 }
 
-TEST_F(WorkerRuntimeTest, SlotsTrainSideBySideAndOneMoreIsRefused) {
+TEST_F(WorkerRuntimeTest, SlotsTrainSideBySideAndOneMoreWaits) {
   start(*endless_, 2);
   coordinator_.welcome();
   coordinator_.send(assignment(1, 1, kEndless));
   coordinator_.send(assignment(2, 1, kEndless));
-  coordinator_.send(assignment(3, 1, kEndless));
-  const auto refused = coordinator_.expect<wire::Refused>();
-  EXPECT_EQ(refused.job, JobId{3});
-  EXPECT_EQ(refused.reason, "no slot is free");
+  coordinator_.send(assignment(3, 1, 1));
+  coordinator_.expect<wire::Started>();
+  coordinator_.expect<wire::Started>();
+  coordinator_.send(wire::Cancel{JobId{2}, 1, "paused"});
+  EXPECT_EQ(coordinator_.expect<wire::Started>().job, JobId{3});
+  EXPECT_EQ(coordinator_.expect<wire::Finished>().job, JobId{3});
+}
+
+TEST_F(WorkerRuntimeTest, AWindowSentAheadFlowsThroughWithoutARoundTrip) {
+  resend_after_ = 1h;  // each report once
+  start(*fast_, 2);
+  coordinator_.welcome();
+  constexpr std::int64_t kWindow = 1000;
+  for (std::int64_t job = 1; job <= kWindow; ++job) coordinator_.send(assignment(job, 1, 2));
+  std::set<std::int64_t> ended;
+  for (std::int64_t i = 0; i < kWindow; ++i)  // nothing is acknowledged
+    ended.insert(coordinator_.expect<wire::Finished>().job.value);
+  EXPECT_EQ(ended.size(), 1000U);
 }
 
 TEST_F(WorkerRuntimeTest, ACancelledJobStopsAndItsSlotIsUsedAgain) {
@@ -361,6 +385,70 @@ TEST_F(WorkerRuntimeTest, AWorkerWhoseDeviceIsBrokenReportsLeavesAndExitsToBeSta
   const WorkerEnd ended = end();
   EXPECT_EQ(ended.code, 3);
   EXPECT_EQ(ended.reason, "the device is broken");
+}
+
+// Its threads hang until they are released; stop flags mean nothing to them.
+class HangingTrainer : public ThrowingTrainer {
+ public:
+  HangingTrainer() : ThrowingTrainer(false) {}
+  Outcome train(const TrainingJob&, TrainingObserver& observer, const std::atomic<bool>&) override {
+    observer.entered(TrainingPhase::kTraining);
+    observer.progressed(1);
+    released_.wait();
+    return {};
+  }
+  void release() { released_.count_down(); }
+
+ private:
+  std::latch released_{1};
+};
+
+TEST_F(WorkerRuntimeTest, AWorkerWithAThreadThatHangsReportsItAndEndsWithoutIt) {
+  HangingTrainer trainer;
+  core_.watchdog = 300ms;
+  start(trainer);
+  coordinator_.welcome();
+  coordinator_.send(assignment(1, 1, 10));
+  const auto finished = coordinator_.expect<wire::Finished>();
+  EXPECT_EQ(finished.outcome.kind, OutcomeKind::kFailedHere);
+  EXPECT_EQ(finished.outcome.message,
+            "its training thread made no step for 0.3 s, since iteration 1");
+  acknowledge(finished);
+  coordinator_.expect<wire::Goodbye>();
+  const WorkerEnd ended = end();
+  EXPECT_EQ(ended.code, 3);
+  EXPECT_TRUE(ended.left_behind);
+  trainer.release();
+}
+
+TEST_F(WorkerRuntimeTest, AThreadThatDoesNotStopIsLeftBehind) {
+  HangingTrainer trainer;
+  core_.stop_within = 100ms;
+  start(trainer);
+  coordinator_.welcome();
+  coordinator_.send(assignment(1, 1, 10));
+  coordinator_.expect<wire::Started>();
+  eventfd_write(stop_.number(), 1);
+  const auto finished = coordinator_.expect<wire::Finished>();
+  EXPECT_EQ(finished.outcome.kind, OutcomeKind::kStopped);
+  acknowledge(finished);
+  coordinator_.expect<wire::Goodbye>();
+  const WorkerEnd ended = end();
+  EXPECT_EQ(ended.code, 0);
+  EXPECT_TRUE(ended.left_behind);
+  trainer.release();
+}
+
+TEST_F(WorkerRuntimeTest, AskedUrgentlyItSaysGoodbyeAndWaitsForNothing) {
+  HangingTrainer trainer;
+  start(trainer);
+  coordinator_.welcome();
+  coordinator_.send(assignment(1, 1, 10));
+  coordinator_.expect<wire::Started>();
+  eventfd_write(stop_.number(), 2);
+  coordinator_.expect<wire::Goodbye>();
+  EXPECT_TRUE(end().left_behind);
+  trainer.release();
 }
 
 // Regression: a job whose data were gone failed for good instead of going to another worker.

@@ -42,7 +42,7 @@ TEST_F(WorkerCoreTest, TriesForEverUnlessToldOtherwise) {
 }
 
 TEST_F(WorkerCoreTest, GivesUpWhenToldTo) {
-  give_up_after_ = 5s;
+  options_.give_up_after = 5s;
   make();
   tick();
   drop();
@@ -56,7 +56,7 @@ TEST_F(WorkerCoreTest, GivesUpWhenToldTo) {
 }
 
 TEST_F(WorkerCoreTest, AWelcomedWorkerDoesNotGiveUp) {
-  give_up_after_ = 5s;
+  options_.give_up_after = 5s;
   join();
   for (int minutes = 0; minutes < 10; ++minutes) pass(1min);
   EXPECT_THAT(take(), ::testing::Not(::testing::Contains(HasSubstr("exit"))));
@@ -203,13 +203,15 @@ TEST_F(WorkerCoreTest, ALeavingWorkerWaitsForAcknowledgementsOnlySoLong) {
   EXPECT_THAT(take(), ElementsAre("goodbye", "exit 0: stop"));
 }
 
-TEST_F(WorkerCoreTest, LeavingRefusesAWaitingAssignment) {
+TEST_F(WorkerCoreTest, LeavingHandsBackWhatWaits) {
   join();
   receive(assignment(7, 1));
+  receive(assignment(8, 1));
   receive(assignment(7, 2));
   drop();
   receive(wire::Shutdown{"stop"});
-  EXPECT_THAT(take(), ElementsAre("refused 7.2 this worker is leaving"));
+  EXPECT_THAT(take(), ElementsAre("refused 7.2 this worker is leaving",
+                                  "refused 8.1 this worker is leaving"));
   finished(7, 1, OutcomeKind::kStopped);
   EXPECT_THAT(take(), ElementsAre("goodbye", "exit 0: stop"));
 }

@@ -82,6 +82,7 @@ int run(int argc, char** argv) {
   log->info("keeps checkpoints in {}, listens on {}", options.folder, server->endpoint());
   server->run(signals->descriptor());
   log->info("exits: {}", signals->take());
+  signals->let_kill();
   return 0;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
+#include <limits>
 
 #include "worker/core/worker_state.h"
 
@@ -13,15 +15,20 @@ using std::chrono::milliseconds;
 // The newest attempt of `job` that runs, waits or has reports here; 0 if none.
 Attempt newest_attempt(const WorkerState& state, JobId job) {
   Attempt newest = 0;
-  const auto consider = [&](const AttemptKey& key) {
-    if (key.job == job) newest = std::max(newest, key.attempt);
-  };
   for (const Slot& slot : state.slots) {
-    if (slot.running) consider(*slot.running);
-    if (slot.next) consider(key_of(*slot.next));
+    if (slot.running && slot.running->job == job) newest = std::max(newest, slot.running->attempt);
   }
-  for (const auto& [key, reports] : state.reports) consider(key);
+  if (const wire::Assign* waiting = state.waiting.of(job))
+    newest = std::max(newest, waiting->attempt);
+  const auto after = state.reports.upper_bound({job, std::numeric_limits<Attempt>::max()});
+  if (after != state.reports.begin() && std::prev(after)->first.job == job)
+    newest = std::max(newest, std::prev(after)->first.attempt);
   return newest;
+}
+
+bool has_thread(const WorkerState& state, JobId job) {
+  return std::any_of(state.slots.begin(), state.slots.end(),
+                     [job](const Slot& slot) { return slot.running && slot.running->job == job; });
 }
 
 void stop(WorkerState& state, Slot& slot) {
@@ -40,6 +47,7 @@ void start(WorkerState& state, Slot& slot, const wire::Assign& assignment) {
   slot = Slot{};
   slot.running = key_of(assignment);
   slot.next_progress = state.now + milliseconds(state.terms.progress_ms);
+  slot.phase_since = slot.sign_at = state.now;
   state.reports[*slot.running] = Reports{};
   state.emit(worker_action::StartJob{static_cast<int>(&slot - state.slots.data()), assignment});
 }
@@ -48,45 +56,64 @@ void refuse(WorkerState& state, const wire::Assign& message, std::string reason)
   state.send(wire::Refused{message.job, message.attempt, std::move(reason)});
 }
 
-// A newer attempt takes the place of the older ones of its job. The slot where one of them still
-// trains or waited, or nullptr.
-Slot* supersede(WorkerState& state, JobId job) {
-  Slot* place = nullptr;
+void hand_back_waiting(WorkerState& state, const std::string& reason) {
+  for (const auto& [place, waiting] : state.waiting.in_order()) refuse(state, waiting, reason);
+  state.waiting = {};
+}
+
+// What its thread says still counts.
+bool speaks(const Slot* slot) { return slot != nullptr && !slot->forgotten && !slot->abandoned; }
+
+// What waits starts where a slot is free, in its order. Two attempts of a job never train at once:
+// the older one's thread is about to keep what the newer goes on from.
+void fill_slots(WorkerState& state) {
+  if (state.waiting.empty()) return;
+  if (const auto reason = too_late_to_begin(state)) return hand_back_waiting(state, *reason);
   for (Slot& slot : state.slots) {
-    if (slot.next && slot.next->job == job) {
-      forget_attempt(state, key_of(*slot.next));
-      slot.next.reset();
-      place = &slot;
-    }
-    if (!slot.running || slot.running->job != job) continue;
-    if (!slot.forgotten) give_up(state, slot);
-    if (!slot.next) place = &slot;
+    if (state.waiting.empty()) return;
+    if (slot.running) continue;
+    const auto next = state.waiting.take_first(
+        [&](const wire::Assign& waiting) { return !has_thread(state, waiting.job); });
+    if (!next) return;
+    start(state, slot, *next);
   }
-  std::vector<AttemptKey> older;
-  for (const auto& [key, reports] : state.reports) {
-    if (key.job == job) older.push_back(key);
-  }
-  for (const AttemptKey& key : older) forget_attempt(state, key);
-  return place;
 }
 
-// The slot's thread is idle again; what waited for it starts.
+// The older attempts of its job are over. The newer takes the place of one that waited, and goes
+// before all others if one trains.
+void queue(WorkerState& state, const wire::Assign& message) {
+  for (Slot& slot : state.slots) {
+    if (slot.running && slot.running->job == message.job && !slot.forgotten) give_up(state, slot);
+  }
+  const auto oldest = [&] { return state.reports.lower_bound({message.job, 0}); };
+  for (auto it = oldest(); it != state.reports.end() && it->first.job == message.job; it = oldest())
+    forget_attempt(state, AttemptKey(it->first));
+  if (const wire::Assign* waiting = state.waiting.of(message.job)) {
+    forget_attempt(state, key_of(*waiting));
+    return state.waiting.replace(message);
+  }
+  if (has_thread(state, message.job)) return state.waiting.push_front(message);
+  state.waiting.push_back(message);
+}
+
+// Whether it would wait behind all that may wait. A newer attempt of a job that is here takes the
+// older one's place.
+bool is_full(const WorkerState& state, JobId job) {
+  return state.waiting.size() >= state.options.most_waiting && state.waiting.of(job) == nullptr &&
+         !has_thread(state, job);
+}
+
+// The slot's thread is idle again.
 void vacate(WorkerState& state, Slot& slot) {
-  const auto next = std::exchange(slot.next, std::nullopt);
   slot = Slot{};
-  if (next) start(state, slot, *next);
-}
-
-Slot* first_slot(WorkerState& state, bool (*fits)(const Slot&)) {
-  const auto it = std::find_if(state.slots.begin(), state.slots.end(), fits);
-  return it == state.slots.end() ? nullptr : &*it;
+  fill_slots(state);
 }
 
 }  // namespace
 
 void on_assign(WorkerState& state, const wire::Assign& message) {
   const AttemptKey key = key_of(message);
-  if (std::find(state.ended.begin(), state.ended.end(), key) != state.ended.end()) return;
+  if (state.ended.contains(key)) return;
   if (newest_attempt(state, key.job) >= key.attempt)
     return;  // held already, or older than what is held
   if (state.leaving) return refuse(state, message, "this worker is leaving");
@@ -94,27 +121,19 @@ void on_assign(WorkerState& state, const wire::Assign& message) {
                                         message.identity.train.inexact)) {
     return refuse(state, message, std::move(*mismatch));
   }
-  if (Slot* place = supersede(state, key.job)) {
-    place->next = message;
-    return;
+  if (is_full(state, key.job)) {
+    return refuse(state, message,
+                  fmt::format("{} assignments wait here already", state.waiting.size()));
   }
-  if (Slot* free = first_slot(state, [](const Slot& slot) { return !slot.running; })) {
-    return start(state, *free, message);
-  }
-  // The coordinator counts a slot as free from its CANCEL on; the thread needs until its next
-  // iteration.
-  if (Slot* soon =
-          first_slot(state, [](const Slot& slot) { return slot.forgotten && !slot.next; })) {
-    soon->next = message;
-    return;
-  }
-  refuse(state, message, "no slot is free");
+  queue(state, message);
+  fill_slots(state);
 }
 
 void on_cancel(WorkerState& state, const wire::Cancel& message) {
   const AttemptKey key = key_of(message);
-  for (Slot& slot : state.slots) {
-    if (slot.next && key_of(*slot.next) == key) slot.next.reset();
+  if (const wire::Assign* waiting = state.waiting.of(key.job);
+      waiting != nullptr && key_of(*waiting) == key) {
+    state.waiting.remove(key.job);
   }
   Slot* slot = state.slot_of(key);
   if (slot != nullptr && !slot->forgotten) return give_up(state, *slot);
@@ -123,14 +142,20 @@ void on_cancel(WorkerState& state, const wire::Cancel& message) {
 
 void on_job_started(WorkerState& state, const worker_event::JobStarted& event) {
   Slot* slot = state.slot_of(key_of(event));
-  if (slot == nullptr || slot->forgotten) return;
+  if (slot == nullptr) return;
+  slot->sign_at = state.now;
+  if (!speaks(slot)) return;
   slot->started = true;
   if (state.session == Session::kJoined) state.send(wire::Started{event.job, event.attempt});
 }
 
 void on_job_progressed(WorkerState& state, const worker_event::JobProgressed& event) {
   Slot* slot = state.slot_of(key_of(event));
-  if (slot == nullptr || slot->forgotten || state.session != Session::kJoined) return;
+  if (slot == nullptr) return;
+  slot->sign_at = state.now;
+  slot->reached = event.iteration;
+  note_phase(state, *slot, event.phase);
+  if (!speaks(slot) || state.session != Session::kJoined) return;
   if (event.iteration <= slot->iteration || state.now < slot->next_progress) return;
   slot->iteration = event.iteration;
   slot->next_progress = state.now + milliseconds(state.terms.progress_ms);
@@ -138,15 +163,16 @@ void on_job_progressed(WorkerState& state, const worker_event::JobProgressed& ev
 }
 
 void on_job_measured(WorkerState& state, const worker_event::JobMeasured& event) {
-  const Slot* slot = state.slot_of(key_of(event));
-  if (slot == nullptr || slot->forgotten) return;
-  report_measured(state, key_of(event), event.point);
+  Slot* slot = state.slot_of(key_of(event));
+  if (slot == nullptr) return;
+  slot->sign_at = state.now;
+  if (speaks(slot)) report_measured(state, key_of(event), event.point);
 }
 
 void on_job_finished(WorkerState& state, const worker_event::JobFinished& event) {
   Slot* slot = state.slot_of(key_of(event));
   if (slot == nullptr) return;
-  if (!slot->forgotten) report_finished(state, key_of(event), event.outcome);
+  if (speaks(slot)) report_finished(state, key_of(event), event.outcome);
   vacate(state, *slot);
 }
 
@@ -156,27 +182,22 @@ void on_job_refused(WorkerState& state, const worker_event::JobRefused& event) {
   const AttemptKey key = key_of(event);
   Slot* slot = state.slot_of(key);
   if (slot == nullptr) return;
-  if (!slot->forgotten) {
-    state.reports.erase(key);
+  if (speaks(slot)) {
+    drop_reports(state, key);
     state.send(wire::Refused{event.job, event.attempt, event.reason});
   }
   vacate(state, *slot);
 }
 
 void stop_all(WorkerState& state) {
-  for (Slot& slot : state.slots) {
-    if (slot.next) refuse(state, *slot.next, "this worker is leaving");
-    slot.next.reset();
-    stop(state, slot);
-  }
+  hand_back_waiting(state, "this worker is leaving");
+  for (Slot& slot : state.slots) stop(state, slot);
 }
 
 std::vector<wire::HeldAttempt> held_attempts(const WorkerState& state) {
   std::set<AttemptKey> held;
   for (const auto& [key, reports] : state.reports) held.insert(key);
-  for (const Slot& slot : state.slots) {
-    if (slot.next) held.insert(key_of(*slot.next));
-  }
+  for (const auto& [place, waiting] : state.waiting.in_order()) held.insert(key_of(waiting));
   std::vector<wire::HeldAttempt> list;
   for (const AttemptKey& key : held) list.push_back({key.job, key.attempt});
   return list;
@@ -184,7 +205,7 @@ std::vector<wire::HeldAttempt> held_attempts(const WorkerState& state) {
 
 void say_what_runs(WorkerState& state) {
   for (const Slot& slot : state.slots) {
-    if (slot.started && !slot.forgotten)
+    if (slot.started && speaks(&slot))
       state.send(wire::Started{slot.running->job, slot.running->attempt});
   }
 }

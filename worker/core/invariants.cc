@@ -22,32 +22,52 @@ std::int64_t sequence_of(const wire::ToCoordinator& message) {
   return 0;
 }
 
-bool is_over(const WorkerState& state, const AttemptKey& key) {
-  return std::find(state.ended.begin(), state.ended.end(), key) != state.ended.end();
-}
+bool is_over(const WorkerState& state, const AttemptKey& key) { return state.ended.contains(key); }
 
 void check_slot(const WorkerState& state, const Slot& slot) {
   if (!slot.running) {
-    require(!slot.next && !slot.stopping && !slot.forgotten && !slot.started,
+    require(!slot.stopping && !slot.forgotten && !slot.started,
             "an empty slot remembers something");
     return;
   }
   const AttemptKey& key = *slot.running;
-  require(slot.forgotten || state.reports.contains(key),
+  require(slot.forgotten || slot.abandoned || state.reports.contains(key),
           name(key) + " trains without a list of reports");
   require(!slot.forgotten || !state.reports.contains(key),
           name(key) + " is given up and has reports");
   require(!slot.forgotten || slot.stopping, name(key) + " is given up and was not asked to stop");
-  require(!slot.next || slot.forgotten, "an assignment waits for a slot that is not given up");
-  require(!slot.next || !is_over(state, key_of(*slot.next)),
-          "an attempt that is over waits for a slot");
-  if (state.leaving)
-    require(slot.stopping && !slot.next, name(key) + " goes on while the worker leaves");
+  if (state.leaving) require(slot.stopping, name(key) + " goes on while the worker leaves");
+}
+
+// Nothing waits that could start, and nothing that nobody wants.
+void check_waiting(const WorkerState& state, const wire::Assign& waiting) {
+  const AttemptKey key = key_of(waiting);
+  require(!is_over(state, key), name(key) + " is over and waits for a slot");
+  require(!state.leaving, name(key) + " waits though the worker leaves");
+  require(state.waiting.of(key.job) == &waiting, name(key) + " is not found by its job");
+  const bool older_trains =
+      std::any_of(state.slots.begin(), state.slots.end(),
+                  [&](const Slot& slot) { return slot.running && slot.running->job == key.job; });
+  const bool all_busy = std::all_of(state.slots.begin(), state.slots.end(),
+                                    [](const Slot& slot) { return slot.running.has_value(); });
+  require(older_trains || all_busy, name(key) + " waits beside a free slot");
+}
+
+void check_resends(const WorkerState& state) {
+  std::size_t planned = 0;
+  for (const auto& [key, reports] : state.reports) {
+    if (!reports.resend_at) continue;
+    ++planned;
+    require(state.resends.contains({*reports.resend_at, key}),
+            name(key) + " is not among what is to be sent again");
+  }
+  require(planned == state.resends.size(), "reports are to be sent again that are not there");
 }
 
 void check_reports(const WorkerState& state, const AttemptKey& key, const Reports& reports) {
-  const bool trains = std::any_of(state.slots.begin(), state.slots.end(),
-                                  [&](const Slot& slot) { return slot.running == key; });
+  const bool trains = std::any_of(state.slots.begin(), state.slots.end(), [&](const Slot& slot) {
+    return slot.running == key && !slot.abandoned;
+  });
   require(trains != reports.finished, name(key) + " either trains or has finished");
   require(trains || !reports.kept.empty(), name(key) + " is done and still held");
   require(!is_over(state, key), name(key) + " is over and still held");
@@ -64,22 +84,27 @@ void check_reports(const WorkerState& state, const AttemptKey& key, const Report
 }  // namespace
 
 void check_worker_invariants(const WorkerState& state) {
+  require(state.actions.empty(), "actions are left over from a step");
+  if (state.session == Session::kOver) return;  // it may end in the midst of things
   std::set<AttemptKey> seen;
   std::set<JobId> jobs;  // that the coordinator may count on: one attempt each
   for (const Slot& slot : state.slots) {
     check_slot(state, slot);
     if (slot.running)
       require(seen.insert(*slot.running).second, name(*slot.running) + " runs twice");
-    if (slot.next)
-      require(seen.insert(key_of(*slot.next)).second, name(key_of(*slot.next)) + " is there twice");
-    if (slot.next) require(jobs.insert(slot.next->job).second, "a job has two attempts here");
   }
+  for (const auto& [place, waiting] : state.waiting.in_order()) {
+    check_waiting(state, waiting);
+    require(seen.insert(key_of(waiting)).second, name(key_of(waiting)) + " is there twice");
+    require(jobs.insert(waiting.job).second, "a job has two attempts here");
+  }
+  check_resends(state);
+  require(state.ended.size() == state.ended_in_order.size(), "attempts ended twice");
   for (const auto& [key, reports] : state.reports) {
     check_reports(state, key, reports);
     require(jobs.insert(key.job).second, "a job has two attempts here");
   }
   require(state.session != Session::kJoined || state.welcomed, "joined without a welcome");
-  require(state.actions.empty(), "actions are left over from a step");
 }
 
 }  // namespace lrtune

@@ -18,8 +18,11 @@ void say_hello(WorkerState& state) {
 }
 
 void exit_with(WorkerState& state, int code, std::string reason) {
+  const bool threads_hang = std::any_of(state.slots.begin(), state.slots.end(),
+                                        [](const Slot& slot) { return slot.abandoned; });
   state.session = Session::kOver;
-  state.emit(worker_action::Exit{code, std::move(reason)});
+  // Nobody can interrupt a survey, and nobody needs it now.
+  state.emit(worker_action::Exit{code, std::move(reason), threads_hang || !state.surveys.empty()});
 }
 
 WorkerTime silence_deadline(const WorkerState& state) {
@@ -28,7 +31,7 @@ WorkerTime silence_deadline(const WorkerState& state) {
 
 bool trains(const WorkerState& state) {
   return std::any_of(state.slots.begin(), state.slots.end(),
-                     [](const Slot& slot) { return slot.running.has_value(); });
+                     [](const Slot& slot) { return slot.running && !slot.abandoned; });
 }
 
 }  // namespace
@@ -63,6 +66,10 @@ void on_connected(WorkerState& state) {
 }
 
 void keep_session(WorkerState& state) {
+  if (const auto time = time_to_leave(state); time && state.now >= *time) {
+    begin_leaving(state, fmt::format("its walltime of {} s is nearly over",
+                                     state.options.walltime->count() / 1000));
+  }
   if (state.session == Session::kJoined && state.now >= silence_deadline(state)) {
     state.session = Session::kJoining;
     state.next_hello = state.now;
@@ -97,15 +104,15 @@ std::optional<WorkerTime> session_deadline(const WorkerState& state) {
       consider(state.born + *state.options.give_up_after);
     }
   }
-  if (state.session != Session::kOver && state.leaving && state.leaving->give_up_at) {
-    consider(*state.leaving->give_up_at);
-  }
+  if (state.session == Session::kOver) return deadline;
+  if (state.leaving && state.leaving->give_up_at) consider(*state.leaving->give_up_at);
+  if (const auto time = time_to_leave(state); time && !state.leaving) consider(*time);
   return deadline;
 }
 
 void begin_leaving(WorkerState& state, const std::string& reason, int code) {
   if (state.leaving) return;
-  state.leaving = Leaving{reason, code, std::nullopt};
+  state.leaving = Leaving{reason, code, state.now, std::nullopt};
   stop_all(state);
 }
 
@@ -119,6 +126,14 @@ void leave_if_done(WorkerState& state) {
   if (!state.reports.empty() && !nobody_to_tell) return;
   if (state.welcomed) state.send(wire::Goodbye{});
   exit_with(state, state.leaving->code, state.leaving->reason);
+}
+
+// GOODBYE gives the jobs back; what they have not kept so far is trained again.
+void leave_at_once(WorkerState& state, const std::string& reason) {
+  begin_leaving(state, reason);
+  for (Slot& slot : state.slots) slot.abandoned = slot.running.has_value();
+  if (state.welcomed) state.send(wire::Goodbye{});
+  exit_with(state, state.leaving->code, reason + ": it leaves without checkpoints");
 }
 
 }  // namespace lrtune

@@ -18,12 +18,14 @@ Match(Handlers...) -> Match<Handlers...>;  // clang 14 does not deduce it
 
 void on_survey(WorkerState& state, const wire::Survey& message) {
   if (state.leaving || !state.surveys.insert(message.survey).second) return;
+  if (state.surveys.size() == 1) state.survey_sign_at = state.now;
   state.emit(worker_action::StartSurvey{message.survey, message.train});
 }
 
 // Not repeated if it is lost: a coordinator that still wants to know asks again.
 void on_survey_done(WorkerState& state, const worker_event::SurveyDone& event) {
   state.surveys.erase(event.survey);
+  state.survey_sign_at = state.now;
   wire::Surveyed answer{event.survey, std::nullopt, {}};
   if (event.facts) {
     answer.facts = *event.facts;
@@ -56,7 +58,8 @@ WorkerState::WorkerState(WorkerOptions the_options, WorkerTime the_now)
       born(the_now),
       next_hello(the_now),
       last_heard(the_now),
-      slots(static_cast<std::size_t>(std::max(options.slots, 1))) {}
+      slots(static_cast<std::size_t>(std::max(options.slots, 1))),
+      looked_at(the_now) {}
 
 void WorkerState::send(wire::ToCoordinator message) {
   actions.push_back(worker_action::Send{std::move(message)});
@@ -94,9 +97,12 @@ std::vector<WorkerAction> WorkerCore::step(const WorkerEvent& event, WorkerTime 
                    },
                    [&](const worker_event::Connected&) { on_connected(state); },
                    [](const worker_event::Ticked&) {},
-                   [&](const worker_event::StopRequested& e) { begin_leaving(state, e.reason); }},
+                   [&](const worker_event::StopRequested& e) {
+                     e.at_once ? leave_at_once(state, e.reason) : begin_leaving(state, e.reason);
+                   }},
              event);
-  keep_session(state);
+  if (state.session != Session::kOver) keep_watch(state);
+  if (state.session != Session::kOver) keep_session(state);
   send_due_reports(state);
   leave_if_done(state);
   return std::exchange(state.actions, {});
@@ -104,8 +110,10 @@ std::vector<WorkerAction> WorkerCore::step(const WorkerEvent& event, WorkerTime 
 
 std::optional<WorkerTime> WorkerCore::next_deadline() const {
   auto deadline = session_deadline(*state_);
-  const auto reports = reports_deadline(*state_);
-  if (!deadline || (reports && *reports < *deadline)) deadline = reports;
+  if (state_->session == Session::kOver) return deadline;
+  for (const auto other : {reports_deadline(*state_), watch_deadline(*state_)}) {
+    if (!deadline || (other && *other < *deadline)) deadline = other;
+  }
   return deadline;
 }
 

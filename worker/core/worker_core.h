@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/training/training_phase.h"
 #include "common/wire/messages.h"
 
 namespace lrtune {
@@ -21,6 +22,7 @@ struct WorkerOptions {
   std::string name;
   std::string process;  // random, new for each process
   int slots = 1;
+  std::size_t most_waiting = 1024;  // assignments that wait for a slot; more are refused
   Numerics numerics;
   std::chrono::milliseconds hello_every{1000};   // until a WELCOME comes
   std::chrono::milliseconds resend_after{3000};  // an unacknowledged report is sent again
@@ -28,12 +30,22 @@ struct WorkerOptions {
   std::chrono::milliseconds leave_within{2000};
   // Without a first WELCOME for so long the worker exits with 1; nullopt: it goes on trying.
   std::optional<std::chrono::milliseconds> give_up_after;
+  // A training thread that makes no step for so long hangs. One in another phase than training, and
+  // a survey, ten times as long. 0: never.
+  std::chrono::milliseconds watchdog{300'000};
+  // A worker that leaves waits so long for a thread that was asked to stop, and ten times as long
+  // for one that keeps a checkpoint.
+  std::chrono::milliseconds stop_within{30'000};
+  // It leaves by itself, to be gone so long after its start; nullopt: it stays.
+  std::optional<std::chrono::milliseconds> walltime;
+  // So long before the walltime is over, and the time that a checkpoint took, it begins to leave.
+  std::chrono::milliseconds leave_before{60'000};
 };
 
 // Codes of worker_action::Exit.
 inline constexpr int kExitLeft = 0;          // sent away, or asked to stop
 inline constexpr int kExitNotWanted = 1;     // rejected, or nobody answered
-inline constexpr int kExitDeviceBroken = 3;  // start it again
+inline constexpr int kExitDeviceBroken = 3;  // or a thread of it hangs: start it again
 
 namespace worker_event {
 struct Received {
@@ -47,10 +59,12 @@ struct JobStarted {
   JobId job;
   Attempt attempt = 0;
 };
+// A sign of life: an iteration or a change of phase since the last one.
 struct JobProgressed {
   JobId job;
   Attempt attempt = 0;
   std::int64_t iteration = 0;
+  TrainingPhase phase = TrainingPhase::kTraining;
 };
 struct JobMeasured {
   JobId job;
@@ -75,9 +89,11 @@ struct DeviceBroken {
 };
 struct Connected {};  // a connection was made; what was sent over an earlier one may be lost
 struct Ticked {};
+// SIGTERM, SIGINT, a notice of preemption, the end of the parent.
 struct StopRequested {
   std::string reason;
-};  // SIGTERM, SIGINT
+  bool at_once = false;  // without checkpoints, and without waiting for anything
+};
 }  // namespace worker_event
 using WorkerEvent =
     std::variant<worker_event::Received, worker_event::SurveyDone, worker_event::JobStarted,
@@ -101,10 +117,12 @@ struct StopJob {
   JobId job;
   Attempt attempt = 0;
 };  // ask its thread to stop; JobFinished will follow
+// After the sends before it.
 struct Exit {
   int code = 0;
   std::string reason;
-};  // after the sends before it
+  bool abandons_threads = false;  // some train or survey still, perhaps for ever
+};
 }  // namespace worker_action
 using WorkerAction =
     std::variant<worker_action::Send, worker_action::StartSurvey, worker_action::StartJob,

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "worker/core/waiting_jobs.h"
 #include "worker/core/worker_core.h"
 
 namespace lrtune {
@@ -34,18 +35,23 @@ struct Reports {
     std::optional<WorkerTime> sent_at;  // nullopt: not yet
   };
   std::int64_t next_sequence = 1;
-  std::deque<Kept> kept;  // consecutive sequences, the last is next_sequence - 1
-  bool finished = false;  // the last one is Finished
+  std::deque<Kept> kept;                // consecutive sequences, the last is next_sequence - 1
+  bool finished = false;                // the last one is Finished
+  std::optional<WorkerTime> resend_at;  // its entry in WorkerState::resends
 };
 
 struct Slot {
   std::optional<AttemptKey> running;  // set while its thread trains
   bool stopping = false;              // the thread was asked to stop
   bool forgotten = false;             // the attempt was given up: what its thread says is dropped
+  bool abandoned = false;             // its thread hangs and is waited for no longer
   bool started = false;
+  TrainingPhase phase = TrainingPhase::kLoading;
+  WorkerTime phase_since;
+  WorkerTime sign_at;           // the thread's last step or change of phase
+  std::int64_t reached = 0;     // the last iteration known
   std::int64_t iteration = -1;  // the last one told
   WorkerTime next_progress;
-  std::optional<wire::Assign> next;  // waits until the thread of a forgotten attempt has ended
 };
 
 enum class Session : std::uint8_t {
@@ -57,6 +63,7 @@ enum class Session : std::uint8_t {
 struct Leaving {
   std::string reason;
   int code = kExitLeft;
+  WorkerTime since;
   std::optional<WorkerTime> give_up_at;  // set once no thread trains
 };
 
@@ -77,11 +84,19 @@ struct WorkerState {
   std::optional<Leaving> leaving;
 
   std::vector<Slot> slots;
+  WaitingJobs waiting;  // for a slot, or for the thread of an older attempt of their job to end
   std::map<AttemptKey, Reports> reports;
-  std::set<std::int64_t> surveys;  // under way
+  std::set<std::pair<WorkerTime, AttemptKey>> resends;  // when which reports are to be sent again
+  std::set<std::int64_t> surveys;                       // under way, one after the other
+  WorkerTime survey_sign_at;  // when the one under way began, at the latest
+  WorkerTime looked_at;       // the step before
+  // What phases took here so far.
+  std::chrono::milliseconds longest_loading{0};
+  std::chrono::milliseconds longest_checkpoint{0};
   // Attempts that are over for ever, so that a late copy of their assignment starts nothing; the
-  // latest ones.
-  std::deque<AttemptKey> ended;
+  // latest ones, and the same in the order of their ends.
+  std::set<AttemptKey> ended;
+  std::deque<AttemptKey> ended_in_order;
 
   void send(wire::ToCoordinator message);
   void emit(WorkerAction action) { actions.push_back(std::move(action)); }
@@ -97,6 +112,7 @@ void keep_session(WorkerState& state);  // what is due by now
 std::optional<WorkerTime> session_deadline(const WorkerState& state);
 void begin_leaving(WorkerState& state, const std::string& reason, int code = kExitLeft);
 void leave_if_done(WorkerState& state);
+void leave_at_once(WorkerState& state, const std::string& reason);
 
 // attempts.cc: slots and what runs in them
 void on_assign(WorkerState& state, const wire::Assign& message);
@@ -117,7 +133,16 @@ void report_finished(WorkerState& state, const AttemptKey& key, const Outcome& o
 void send_all_reports(WorkerState& state);
 void send_due_reports(WorkerState& state);
 std::optional<WorkerTime> reports_deadline(const WorkerState& state);
+void drop_reports(WorkerState& state, const AttemptKey& key);
 void forget_attempt(WorkerState& state, const AttemptKey& key);  // it is over for ever
+
+// watch.cc: threads that make no step, and what the walltime leaves room for
+void note_phase(WorkerState& state, Slot& slot, TrainingPhase phase);
+void keep_watch(WorkerState& state);
+std::optional<WorkerTime> watch_deadline(const WorkerState& state);
+std::optional<WorkerTime> time_to_leave(const WorkerState& state);
+// Why no job may begin any more; nothing if one may.
+std::optional<std::string> too_late_to_begin(const WorkerState& state);
 
 // invariants.cc: throws std::logic_error with the first broken one
 void check_worker_invariants(const WorkerState& state);

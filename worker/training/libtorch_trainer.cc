@@ -66,6 +66,7 @@ class MemoryObserver final : public TrainingObserver {
     steps_left_ = kSteps;
   }
   void measured(const MetricPoint& point) override { observer_.measured(point); }
+  void entered(TrainingPhase phase) override { observer_.entered(phase); }
   void progressed(std::int64_t iteration) override {
     if (steps_left_ > 0 && --steps_left_ == 0) place_.measured(taken_memory(device_) - before_);
     observer_.progressed(iteration);
@@ -249,7 +250,9 @@ Outcome LibtorchTrainer::train(const TrainingJob& job, TrainingObserver& observe
                                const std::atomic<bool>& stop) {
   Outcome failed{.kind = OutcomeKind::kFailed,
                  .state = initial_state(job.identity.hash(), job.seed)};
+  observer.entered(TrainingPhase::kWaitingForDevice);
   auto place = memory_.enter(job.identity.hash(), stop);
+  observer.entered(TrainingPhase::kLoading);
   if (!place) {
     failed.kind = OutcomeKind::kStopped;
     failed.message = "asked to stop";

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <condition_variable>
+#include <cstdio>
 #include <mutex>
 #include <optional>
 
@@ -67,6 +68,13 @@ class Pace {
   std::condition_variable wake_;
 };
 
+[[noreturn]] void hang() {
+  std::mutex mutex;
+  std::condition_variable never;
+  std::unique_lock lock(mutex);
+  while (true) never.wait(lock);
+}
+
 class SyntheticTrainer final : public Trainer {
  public:
   explicit SyntheticTrainer(const SyntheticOptions& options) : options_(options) {}
@@ -93,6 +101,12 @@ class SyntheticTrainer final : public Trainer {
 
  private:
   std::optional<std::string> obstacle(const TrainingJob& job) const;
+  bool hangs_now() const {
+    if (options_.hang_once.empty()) return true;
+    std::FILE* file = std::fopen(options_.hang_once.c_str(), "wx");  // fails if it is there
+    if (file != nullptr) std::fclose(file);
+    return file != nullptr;
+  }
 
   const SyntheticOptions options_;
 };
@@ -124,6 +138,7 @@ Outcome SyntheticTrainer::train(const TrainingJob& job, TrainingObserver& observ
   FakeNetwork network;
   Pace pace(options_.iteration_time);
   const auto start = Clock::now();
+  observer.entered(TrainingPhase::kTraining);
   const double luck = random_unit("synthetic luck", job.seed, 0);
   for (std::int64_t& t = outcome.iteration;; ++t) {
     const double rate = learning_rate(job.policy, t);
@@ -141,6 +156,7 @@ Outcome SyntheticTrainer::train(const TrainingJob& job, TrainingObserver& observ
     }
     if (t == plan.iterations) return ended(OutcomeKind::kCompleted, {});
     if (out_of_time) return ended(OutcomeKind::kTimeLimit, {});
+    if (t == options_.hang_at && hangs_now()) hang();
     pace.wait(stop);
     if (stop.load()) return ended(OutcomeKind::kStopped, "asked to stop");
     if (!(rate <= options_.diverge_above)) {

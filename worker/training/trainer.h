@@ -12,6 +12,7 @@
 #include "common/policy/policy.h"
 #include "common/result.h"
 #include "common/training.h"
+#include "common/training/training_phase.h"
 
 namespace lrtune {
 
@@ -30,6 +31,9 @@ class TrainingObserver {
   virtual void measured(
       const MetricPoint& point) = 0;  // at 0, at every plan.evaluate_every, at the end
   virtual void progressed(std::int64_t iteration) = 0;  // after every iteration; must be cheap
+  // What comes now. A job begins in kLoading; a thread in kTraining must go on making steps, or it
+  // is taken for one that hangs. Must be cheap.
+  virtual void entered(TrainingPhase) {}
 };
 
 class Trainer {

@@ -58,7 +58,7 @@ TrainingRun::TrainingRun(const TrainingJob& job, BatchSource& batches, const Spl
 
 Outcome TrainingRun::run() {
   if (auto outcome = go_on_from_checkpoint()) return *outcome;
-  segment_start_ = Clock::now();
+  train_on();
   while (true) {
     if (auto outcome = next()) return *outcome;
   }
@@ -73,10 +73,10 @@ std::optional<Outcome> TrainingRun::next() {
     pause_clock();
     if (auto outcome = evaluate()) {
       if (outcome->kind != OutcomeKind::kDiverged) save_checkpoint();
-      if (outcome->kind == OutcomeKind::kStopped) checkpoints_.hand_over();
+      if (outcome->kind == OutcomeKind::kStopped) hand_over();
       return *outcome;
     }
-    segment_start_ = Clock::now();
+    train_on();
   }
   if (iteration_ == job_.plan.iterations || out_of_time) {
     save_checkpoint();
@@ -88,7 +88,7 @@ std::optional<Outcome> TrainingRun::next() {
     if (auto outcome = look_for_divergence()) return *outcome;
     pause_clock();
     save_checkpoint();
-    segment_start_ = Clock::now();
+    train_on();
   }
   if (auto outcome = step()) return *outcome;
   if ((iteration_ - good_iteration_) % watch_.look_every() == 0) {
@@ -103,8 +103,18 @@ Outcome TrainingRun::stopped() {
   if (auto outcome = look_for_divergence()) return *outcome;
   pause_clock();
   save_checkpoint();
-  checkpoints_.hand_over();
+  hand_over();
   return ended(OutcomeKind::kStopped, "asked to stop");
+}
+
+void TrainingRun::hand_over() {
+  observer_.entered(TrainingPhase::kCheckpointing);
+  checkpoints_.hand_over();
+}
+
+void TrainingRun::train_on() {
+  observer_.entered(TrainingPhase::kTraining);
+  segment_start_ = Clock::now();
 }
 
 void TrainingRun::pause_clock() { train_seconds_ += seconds_since(segment_start_); }
@@ -132,6 +142,7 @@ std::optional<Outcome> TrainingRun::go_on_from_checkpoint() {
 // REQUIRES: the losses up to here are known to be finite.
 void TrainingRun::save_checkpoint() {
   if (iteration_ == checkpoints_.saved_iteration() || !checkpoints_.wanted()) return;
+  observer_.entered(TrainingPhase::kCheckpointing);
   checkpoints_.save(
       {.state = state_,
        .iteration = iteration_,
@@ -189,6 +200,7 @@ std::optional<Outcome> TrainingRun::look_for_divergence() {
 }
 
 std::optional<Outcome> TrainingRun::evaluate() {
+  observer_.entered(TrainingPhase::kEvaluating);
   const auto start = std::chrono::steady_clock::now();
   const RunPlan& plan = job_.plan;
   const auto train = metrics_of(Part::kTrain, train_subset_);

@@ -44,8 +44,10 @@ class TrainingRun {
   std::optional<Outcome> go_on_from_checkpoint();
   std::optional<Outcome> next();
   Outcome stopped();
+  void train_on();
   void pause_clock();
   void save_checkpoint();
+  void hand_over();
   std::optional<Outcome> report(const MetricPoint& point);
   std::optional<Outcome> step();
   bool evaluation_due(bool last) const;

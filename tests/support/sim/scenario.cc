@@ -134,6 +134,11 @@ void add_faults(Scenario& scenario, SimRandom& random) {
       add_network_faults(scenario, random);
       rates.partition = maybe(random);
       rates.failed_commit = maybe(random);
+      rates.worker_hang = maybe(random);
+      break;
+    case Family::kHungThreads:
+      rates.worker_hang = often(random);
+      rates.worker_leave = maybe(random);
       break;
   }
 }
@@ -172,9 +177,10 @@ Scenario make_scenario(Family family, std::uint64_t seed) {
 }
 
 std::string name_of(Family family) {
-  static constexpr std::array kNames = {
-      "NoFaults",      "WorkerCrashes", "CoordinatorCrashes", "NetworkFaults", "Partitions",
-      "FailedCommits", "AllTogether",   "PoisonousJobs",      "SharedWork",    "StopAndResume"};
+  static constexpr std::array kNames = {"NoFaults",      "WorkerCrashes", "CoordinatorCrashes",
+                                        "NetworkFaults", "Partitions",    "FailedCommits",
+                                        "AllTogether",   "PoisonousJobs", "SharedWork",
+                                        "StopAndResume", "HungThreads"};
   return kNames[static_cast<std::size_t>(family)];
 }
 

@@ -21,8 +21,9 @@ enum class Family : std::uint8_t {
   kFailedCommits,
   kAllTogether,
   kPoisonousJobs,
-  kSharedWork,    // two campaigns with jobs in common, all faults
-  kStopAndResume  // the coordinator is told to stop, later started again
+  kSharedWork,     // two campaigns with jobs in common, all faults
+  kStopAndResume,  // the coordinator is told to stop, later started again
+  kHungThreads     // a training thread makes no step any more while its worker's heart beats
 };
 
 // Rates of the faults: mean virtual time between two of a kind; 0: never.
@@ -30,6 +31,7 @@ struct FaultRates {
   Duration worker_crash{0};
   Duration worker_leave{0};
   Duration worker_freeze{0};
+  Duration worker_hang{0};  // of one of its training threads
   Duration coordinator_crash{0};
   Duration coordinator_stall{0};
   Duration failed_commit{0};

@@ -96,6 +96,7 @@ void SimCluster::plan_faults() {
   plan_fault(rates.partition, &SimCluster::partition);
   plan_fault(rates.false_loss, &SimCluster::report_false_loss);
   plan_fault(rates.clock_jump, &SimCluster::jump_wall_clock);
+  plan_fault(rates.worker_hang, &SimCluster::hang_thread);
 }
 
 void SimCluster::end_faults() {
@@ -157,6 +158,8 @@ void SimCluster::worker_leaves() { any_worker().leave(); }
 void SimCluster::freeze_worker() {
   any_worker().freeze(random_.between(kSecond, 3 * Duration(scenario_.core.lease)));
 }
+
+void SimCluster::hang_thread() { any_worker().hang(); }
 
 void SimCluster::crash_coordinator() {
   coordinator_.crash_at(static_cast<CrashPoint>(random_.below(4)));

@@ -43,6 +43,7 @@ class SimCluster {
   void crash_worker();
   void worker_leaves();
   void freeze_worker();
+  void hang_thread();
   void restart_workers();
   void crash_coordinator();
   void stall_coordinator();

@@ -1,9 +1,17 @@
 #include "tests/support/sim/sim_worker.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace lrtune::sim {
+namespace {
+
+// Longer than any run goes without a word, 20 iterations of half a second.
+constexpr std::chrono::milliseconds kWatchdog{30'000};
+
+}  // namespace
+
 SimWorker::SimWorker(World& world, std::string name, int slots, Numerics numerics)
     : world_(world), name_(std::move(name)), slots_(slots), numerics_(std::move(numerics)) {}
 
@@ -19,6 +27,7 @@ void SimWorker::start() {
   options.process = peer_;
   options.slots = slots_;
   options.numerics = numerics_;
+  options.watchdog = kWatchdog;
   core_.emplace(options, now());
   world_.network.connect(peer_, [this, process = processes_](const ToWorkerBatch& batch) {
     if (process != processes_ || !alive()) return;
@@ -68,6 +77,14 @@ void SimWorker::wake() {
     if (process != processes_ || !alive()) return;
     action();
   }
+}
+
+void SimWorker::hang() {
+  if (!alive() || training_.empty()) return;
+  auto it = training_.begin();
+  std::advance(it, world_.random.below(training_.size()));
+  world_.trace.line("{} hangs in job {}", peer_, it->first.first.value);
+  it->second.hung = true;
 }
 
 void SimWorker::later(Duration delay, std::function<void()> action) {
@@ -123,7 +140,9 @@ void SimWorker::check_acknowledged(const wire::Acknowledge& acknowledge) const {
       require(world_.store.has_point(acknowledge.job, acknowledge.attempt, measured->point),
               "an acknowledged point is not in the store");
     } else if (const auto* finished = std::get_if<wire::Finished>(&it->second)) {
-      require(finished->outcome.kind == OutcomeKind::kStopped || job->outcome == finished->outcome,
+      const OutcomeKind kind = finished->outcome.kind;  // some give the job back to the queue
+      require(kind == OutcomeKind::kStopped || kind == OutcomeKind::kFailedHere ||
+                  job->outcome == finished->outcome,
               "an acknowledged outcome is not in the store");
     }
   }
@@ -200,7 +219,7 @@ void SimWorker::start_job(const worker_action::StartJob& action) {
   training_.emplace(key, std::move(training));
   later(world_.random.between(Duration(100), Duration(200'000)), [this, key] {
     const auto it = training_.find(key);
-    if (it == training_.end() || it->second.stopping) return;
+    if (it == training_.end() || it->second.stopping || it->second.hung) return;
     it->second.started = world_.loop.now();
     step(worker_event::JobStarted{key.first, key.second});
     train_on(key);
@@ -210,7 +229,7 @@ void SimWorker::start_job(const worker_action::StartJob& action) {
 // Plans the next report of the attempt.
 void SimWorker::train_on(AttemptKey key) {
   const auto it = training_.find(key);
-  if (!alive() || it == training_.end() || it->second.stopping) return;
+  if (!alive() || it == training_.end() || it->second.stopping || it->second.hung) return;
   const Training& training = it->second;
   const auto& points = training.run.points;
   const std::size_t next = training.next_point;
@@ -226,7 +245,7 @@ void SimWorker::train_on(AttemptKey key) {
 
 void SimWorker::report_point(AttemptKey key) {
   const auto it = training_.find(key);
-  if (it == training_.end() || it->second.stopping) return;
+  if (it == training_.end() || it->second.stopping || it->second.hung) return;
   Training& training = it->second;
   if (training.next_point == training.run.points.size()) {
     finish(key, training.run.outcome);
@@ -250,7 +269,7 @@ void SimWorker::stop_job(const worker_action::StopJob& action) {
       training.next_point == 0 ? 0 : training.run.points[training.next_point - 1].iteration;
   later(world_.scenario.iteration_time, [this, key, iteration] {
     const auto stopped = training_.find(key);
-    if (stopped == training_.end()) return;
+    if (stopped == training_.end() || stopped->second.hung) return;
     finish(key, {OutcomeKind::kStopped, iteration, state_at(stopped->second.assignment, iteration),
                  "asked to stop"});
   });
@@ -263,7 +282,8 @@ void SimWorker::finish(AttemptKey key, Outcome outcome) {
 
 void SimWorker::exit(const worker_action::Exit& action) {
   world_.trace.line("{} exits with code {}: {}", peer_, action.code, action.reason);
-  require(training_.empty(), "a worker exits while it trains");
+  for (const auto& [key, training] : training_)
+    require(training.hung && action.abandons_threads, "a worker exits while it trains");
   crash();
 }
 

@@ -37,6 +37,7 @@ class SimWorker {
   void leave();  // SIGTERM
   void freeze(Duration length);
   void wake();
+  void hang();  // one of its training threads, for ever
 
   bool alive() const { return core_.has_value(); }
   bool frozen() const { return frozen_; }
@@ -50,6 +51,7 @@ class SimWorker {
     std::size_t next_point = 0;
     bool stopping = false;
     bool poisonous = false;
+    bool hung = false;  // says nothing any more, and does not stop
     Duration started;
   };
   using AttemptKey = std::pair<JobId, Attempt>;
