@@ -133,8 +133,6 @@ void add_faults(Scenario& scenario, SimRandom& random) {
       return add_disk_faults(rates, random);
     case Family::kPoisonousJobs:
       scenario.poison = {0.1, 0.02};
-      // A death would be counted against the other jobs of the process too.
-      for (int& slots : scenario.slots) slots = 1;
       rates.failed_commit = maybe(random);
       break;
     case Family::kStopAndResume:
