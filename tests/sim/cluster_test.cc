@@ -1,12 +1,14 @@
 // The whole cluster in one thread under virtual time: the real coordinator core, real worker cores,
 // a network and a store with faults. A seed is a whole story; LRTUNE_SIM_SEED runs one of them
-// again with its trace, LRTUNE_SIM_SEEDS says how many are tried.
+// again with its trace, LRTUNE_SIM_SEEDS says how many of a family are tried, from
+// LRTUNE_SIM_FIRST on. The shards of a family share them, so that CTest can run them side by side.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <exception>
 #include <map>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "tests/support/sim/sim_cluster.h"
@@ -73,37 +75,50 @@ std::vector<std::string> must_happen(Family family) {
       return {"stopped", "requeued"};
     case Family::kHungThreads:
       return {"requeued"};
+    case Family::kPowerCuts:
+      return {"requeued", "resumed"};
   }
   return {};
 }
 
-class SimulatedCluster : public testing::TestWithParam<Family> {};
+using FamilyShard = std::tuple<Family, std::uint64_t>;
+
+class SimulatedCluster : public testing::TestWithParam<FamilyShard> {};
 
 TEST_P(SimulatedCluster, KeepsItsPromises) {
+  const auto [family, shard] = GetParam();
   std::map<std::string, std::int64_t> made;
   if (std::getenv("LRTUNE_SIM_SEED") != nullptr) {
-    run_seed(GetParam(), number_from("LRTUNE_SIM_SEED", 0), true, made);
+    run_seed(family, number_from("LRTUNE_SIM_SEED", 0), true, made);
     return;
   }
-  const std::uint64_t seeds = number_from("LRTUNE_SIM_SEEDS", 200);
-  for (std::uint64_t seed = 1; seed <= seeds && !HasFailure(); ++seed) {
-    run_seed(GetParam(), seed, false, made);
+  const std::uint64_t seeds = number_from("LRTUNE_SIM_SEEDS", LRTUNE_SIM_DEFAULT_SEEDS);
+  const std::uint64_t first = number_from("LRTUNE_SIM_FIRST", 1);
+  const std::uint64_t begin = first + seeds * shard / LRTUNE_SIM_SHARDS;
+  const std::uint64_t end = first + seeds * (shard + 1) / LRTUNE_SIM_SHARDS;
+  for (std::uint64_t seed = begin; seed < end && !HasFailure(); ++seed) {
+    run_seed(family, seed, false, made);
   }
-  if (seeds < kEnoughSeeds || HasFailure()) return;
+  if (end - begin < kEnoughSeeds || HasFailure()) return;
   // A family that met none of its faults would show nothing.
-  for (const std::string& code : must_happen(GetParam())) {
-    EXPECT_GT(made[code], 0) << code << " never happened in " << seeds << " seeds";
+  for (const std::string& code : must_happen(family)) {
+    EXPECT_GT(made[code], 0) << code << " never happened in " << end - begin << " seeds";
   }
 }
 
+std::vector<Family> all_families() {
+  std::vector<Family> families;
+  for (std::uint8_t i = 0; i < kFamilies; ++i) families.push_back(static_cast<Family>(i));
+  return families;
+}
+
 INSTANTIATE_TEST_SUITE_P(Family, SimulatedCluster,
-                         testing::Values(Family::kNoFaults, Family::kWorkerCrashes,
-                                         Family::kCoordinatorCrashes, Family::kNetworkFaults,
-                                         Family::kPartitions, Family::kFailedCommits,
-                                         Family::kAllTogether, Family::kPoisonousJobs,
-                                         Family::kSharedWork, Family::kStopAndResume,
-                                         Family::kHungThreads),
-                         [](const auto& family) { return name_of(family.param); });
+                         testing::Combine(testing::ValuesIn(all_families()),
+                                          testing::Range<std::uint64_t>(0, LRTUNE_SIM_SHARDS)),
+                         [](const auto& shard) {
+                           return fmt::format("{}_{}", name_of(std::get<0>(shard.param)),
+                                              std::get<1>(shard.param) + 1);
+                         });
 
 }  // namespace
 }  // namespace lrtune::sim

@@ -1,6 +1,7 @@
 // One direction of one worker's connection. Batches (frames) arrive in the order of their sending,
 // as TCP delivers, late by a latency; a break of the connection loses some of those under way and
-// may bring a few of them late, after those of the next connection.
+// may bring a few of them late, after those of the next connection. Faults that ZeroMQ excludes
+// within a connection, losses, repetitions and batches that overtake others, are there as well.
 #pragma once
 
 #include <deque>
@@ -18,6 +19,7 @@ struct NetworkFaults {
   Duration max_latency{2000};
   double drop = 0;       // chance that a batch is lost
   double duplicate = 0;  // chance that a batch comes again, perhaps much later
+  double overtake = 0;   // chance that a batch does not wait for those before it
   double slow = 0;       // chance of a latency of up to `slow_latency`
   Duration slow_latency{3'000'000};
 };
@@ -54,7 +56,10 @@ class Channel : public std::enable_shared_from_this<Channel<Message>> {
     if (under_way_.empty()) return;
     const std::size_t arrives = random_.below(under_way_.size() + 1);
     while (under_way_.size() > arrives) {
-      if (random_.chance(0.2)) deliver_late(std::move(under_way_.back().batch));
+      if (random_.chance(0.2)) {
+        deliver_alone(std::move(under_way_.back().batch),
+                      random_.between(Duration(0), faults_.slow_latency));
+      }
       under_way_.pop_back();
     }
   }
@@ -79,6 +84,7 @@ class Channel : public std::enable_shared_from_this<Channel<Message>> {
   void put(Batch batch) {
     Duration latency = random_.between(faults_.min_latency, faults_.max_latency);
     if (random_.chance(faults_.slow)) latency = random_.between(latency, faults_.slow_latency);
+    if (random_.chance(faults_.overtake)) return deliver_alone(std::move(batch), latency);
     last_ready_ = std::max(last_ready_, loop_.now() + latency);
     under_way_.push_back({std::move(batch), last_ready_});
     plan_pump(last_ready_ - loop_.now());
@@ -96,11 +102,10 @@ class Channel : public std::enable_shared_from_this<Channel<Message>> {
     }
   }
 
-  void deliver_late(Batch batch) {
-    loop_.after(random_.between(Duration(0), faults_.slow_latency),
-                [self = this->shared_from_this(), batch = std::move(batch)] {
-                  if (!self->closed_ && !self->blocked_) self->deliver_(batch);
-                });
+  void deliver_alone(Batch batch, Duration latency) {
+    loop_.after(latency, [self = this->shared_from_this(), batch = std::move(batch)] {
+      if (!self->closed_ && !self->blocked_) self->deliver_(batch);
+    });
   }
 
   EventLoop& loop_;

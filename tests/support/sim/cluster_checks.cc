@@ -18,6 +18,7 @@ bool poisonous(const Scenario& scenario, const Policy& policy) {
 }  // namespace
 
 void SimCluster::check_end() const {
+  acknowledged_.check(store_);
   for (const auto& [id, trial] : store_.trials()) {
     require(trial.state > TrialState::kRunning, fmt::format("trial {} ended", id.value));
     check_job(trial);

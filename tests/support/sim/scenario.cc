@@ -84,11 +84,13 @@ void add_worker_faults(FaultRates& rates, SimRandom& random) {
   rates.worker_crash = often(random);
   rates.worker_leave = maybe(random);
   rates.worker_freeze = maybe(random);
+  rates.worker_sleep = maybe(random);
 }
 
 void add_coordinator_faults(FaultRates& rates, SimRandom& random) {
   rates.coordinator_crash = often(random);
   rates.coordinator_stall = maybe(random);
+  rates.coordinator_sleep = maybe(random);
   rates.clock_jump = maybe(random);
 }
 
@@ -96,9 +98,15 @@ void add_network_faults(Scenario& scenario, SimRandom& random) {
   NetworkFaults& network = scenario.network;
   network.drop = random.chance(0.7) ? 0.1 * static_cast<double>(random.between(0, 3)) : 0;
   network.duplicate = random.chance(0.5) ? 0.2 : 0;
+  network.overtake = random.chance(0.5) ? 0.1 : 0;
   network.slow = random.chance(0.5) ? 0.1 : 0;
   scenario.rates.broken_connection = maybe(random);
   scenario.rates.false_loss = maybe(random);
+}
+
+void add_disk_faults(FaultRates& rates, SimRandom& random) {
+  rates.failed_commit = random.between(kSecond, 10 * kSecond);
+  rates.failed_load = maybe(random);
 }
 
 void add_faults(Scenario& scenario, SimRandom& random) {
@@ -114,14 +122,17 @@ void add_faults(Scenario& scenario, SimRandom& random) {
       return add_network_faults(scenario, random);
     case Family::kPartitions:
       rates.partition = often(random);
+      rates.wide_partition = maybe(random);
       break;
     case Family::kFailedCommits:
-      rates.failed_commit = random.between(kSecond, 10 * kSecond);
-      break;
+      return add_disk_faults(rates, random);
+    case Family::kPowerCuts:
+      rates.power_cut = often(random);
+      rates.worker_sleep = maybe(random);
+      rates.coordinator_sleep = maybe(random);
+      return add_disk_faults(rates, random);
     case Family::kPoisonousJobs:
       scenario.poison = {0.1, 0.02};
-      // A death would be counted against the other jobs of the process too.
-      for (int& slots : scenario.slots) slots = 1;
       rates.failed_commit = maybe(random);
       break;
     case Family::kStopAndResume:
@@ -132,8 +143,11 @@ void add_faults(Scenario& scenario, SimRandom& random) {
       add_worker_faults(rates, random);
       add_coordinator_faults(rates, random);
       add_network_faults(scenario, random);
+      rates.power_cut = random.chance(0.3) ? often(random) : Duration(0);
       rates.partition = maybe(random);
+      rates.wide_partition = maybe(random);
       rates.failed_commit = maybe(random);
+      rates.failed_load = maybe(random);
       rates.worker_hang = maybe(random);
       break;
     case Family::kHungThreads:
@@ -177,10 +191,10 @@ Scenario make_scenario(Family family, std::uint64_t seed) {
 }
 
 std::string name_of(Family family) {
-  static constexpr std::array kNames = {"NoFaults",      "WorkerCrashes", "CoordinatorCrashes",
-                                        "NetworkFaults", "Partitions",    "FailedCommits",
-                                        "AllTogether",   "PoisonousJobs", "SharedWork",
-                                        "StopAndResume", "HungThreads"};
+  static constexpr std::array<const char*, kFamilies> kNames = {
+      "NoFaults",      "WorkerCrashes", "CoordinatorCrashes", "NetworkFaults",
+      "Partitions",    "FailedCommits", "AllTogether",        "PoisonousJobs",
+      "SharedWork",    "StopAndResume", "PowerCuts",          "HungThreads"};
   return kNames[static_cast<std::size_t>(family)];
 }
 

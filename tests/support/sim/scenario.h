@@ -23,22 +23,30 @@ enum class Family : std::uint8_t {
   kPoisonousJobs,
   kSharedWork,     // two campaigns with jobs in common, all faults
   kStopAndResume,  // the coordinator is told to stop, later started again
+  kPowerCuts,      // everything dies at once, or sleeps; the disk fails too
   kHungThreads     // a training thread makes no step any more while its worker's heart beats
 };
+
+inline constexpr std::uint8_t kFamilies = 12;
 
 // Rates of the faults: mean virtual time between two of a kind; 0: never.
 struct FaultRates {
   Duration worker_crash{0};
   Duration worker_leave{0};
-  Duration worker_freeze{0};
-  Duration worker_hang{0};  // of one of its training threads
+  Duration worker_freeze{0};  // SIGSTOP
+  Duration worker_hang{0};    // of one of its training threads
+  Duration worker_sleep{0};   // its machine is suspended
   Duration coordinator_crash{0};
   Duration coordinator_stall{0};
+  Duration coordinator_sleep{0};
+  Duration power_cut{0};  // of all machines
   Duration failed_commit{0};
+  Duration failed_load{0};
   Duration broken_connection{0};
   Duration partition{0};
-  Duration false_loss{0};  // the coordinator is told that a living peer is lost
-  Duration clock_jump{0};  // of the wall clock
+  Duration wide_partition{0};  // of all workers, in the same way
+  Duration false_loss{0};      // the coordinator is told that a living peer is lost
+  Duration clock_jump{0};      // of the wall clock
 };
 
 struct Scenario {

@@ -17,7 +17,7 @@ SimCluster::SimCluster(const Scenario& scenario, std::size_t trace_lines)
       trace_(loop_, trace_lines),
       network_(loop_, random_, trace_, scenario.network, scenario.through_codec),
       store_(StoreRules{.failed_jobs_come_back = scenario.experiments.size() > 1}),
-      world_{loop_, random_, trace_, network_, store_, scenario_},
+      world_{loop_, random_, trace_, network_, store_, acknowledged_, scenario_},
       coordinator_(world_) {
   for (std::size_t i = 0; i < scenario_.slots.size(); ++i) {
     workers_.push_back(std::make_unique<SimWorker>(world_, fmt::format("w{}", i),
@@ -89,11 +89,16 @@ void SimCluster::plan_faults() {
   plan_fault(rates.worker_crash, &SimCluster::crash_worker);
   plan_fault(rates.worker_leave, &SimCluster::worker_leaves);
   plan_fault(rates.worker_freeze, &SimCluster::freeze_worker);
+  plan_fault(rates.worker_sleep, &SimCluster::suspend_worker);
   plan_fault(rates.coordinator_crash, &SimCluster::crash_coordinator);
   plan_fault(rates.coordinator_stall, &SimCluster::stall_coordinator);
+  plan_fault(rates.coordinator_sleep, &SimCluster::suspend_coordinator);
+  plan_fault(rates.power_cut, &SimCluster::cut_power);
   plan_fault(rates.failed_commit, &SimCluster::fail_commit);
+  plan_fault(rates.failed_load, &SimCluster::fail_load);
   plan_fault(rates.broken_connection, &SimCluster::break_connection);
   plan_fault(rates.partition, &SimCluster::partition);
+  plan_fault(rates.wide_partition, &SimCluster::partition_all);
   plan_fault(rates.false_loss, &SimCluster::report_false_loss);
   plan_fault(rates.clock_jump, &SimCluster::jump_wall_clock);
   plan_fault(rates.worker_hang, &SimCluster::hang_thread);
@@ -104,6 +109,7 @@ void SimCluster::end_faults() {
   faults_ = false;
   network_.stop_faults();
   store_.fail_next(0);
+  store_.fail_loads(0);
   for (auto& worker : workers_) {
     if (!worker->peer().empty()) network_.heal(worker->peer());
     worker->wake();
@@ -156,7 +162,11 @@ void SimCluster::crash_worker() { any_worker().crash(); }
 void SimCluster::worker_leaves() { any_worker().leave(); }
 
 void SimCluster::freeze_worker() {
-  any_worker().freeze(random_.between(kSecond, 3 * Duration(scenario_.core.lease)));
+  any_worker().freeze(random_.between(kSecond, 3 * Duration(scenario_.core.lease)), false);
+}
+
+void SimCluster::suspend_worker() {
+  any_worker().freeze(random_.between(kSecond, 6 * Duration(scenario_.core.lease)), true);
 }
 
 void SimCluster::hang_thread() { any_worker().hang(); }
@@ -169,7 +179,19 @@ void SimCluster::stall_coordinator() {
   coordinator_.stall(random_.between(kSecond, 2 * Duration(scenario_.core.lease)));
 }
 
-void SimCluster::fail_commit() { store_.fail_next(static_cast<int>(random_.between(1, 3))); }
+void SimCluster::suspend_coordinator() {
+  coordinator_.suspend(random_.between(kSecond, 4 * Duration(scenario_.core.lease)));
+}
+
+void SimCluster::cut_power() {
+  trace_.line("the power is cut");
+  for (const auto& worker : workers_) worker->crash();
+  coordinator_.crash();
+}
+
+void SimCluster::fail_commit() { store_.fail_next(static_cast<int>(random_.between(1, 4))); }
+
+void SimCluster::fail_load() { store_.fail_loads(static_cast<int>(random_.between(1, 2))); }
 
 void SimCluster::break_connection() {
   SimWorker& worker = any_worker();
@@ -181,16 +203,31 @@ void SimCluster::break_connection() {
 void SimCluster::partition() {
   SimWorker& worker = any_worker();
   if (!worker.alive()) return;
+  cut_off(worker.peer(), random_.below(3), random_.chance(0.5), partition_length());
+}
+
+// A switch fails.
+void SimCluster::partition_all() {
   const std::size_t ways = random_.below(3);
   const bool hold = random_.chance(0.5);
-  trace_.line("{} is cut off: {}, {}", worker.peer(),
+  const Duration length = partition_length();
+  for (const auto& worker : workers_) {
+    if (worker->alive()) cut_off(worker->peer(), ways, hold, length);
+  }
+}
+
+Duration SimCluster::partition_length() {
+  return random_.between(kSecond, 3 * Duration(scenario_.core.lease));
+}
+
+void SimCluster::cut_off(const PeerId& peer, std::size_t ways, bool hold, Duration length) {
+  trace_.line("{} is cut off: {}, {}", peer,
               ways == 0   ? "to the coordinator"
               : ways == 1 ? "from the coordinator"
                           : "both ways",
               hold ? "messages wait" : "messages are lost");
-  network_.partition(worker.peer(), ways != 1, ways != 0, hold);
-  const Duration length = random_.between(kSecond, 3 * Duration(scenario_.core.lease));
-  loop_.after(length, [this, peer = worker.peer()] {
+  network_.partition(peer, ways != 1, ways != 0, hold);
+  loop_.after(length, [this, peer] {
     trace_.line("{} is back", peer);
     network_.heal(peer);
   });

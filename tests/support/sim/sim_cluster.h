@@ -44,12 +44,19 @@ class SimCluster {
   void worker_leaves();
   void freeze_worker();
   void hang_thread();
+  void suspend_worker();
   void restart_workers();
   void crash_coordinator();
   void stall_coordinator();
+  void suspend_coordinator();
+  void cut_power();
   void fail_commit();
+  void fail_load();
   void break_connection();
   void partition();
+  void partition_all();
+  Duration partition_length();
+  void cut_off(const PeerId& peer, std::size_t ways, bool hold, Duration length);
   void report_false_loss();
   void jump_wall_clock();
 
@@ -59,6 +66,7 @@ class SimCluster {
   Trace trace_;
   SimNetwork network_;
   SimStore store_;
+  Acknowledged acknowledged_;
   World world_;
   SimCoordinator coordinator_;
   std::vector<std::unique_ptr<SimWorker>> workers_;

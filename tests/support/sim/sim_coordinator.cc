@@ -7,6 +7,7 @@ namespace lrtune::sim {
 namespace {
 
 constexpr std::size_t kEventsPerTurn = 64;
+constexpr int kMaxFailedCommits = 3;  // in a row, as coordinator/runtime has it
 
 }  // namespace
 
@@ -16,14 +17,19 @@ void SimCoordinator::start() {
   world_.trace.line("coordinator starts, process {}", processes_);
   // The monotonic clock of another boot has nothing to do with the one before.
   steady_offset_ = world_.random.between(Duration(0), Duration(1'000'000'000'000));
-  make_core(false);
+  if (!make_core(false)) return;
   world_.network.coordinator_up([this](const PeerId& peer, const ToCoordinatorBatch& batch) {
     for (const wire::ToCoordinator& message : batch) post(event::Received{peer, message});
   });
 }
 
-void SimCoordinator::make_core(bool submit_always) {
+bool SimCoordinator::make_core(bool submit_always) {
   auto stored = world_.store.load();
+  if (!stored) {
+    die();
+    return false;
+  }
+  world_.acknowledged.check(world_.store);
   CoreOptions options = world_.scenario.core;
   options.incarnation = fmt::format("incarnation {}", ++cores_);
   core_.emplace(options, std::move(*stored), now());
@@ -42,12 +48,24 @@ void SimCoordinator::make_core(bool submit_always) {
   plan_turn(Duration(0));
   planned_tick_.reset();
   plan_tick();
+  return true;
 }
 
 void SimCoordinator::crash_at(CrashPoint point) {
   if (!up()) return;
   crash_ = point;
   plan_turn(world_.random.between(Duration(0), Duration(500'000)));
+}
+
+void SimCoordinator::crash() {
+  if (up()) die();
+}
+
+void SimCoordinator::suspend(Duration length) {
+  if (!up() || world_.loop.now() < stalled_until_) return;
+  world_.trace.line("coordinator's machine sleeps for {} us", length.count());
+  stalled_until_ = world_.loop.now() + length;
+  steady_offset_ -= length;  // nobody asks for the time before it wakes up
 }
 
 void SimCoordinator::stall(Duration length) {
@@ -108,6 +126,7 @@ void SimCoordinator::turn() {
     if (!up()) return;
     if (dies_at(CrashPoint::kAfterSends)) return die();
   }
+  if (!up()) return;
   if (!inbox_.empty()) plan_turn(Duration(100));
   plan_tick();
 }
@@ -121,11 +140,20 @@ void SimCoordinator::step(const Event& event) {
 
 bool SimCoordinator::commit() {
   if (actions_.records.empty()) return true;
-  if (world_.store.commit(actions_.records)) return true;
+  if (!world_.store.commit(actions_.records)) {
+    commit_failed();
+    return false;
+  }
+  failed_commits_ = 0;
+  return true;
+}
+
+// It makes its core anew; after too many failures in a row it ends, and it may be killed first.
+void SimCoordinator::commit_failed() {
   world_.trace.line("a commit of {} records fails", actions_.records.size());
+  if (++failed_commits_ >= kMaxFailedCommits || world_.random.chance(0.2)) return die();
   core_.reset();
   make_core(true);
-  return false;
 }
 
 // All messages for one peer in one turn share a batch.
@@ -155,12 +183,14 @@ void SimCoordinator::check_backed(const wire::ToWorker& message) const {
   if (assign == nullptr) return;
   const JobRecord* job = world_.store.job(assign->job);
   require(job != nullptr && job->attempt >= assign->attempt,
-          fmt::format("{} is sent before it is committed", describe(message)));
+          [&] { return fmt::format("{} is sent before it is committed", describe(message)); });
 }
 
 void SimCoordinator::die() {
-  world_.trace.line("coordinator crashes");
+  world_.trace.line("coordinator ends");
   core_.reset();
+  world_.store.process_ended(world_.random.chance(0.5));
+  failed_commits_ = 0;
   crash_.reset();
   inbox_.clear();
   actions_ = {};

@@ -19,10 +19,13 @@ class SimCoordinator {
  public:
   explicit SimCoordinator(World& world) : world_(world) {}
 
-  void start();  // a new process, from the store
+  void start();  // a new process, from the store; it ends at once if that cannot be read
   // The process dies in its next turn, which comes soon.
   void crash_at(CrashPoint point);
+  void crash();                 // at once
   void stall(Duration length);  // it does nothing for so long
+  // Its machine sleeps for so long: the monotonic clock stands still, the wall clock goes on.
+  void suspend(Duration length);
   void jump_wall_clock(std::int64_t milliseconds) { wall_offset_ += milliseconds; }
   void post(Event event);  // to the present process; forgotten if there is none
 
@@ -31,12 +34,13 @@ class SimCoordinator {
   int restarts() const { return processes_; }
 
  private:
-  void make_core(bool submit_always);
+  bool make_core(bool submit_always);  // false: the store cannot be read, and the process ended
   void plan_turn(Duration delay);
   void plan_tick();
   void turn();
   void step(const Event& event);
-  bool commit();  // false: it failed, and the core was made anew
+  bool commit();  // false: it failed, and the core was made anew or the process ended
+  void commit_failed();
   void send();
   void send_to(const PeerId& peer, const ToWorkerBatch& batch);
   void check_backed(const wire::ToWorker& message) const;
@@ -47,7 +51,8 @@ class SimCoordinator {
   World& world_;
   std::optional<Core> core_;
   int processes_ = 0;
-  int cores_ = 0;  // made in all
+  int cores_ = 0;           // made in all
+  int failed_commits_ = 0;  // in a row
   Duration steady_offset_{0};
   std::int64_t wall_offset_ = 1'700'000'000'000;
   std::optional<CrashPoint> crash_;

@@ -127,6 +127,8 @@ void SimNetwork::heal(const PeerId& name) {
   if (up_) peer.to_coordinator->block(false);
 }
 
-void SimNetwork::stop_faults() { faults_.drop = faults_.duplicate = faults_.slow = 0; }
+void SimNetwork::stop_faults() {
+  faults_.drop = faults_.duplicate = faults_.overtake = faults_.slow = 0;
+}
 
 }  // namespace lrtune::sim

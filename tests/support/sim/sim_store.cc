@@ -1,6 +1,7 @@
 #include "tests/support/sim/sim_store.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace lrtune::sim {
 namespace {
@@ -12,54 +13,68 @@ bool ended(JobState state) { return state >= JobState::kDone; }
 void check_campaign(const CampaignRecord& old, const CampaignRecord& record) {
   require(old.hash == record.hash && old.experiment == record.experiment,
           "a campaign's experiment never changes");
-  require(!ended(old.state), fmt::format("campaign {} is done for good", record.id.value));
+  require(!ended(old.state), "a campaign that is done stays so");
   const bool tried_again =
       old.state == CampaignState::kFailed && record.state == CampaignState::kSurveying;
   require(record.state >= old.state || tried_again,
-          fmt::format("campaign {} never goes back", record.id.value));
+          [&] { return fmt::format("campaign {} never goes back", record.id.value); });
 }
 
 void check_trial(const TrialRecord& old, const TrialRecord& record) {
   require(old.campaign == record.campaign && old.number == record.number && old.job == record.job &&
               old.seed == record.seed && old.identity == record.identity &&
               old.policy == record.policy && old.plan == record.plan,
-          fmt::format("what trial {} is never changes", record.id.value));
+          [&] { return fmt::format("what trial {} is never changes", record.id.value); });
   require(!ended(old.state) || old.state == record.state,
-          fmt::format("trial {} ended for good", record.id.value));
+          [&] { return fmt::format("trial {} ended for good", record.id.value); });
 }
 
 void check_job(const JobRecord& old, const JobRecord& record, const StoreRules& rules) {
-  const auto name = fmt::format("job {}", record.id.value);
-  require(old.key == record.key && old.from_state == record.from_state &&
-              old.to_state == record.to_state,
-          "what " + name + " is never changes");
-  require(record.attempt == old.attempt || record.attempt == old.attempt + 1,
-          fmt::format("attempts of {} count up: {} after {}", name, record.attempt, old.attempt));
+  const auto check = [&](bool holds, std::string_view what) {
+    require(holds, [&] { return fmt::format("job {} {}", record.id.value, what); });
+  };
+  check(old.key == record.key && old.from_state == record.from_state &&
+            old.to_state == record.to_state,
+        "never changes what it is");
+  check(record.attempt == old.attempt || record.attempt == old.attempt + 1, "counts its attempts");
   const bool comes_back = rules.failed_jobs_come_back && old.state == JobState::kFailed &&
                           record.state == JobState::kPending;
   if (ended(old.state)) {
-    require(comes_back, name + " ended and is written again: its outcome would count twice");
+    check(comes_back, "ended and is written again: its outcome would count twice");
     return;
   }
-  require(record.attempt == old.attempt ||
-              (old.state == JobState::kPending && record.state == JobState::kAssigned),
-          name + " has a new attempt only when it is assigned");
-  require(record.deaths >= old.deaths, name + " forgets a death");
-  require(old.state != JobState::kPending || record.state != JobState::kRunning,
-          name + " runs without an assignment");
+  check(record.attempt == old.attempt ||
+            (old.state == JobState::kPending && record.state == JobState::kAssigned),
+        "has a new attempt only when it is assigned");
+  check(old.state != JobState::kPending || record.state != JobState::kAssigned ||
+            record.attempt == old.attempt + 1,
+        "is assigned as a new attempt");
+  check(record.deaths >= old.deaths, "forgets a death");
+  check(old.state != JobState::kPending || record.state != JobState::kRunning,
+        "runs without an assignment");
 }
 
 }  // namespace
 
 Result<void> SimStore::commit(std::span<const Record> records) {
+  require(doubtful_.empty(), "after a failed commit the store is loaded before the next one");
   if (failures_ > 0) {
     --failures_;
+    doubtful_.assign(records.begin(), records.end());
     return fail("simulated failure of a commit");
   }
   for (const Record& record : records) {
     std::visit([this](const auto& one) { apply(one); }, record);
   }
   return {};
+}
+
+void SimStore::process_ended(bool found) {
+  const std::vector<Record> doubtful = std::exchange(doubtful_, {});
+  if (!found) return;
+  for (const Record& record : doubtful) {
+    std::visit([this](const auto& one) { apply(one); }, record);
+  }
 }
 
 void SimStore::apply(const CampaignRecord& record) {
@@ -91,7 +106,7 @@ void SimStore::apply(const TrialRecord& record) {
 
 void SimStore::apply(const JobRecord& record) {
   require(ended(record.state) == record.outcome.has_value(),
-          fmt::format("job {} has an outcome if and only if it ended", record.id.value));
+          [&] { return fmt::format("job {} has an outcome without an end", record.id.value); });
   const auto it = jobs_.find(record.id);
   if (it != jobs_.end()) {
     check_job(it->second, record, rules_);
@@ -119,8 +134,9 @@ void SimStore::apply(const DecisionRecord& record) {
   ++decisions_[record.code];
   if (record.code != "created" && record.code != "done" && !of_attempt) return;
   const Attempt attempt = of_attempt ? record.numbers.at("attempt").get<Attempt>() : 0;
-  require(once_.emplace(record.code, record.campaign, record.trial, attempt).second,
-          fmt::format("the decision \"{}\" is made twice: {}", record.code, record.numbers.dump()));
+  require(once_.emplace(record.code, record.campaign, record.trial, attempt).second, [&] {
+    return fmt::format("the decision \"{}\" is made twice: {}", record.code, record.numbers.dump());
+  });
 }
 
 void SimStore::apply(const RankingRecord& record) {
@@ -135,6 +151,11 @@ void SimStore::apply(const WorkerOrderRecord& record) {
 }
 
 Result<StoredState> SimStore::load() {
+  if (unreadable_ > 0) {
+    --unreadable_;
+    return fail("simulated failure of reading");
+  }
+  doubtful_.clear();
   StoredState stored;
   for (const auto& [id, record] : campaigns_) stored.campaigns.push_back(record);
   for (const auto& [hash, record] : identities_) stored.identities.push_back(record);

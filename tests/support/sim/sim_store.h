@@ -27,8 +27,14 @@ class SimStore : public Store {
   Result<void> commit(std::span<const Record> records) override;
   Result<StoredState> load() override;
 
-  // The next commits fail, with nothing applied.
+  // The next commits fail, with nothing applied: load() writes over what is left of them, as
+  // SCHEMA.md says.
   void fail_next(int commits) { failures_ = commits; }
+  // So often load() fails.
+  void fail_loads(int loads) { unreadable_ = loads; }
+  // The coordinator's process ended. `found`: if its last commit failed and it did not load again,
+  // that commit turns out to be written, whole.
+  void process_ended(bool found);
 
   const std::map<CampaignId, CampaignRecord>& campaigns() const { return campaigns_; }
   const std::map<TrialId, TrialRecord>& trials() const { return trials_; }
@@ -55,6 +61,8 @@ class SimStore : public Store {
 
   StoreRules rules_;
   int failures_ = 0;
+  int unreadable_ = 0;
+  std::vector<Record> doubtful_;  // of a commit that failed, until the next load
   std::map<CampaignId, CampaignRecord> campaigns_;
   std::map<Digest, IdentityRecord> identities_;
   std::map<TrialId, TrialRecord> trials_;

@@ -59,10 +59,12 @@ void SimWorker::leave() {
   step(worker_event::StopRequested{"SIGTERM"});
 }
 
-void SimWorker::freeze(Duration length) {
+void SimWorker::freeze(Duration length, bool sleeps) {
   if (!alive() || frozen_) return;
-  world_.trace.line("{} is stopped for {} us", peer_, length.count());
+  world_.trace.line("{} {} for {} us", peer_, sleeps ? "sleeps" : "is stopped", length.count());
   frozen_ = true;
+  sleeps_ = sleeps;
+  frozen_at_ = world_.loop.now();
   world_.loop.after(length, [this, process = processes_] {
     if (process == processes_) wake();
   });
@@ -72,6 +74,7 @@ void SimWorker::wake() {
   if (!alive() || !frozen_) return;
   world_.trace.line("{} wakes up", peer_);
   frozen_ = false;
+  if (sleeps_) clock_offset_ -= world_.loop.now() - frozen_at_;
   const int process = processes_;
   for (auto& action : std::exchange(deferred_, {})) {
     if (process != processes_ || !alive()) return;
@@ -124,27 +127,20 @@ void SimWorker::check_message(const wire::ToWorker& message) const {
     require(assign->identity.numerics == numerics_,
             "an assignment arrives at a worker with other numerics");
   } else if (const auto* acknowledge = std::get_if<wire::Acknowledge>(&message)) {
-    check_acknowledged(*acknowledge);
+    note_acknowledged(*acknowledge);
   }
 }
 
-void SimWorker::check_acknowledged(const wire::Acknowledge& acknowledge) const {
+void SimWorker::note_acknowledged(const wire::Acknowledge& acknowledge) const {
   const JobRecord* job = world_.store.job(acknowledge.job);
   require(job != nullptr, "a report of an unknown job is acknowledged");
-  // Reports of an attempt that was given up may be acknowledged unrecorded: nobody needs them.
-  if (job->attempt != acknowledge.attempt || job->state == JobState::kFailed) return;
+  // What a poisonous job's last attempt still has to say is acknowledged unrecorded: nobody needs
+  // it.
+  if (job->state == JobState::kFailed) return;
   for (std::int64_t sequence = 1; sequence <= acknowledge.sequence; ++sequence) {
     const auto it = reports_.find({acknowledge.job, acknowledge.attempt, sequence});
     require(it != reports_.end(), "a report that was never sent is acknowledged");
-    if (const auto* measured = std::get_if<wire::Measured>(&it->second)) {
-      require(world_.store.has_point(acknowledge.job, acknowledge.attempt, measured->point),
-              "an acknowledged point is not in the store");
-    } else if (const auto* finished = std::get_if<wire::Finished>(&it->second)) {
-      const OutcomeKind kind = finished->outcome.kind;  // some give the job back to the queue
-      require(kind == OutcomeKind::kStopped || kind == OutcomeKind::kFailedHere ||
-                  job->outcome == finished->outcome,
-              "an acknowledged outcome is not in the store");
-    }
+    world_.acknowledged.add(it->second, world_.store);
   }
 }
 

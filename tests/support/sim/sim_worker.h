@@ -10,6 +10,7 @@
 #include <tuple>
 #include <vector>
 
+#include "tests/support/sim/acknowledged.h"
 #include "tests/support/sim/scenario.h"
 #include "tests/support/sim/sim_network.h"
 #include "tests/support/sim/sim_store.h"
@@ -25,6 +26,7 @@ struct World {
   Trace& trace;
   SimNetwork& network;
   SimStore& store;
+  Acknowledged& acknowledged;
   const Scenario& scenario;
 };
 
@@ -35,7 +37,8 @@ class SimWorker {
   void start();  // a new process
   void crash();
   void leave();  // SIGTERM
-  void freeze(Duration length);
+  // It does nothing for so long. `sleeps`: its whole machine does, and its clock with it.
+  void freeze(Duration length, bool sleeps);
   void wake();
   void hang();  // one of its training threads, for ever
 
@@ -62,7 +65,7 @@ class SimWorker {
   void step(const WorkerEvent& event);
   void receive(const ToWorkerBatch& batch);
   void check_message(const wire::ToWorker& message) const;
-  void check_acknowledged(const wire::Acknowledge& acknowledge) const;
+  void note_acknowledged(const wire::Acknowledge& acknowledge) const;
   void carry_out(const std::vector<WorkerAction>& actions);
   void remember(const wire::ToCoordinator& message);
   void plan_tick();
@@ -84,6 +87,8 @@ class SimWorker {
   int processes_ = 0;  // so far; the newest one's number
   Duration clock_offset_{0};
   bool frozen_ = false;
+  bool sleeps_ = false;
+  Duration frozen_at_{0};
   std::vector<std::function<void()>> deferred_;  // while frozen
   std::optional<WorkerTime> planned_tick_;
   std::map<AttemptKey, Training> training_;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <concepts>
 #include <deque>
 #include <stdexcept>
 #include <string>
@@ -23,6 +24,13 @@ class Violation : public std::runtime_error {
 
 inline void require(bool holds, std::string_view what) {
   if (!holds) throw Violation(std::string(what));
+}
+
+// The text is made only of what is broken.
+template <typename MakeText>
+requires std::invocable<MakeText>
+void require(bool holds, const MakeText& what) {
+  if (!holds) throw Violation(what());
 }
 
 class Trace {
