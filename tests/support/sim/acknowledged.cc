@@ -8,9 +8,10 @@ void check_kept(const wire::Measured& report, const SimStore& store) {
           "an acknowledged point is not in the store");
 }
 
-// A job that was stopped goes back to the queue: its end is no result.
+// A job that was stopped, or that its machine failed, goes back to the queue: its end is no result.
 void check_kept(const wire::Finished& report, const SimStore& store) {
-  if (report.outcome.kind == OutcomeKind::kStopped) return;
+  const OutcomeKind kind = report.outcome.kind;
+  if (kind == OutcomeKind::kStopped || kind == OutcomeKind::kFailedHere) return;
   const JobRecord* job = store.job(report.job);
   require(job != nullptr && job->attempt == report.attempt && job->outcome == report.outcome,
           "an acknowledged outcome is not in the store");
