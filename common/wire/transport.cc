@@ -21,6 +21,8 @@ extern "C" const char* __tsan_default_suppressions() { return "called_from_lib:l
 namespace lrtune::wire {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr int kBacklog =
     4096;  // 10,000 workers that come at once; the default of 100 makes them wait
 constexpr int kLingerMs = 1000;  // how long a closed socket still tries to send its last messages
@@ -93,6 +95,11 @@ std::string reason(const zmq::error_t& error) {
   if (error.num() == EINVAL || error.num() == EPROTONOSUPPORT)
     return "an endpoint must be like tcp://HOST:PORT";
   return error.what();
+}
+
+// 2 to 3 s, so that workers that were refused together do not come together.
+std::chrono::milliseconds pause_after_refusal() {
+  return std::chrono::milliseconds(kReconnectMaxMs + randombytes_uniform(1000));
 }
 
 std::string random_identity() {
@@ -200,8 +207,19 @@ struct DealerSocket::Impl {
   zmq::context_t context;
   zmq::socket_t socket{context, zmq::socket_type::dealer};
   zmq::socket_t monitor{context, zmq::socket_type::pair};
+  std::string endpoint;
   std::uint64_t connections = 0;
   std::optional<std::string> refusal;
+  // ZeroMQ does not try again after these refusals; the key may be admitted later.
+  std::optional<Clock::time_point> connect_again_at;
+
+  void connect_again() {
+    connect_again_at.reset();
+    // Whatever is left of the old connection would be a second one.
+    if (zmq_disconnect(socket.handle(), endpoint.c_str()) != 0 && zmq_errno() != ENOENT)
+      throw zmq::error_t();
+    socket.connect(endpoint);
+  }
 
   void take_events() {
     for (auto parts = receive_parts(monitor); !parts.empty(); parts = receive_parts(monitor)) {
@@ -210,9 +228,12 @@ struct DealerSocket::Impl {
       if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
         ++connections;
         refusal.reset();
+        connect_again_at.reset();
       } else if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) {
+        connect_again_at = Clock::now() + pause_after_refusal();
         refusal = "this key is not admitted there (allowed/ in the folder of keys)";
       } else if (event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL) {
+        connect_again_at = Clock::now() + pause_after_refusal();
         refusal = "one side encrypts and the other does not, or it is no server of lrtune";
       } else if (!refusal) {
         refusal = kBrokenOff;
@@ -250,6 +271,7 @@ Result<DealerSocket> DealerSocket::connect(const std::string& endpoint, const So
   impl->monitor.set(zmq::sockopt::linger, 0);
   impl->monitor.connect(kMonitor);
   impl->socket.connect(endpoint);
+  impl->endpoint = endpoint;
   return DealerSocket(std::move(impl));
 } catch (const zmq::error_t& error) {
   return fail(fmt::format("cannot connect to '{}': {}", endpoint, reason(error)));
@@ -277,6 +299,11 @@ std::optional<std::string> DealerSocket::refusal() {
 
 std::vector<int> DealerSocket::wait(std::span<const int> descriptors,
                                     std::chrono::milliseconds timeout) {
+  impl_->take_events();
+  if (const auto at = impl_->connect_again_at) {
+    if (Clock::now() >= *at) impl_->connect_again();
+    timeout = std::min(timeout, std::chrono::ceil<std::chrono::milliseconds>(*at - Clock::now()));
+  }
   const zmq::socket_ref sockets[] = {impl_->socket, impl_->monitor};
   return poll_all(sockets, descriptors, timeout);
 }

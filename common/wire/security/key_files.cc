@@ -84,9 +84,9 @@ Result<void> write_key(const std::filesystem::path& path, const std::string& key
   if (file.number() < 0 && errno == EEXIST)
     return fail(fmt::format("{} is there already; keys are never overwritten", path.string()));
   const std::string line = key + '\n';
-  if (file.number() < 0 || fchmod(file.number(), mode) != 0 ||
-      write(file.number(), line.data(), line.size()) != std::ssize(line) ||
-      fsync(file.number()) != 0)
+  // The mode comes last, as those who follow a folder are told of it: the key is whole then.
+  if (file.number() < 0 || write(file.number(), line.data(), line.size()) != std::ssize(line) ||
+      fchmod(file.number(), mode) != 0 || fsync(file.number()) != 0)
     return fail(fmt::format("cannot write the key {}: {}", path.string(), reason(errno)));
   return {};
 }
