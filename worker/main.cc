@@ -8,9 +8,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <optional>
+#include <string_view>
 #include <thread>
 
 #include "common/wire/messages.h"
+#include "common/wire/security/key_folder.h"
 #include "worker/checkpoint_channel/checkpoint_client.h"
 #include "worker/runtime.h"
 #include "worker/stop_signals.h"
@@ -24,6 +27,7 @@ constexpr int kBadUsage = 2;
 
 struct Options {
   std::string endpoint;
+  std::string keys;  // folder; empty: none
   std::string name;
   TrainerChoice trainer{.trainer = default_trainer(), .threads = 0, .decoding = {.threads = 0}};
   int slots = 1;
@@ -42,6 +46,10 @@ struct Options {
 
 void declare(CLI::App& app, Options& options) {
   app.add_option("--connect", options.endpoint, "The coordinator, as tcp://HOST:PORT");
+  app.add_option("--keys", options.keys,
+                 "Folder with coordinator.public, worker.public and worker.secret (and "
+                 "checkpoints.public for --checkpoint-service), made by 'lrtune keygen'; needed "
+                 "unless the coordinator is on this machine's loopback");
   app.add_option("--name", options.name, "A name for people (default: host and process)");
   app.add_option("--device", options.trainer.device,
                  fmt::format("One of: {}; cuda:N is GPU number N", available_devices()))
@@ -150,6 +158,15 @@ std::shared_ptr<spdlog::logger> make_log(const Options& options) {
   return log;
 }
 
+// Keys for `server`; none without --keys.
+Result<std::optional<wire::ClientSecurity>> load_keys(const Options& options,
+                                                      std::string_view server) {
+  if (options.keys.empty()) return std::nullopt;
+  auto keys = wire::load_client_keys(options.keys, wire::PeerRole::kWorker, server);
+  if (!keys) return tl::unexpected(keys.error());
+  return *std::move(keys);
+}
+
 // Where the runs keep their checkpoints; empty if the options name nothing.
 struct CheckpointPlaces {
   std::unique_ptr<CheckpointFolder> folder;
@@ -167,8 +184,11 @@ Result<CheckpointPlaces> open_checkpoints(Options& options,
   places.folder = *std::move(folder);
   const auto say = [log](const std::string& text) { log->info("{}", text); };
   if (!options.checkpoint_service.empty()) {
-    auto remote = connect_checkpoint_client(*places.folder,
-                                            {.endpoint = options.checkpoint_service, .log = say});
+    auto security = load_keys(options, wire::kCheckpointsKey);
+    if (!security) return tl::unexpected(security.error());
+    auto remote = connect_checkpoint_client(
+        *places.folder,
+        {.endpoint = options.checkpoint_service, .security = *std::move(security), .log = say});
     if (!remote) return tl::unexpected(remote.error());
     places.remote = *std::move(remote);
   }
@@ -202,6 +222,9 @@ Result<WorkerEnd> work(const Options& options, Trainer& trainer, StopSignals& si
                        const std::shared_ptr<spdlog::logger>& log) {
   WorkerRuntimeOptions runtime;
   runtime.endpoint = options.endpoint;
+  auto security = load_keys(options, wire::kCoordinatorKey);
+  if (!security) return tl::unexpected(security.error());
+  runtime.security = *std::move(security);
   runtime.core.name = options.name;
   runtime.core.slots = options.slots;
   if (options.give_up_seconds > 0)

@@ -76,6 +76,11 @@ class Loop {
 
   void take_connections() {
     const std::uint64_t connections = socket_.connections();
+    // It is tried again, so that a key that is admitted late is let in; but said once.
+    if (const auto refusal = socket_.refusal(); refusal != said_refusal_) {
+      said_refusal_ = refusal;
+      if (refusal) log_.error("no connection to the coordinator: {}", *refusal);
+    }
     if (connections == connections_) return;
     connections_ = connections;
     log_.info("connection {} is made", connections);
@@ -190,6 +195,7 @@ class Loop {
   WorkerCore core_;
   SendQueue queue_;
   std::uint64_t connections_ = 0;
+  std::optional<std::string> said_refusal_;
   bool more_frames_ = false;
   Clock::time_point next_sample_{};
   std::optional<WorkerEnd> end_;
@@ -202,7 +208,7 @@ class Loop {
 
 Result<WorkerEnd> run_worker(const WorkerRuntimeOptions& options, Trainer& trainer,
                              const std::shared_ptr<spdlog::logger>& log) {
-  auto socket = wire::DealerSocket::connect(options.endpoint);
+  auto socket = wire::DealerSocket::connect(options.endpoint, {}, options.security);
   if (!socket) return tl::unexpected(socket.error());
   const auto loop = std::make_shared<Loop>(options, std::move(*socket), trainer, log);
   WorkerEnd end = loop->run();

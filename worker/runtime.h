@@ -7,10 +7,12 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/result.h"
+#include "common/wire/security/key_folder.h"
 #include "worker/core/worker_core.h"
 #include "worker/training/trainer.h"
 
@@ -30,7 +32,8 @@ struct StopSource {
 
 struct WorkerRuntimeOptions {
   std::string endpoint;  // of the coordinator, as ZeroMQ's: "tcp://HOST:PORT"
-  WorkerOptions core;    // `process` is drawn here, `numerics` are the trainer's
+  std::optional<wire::ClientSecurity> security;  // none: loopback only
+  WorkerOptions core;  // `process` is drawn here, `numerics` are the trainer's
   std::vector<StopSource> stop_sources;
 };
 
@@ -43,7 +46,8 @@ struct WorkerEnd {
 };
 
 // Runs until the coordinator sends the worker away, a stop source fires or the core gives up; then
-// all training threads have ended, but for those in `left_behind`. Errors: the endpoint is not one.
+// all training threads have ended, but for those in `left_behind`. Errors: the endpoint is not one,
+// or is not loopback and there are no keys.
 Result<WorkerEnd> run_worker(const WorkerRuntimeOptions& options, Trainer& trainer,
                              const std::shared_ptr<spdlog::logger>& log);
 

@@ -4,7 +4,13 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <cstring>
 #include <zmq.hpp>
+
+#include "common/wire/security/admission.h"
+#include "common/wire/security/endpoint.h"
+#include "common/wire/security/stranger_proof.h"
+#include "common/wire/security/zap_handler.h"
 
 #ifdef __SANITIZE_THREAD__
 // The thread sanitizer cannot see how Debian's libzmq, which is not instrumented, hands memory from
@@ -15,12 +21,23 @@ extern "C" const char* __tsan_default_suppressions() { return "called_from_lib:l
 namespace lrtune::wire {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr int kBacklog =
     4096;  // 10,000 workers that come at once; the default of 100 makes them wait
 constexpr int kLingerMs = 1000;  // how long a closed socket still tries to send its last messages
 constexpr int kHandshakeMs = 3000;
 constexpr int kReconnectMs = 100;  // first pause; doubled up to the next, with jitter
 constexpr int kReconnectMaxMs = 2000;
+// A server whose key is another than the client thinks says no more than that, and so does one that
+// stops at that moment.
+constexpr const char* kBrokenOff =
+    "the connection was ended during the handshake; with keys, the server's .public file may be "
+    "that of another server";
+constexpr int kConnectionEvents = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+                                  ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                                  ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
+constexpr int kDropsAtOnce = 64;           // messages of revoked peers
 constexpr int kKeepAliveIdleSeconds = 30;  // TCP finds peers whose machine vanished
 
 void set_common_options(zmq::socket_t& socket, const std::string& endpoint,
@@ -80,6 +97,11 @@ std::string reason(const zmq::error_t& error) {
   return error.what();
 }
 
+// 2 to 3 s, so that workers that were refused together do not come together.
+std::chrono::milliseconds pause_after_refusal() {
+  return std::chrono::milliseconds(kReconnectMaxMs + randombytes_uniform(1000));
+}
+
 std::string random_identity() {
   std::string identity(16, 'w');  // ZeroMQ keeps identities that start with a zero byte for itself
   if (sodium_init() < 0) throw std::runtime_error("no source of random numbers");
@@ -91,8 +113,29 @@ std::string random_identity() {
 
 struct RouterSocket::Impl {
   zmq::context_t context;
+  std::string server_key;                // empty: no security
+  std::unique_ptr<ZapHandler> zap;       // null: no security
+  std::unique_ptr<Admission> admission;  // likewise
+  // Last: it goes before the handler that answers for it.
   zmq::socket_t socket{context, zmq::socket_type::router};
   std::string endpoint;
+
+  // False: the message is to be dropped. Every part of a message carries its sender's key.
+  bool identify(Incoming& incoming, zmq::message_t& part) {
+    if (!zap) return true;
+    const char* key = nullptr;
+    try {
+      key = part.gets("User-Id");
+    } catch (const zmq::error_t&) {  // it has none, which only an admitted peer has
+    }
+    const auto admitted = zap->keys();
+    const AdmittedPeer* sender =
+        admission->sender(incoming.peer, key == nullptr ? "" : key, *admitted);
+    if (sender == nullptr) return false;
+    incoming.role = sender->role;
+    incoming.key_name = sender->name;
+    return true;
+  }
 };
 
 RouterSocket::RouterSocket(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -100,10 +143,17 @@ RouterSocket::RouterSocket(RouterSocket&&) noexcept = default;
 RouterSocket& RouterSocket::operator=(RouterSocket&&) noexcept = default;
 RouterSocket::~RouterSocket() = default;
 
-Result<RouterSocket> RouterSocket::bind(const std::string& endpoint,
-                                        const SocketLimits& limits) try {
+Result<RouterSocket> RouterSocket::bind(const std::string& endpoint, const SocketLimits& limits,
+                                        const std::optional<ServerSecurity>& security) try {
+  if (auto safe = require_loopback("listen on", endpoint); !security && !safe)
+    return tl::unexpected(safe.error());
   auto impl = std::make_unique<Impl>();
   set_common_options(impl->socket, endpoint, limits);
+  if (security) {
+    impl->server_key = security->keys.public_key;
+    impl->zap = std::make_unique<ZapHandler>(impl->context, impl->socket, *security);
+    impl->admission = std::make_unique<Admission>(security->log);
+  }
   impl->socket.set(zmq::sockopt::router_mandatory, true);
   // A worker that comes back before its broken connection was noticed takes its own place.
   impl->socket.set(zmq::sockopt::router_handover, true);
@@ -117,15 +167,27 @@ Result<RouterSocket> RouterSocket::bind(const std::string& endpoint,
 
 const std::string& RouterSocket::endpoint() const { return impl_->endpoint; }
 
+Result<void> RouterSocket::prove_strangers_refused(std::chrono::milliseconds limit) {
+  if (!impl_->zap) return fail(fmt::format("{} has no keys: everyone gets in", impl_->endpoint));
+  return wire::prove_strangers_refused(impl_->endpoint, impl_->server_key, limit);
+}
+
 std::optional<Incoming> RouterSocket::receive() {
-  const auto parts = receive_parts(impl_->socket);
-  if (parts.empty()) return std::nullopt;
-  Incoming incoming{parts[0].to_string(), {}};
-  if (parts.size() == 2) incoming.frame = frame_of(parts[1]);
-  return incoming;
+  // Bounded, so that whoever is dropped can keep nobody here.
+  for (int i = 0; i < kDropsAtOnce; ++i) {
+    auto parts = receive_parts(impl_->socket);
+    if (parts.empty()) return std::nullopt;
+    Incoming incoming{parts[0].to_string(), {}};
+    if (!impl_->identify(incoming, parts.back())) continue;
+    if (parts.size() == 2) incoming.frame = frame_of(parts[1]);
+    return incoming;
+  }
+  return std::nullopt;
 }
 
 SendStatus RouterSocket::send(const std::string& peer, std::span<const std::uint8_t> frame) try {
+  if (impl_->zap && !impl_->admission->may_hear(peer, *impl_->zap->keys()))
+    return SendStatus::kNobody;
   const auto flags = zmq::send_flags::dontwait;
   if (!impl_->socket.send(zmq::buffer(peer), flags | zmq::send_flags::sndmore))
     return SendStatus::kFull;
@@ -145,7 +207,39 @@ struct DealerSocket::Impl {
   zmq::context_t context;
   zmq::socket_t socket{context, zmq::socket_type::dealer};
   zmq::socket_t monitor{context, zmq::socket_type::pair};
+  std::string endpoint;
   std::uint64_t connections = 0;
+  std::optional<std::string> refusal;
+  // ZeroMQ does not try again after these refusals; the key may be admitted later.
+  std::optional<Clock::time_point> connect_again_at;
+
+  void connect_again() {
+    connect_again_at.reset();
+    // Whatever is left of the old connection would be a second one.
+    if (zmq_disconnect(socket.handle(), endpoint.c_str()) != 0 && zmq_errno() != ENOENT)
+      throw zmq::error_t();
+    socket.connect(endpoint);
+  }
+
+  void take_events() {
+    for (auto parts = receive_parts(monitor); !parts.empty(); parts = receive_parts(monitor)) {
+      std::uint16_t event = 0;
+      std::memcpy(&event, parts[0].data(), std::min(sizeof event, parts[0].size()));
+      if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+        ++connections;
+        refusal.reset();
+        connect_again_at.reset();
+      } else if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) {
+        connect_again_at = Clock::now() + pause_after_refusal();
+        refusal = "this key is not admitted there (allowed/ in the folder of keys)";
+      } else if (event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL) {
+        connect_again_at = Clock::now() + pause_after_refusal();
+        refusal = "one side encrypts and the other does not, or it is no server of lrtune";
+      } else if (!refusal) {
+        refusal = kBrokenOff;
+      }
+    }
+  }
 };
 
 DealerSocket::DealerSocket(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -153,10 +247,17 @@ DealerSocket::DealerSocket(DealerSocket&&) noexcept = default;
 DealerSocket& DealerSocket::operator=(DealerSocket&&) noexcept = default;
 DealerSocket::~DealerSocket() = default;
 
-Result<DealerSocket> DealerSocket::connect(const std::string& endpoint,
-                                           const SocketLimits& limits) try {
+Result<DealerSocket> DealerSocket::connect(const std::string& endpoint, const SocketLimits& limits,
+                                           const std::optional<ClientSecurity>& security) try {
+  if (auto safe = require_loopback("connect to", endpoint); !security && !safe)
+    return tl::unexpected(safe.error());
   auto impl = std::make_unique<Impl>();
   set_common_options(impl->socket, endpoint, limits);
+  if (security) {
+    impl->socket.set(zmq::sockopt::curve_serverkey, security->server_key);
+    impl->socket.set(zmq::sockopt::curve_publickey, security->keys.public_key);
+    impl->socket.set(zmq::sockopt::curve_secretkey, security->keys.secret_key);
+  }
   impl->socket.set(zmq::sockopt::routing_id, random_identity());
   impl->socket.set(zmq::sockopt::reconnect_ivl, kReconnectMs);
   impl->socket.set(zmq::sockopt::reconnect_ivl_max, kReconnectMaxMs);
@@ -164,12 +265,13 @@ Result<DealerSocket> DealerSocket::connect(const std::string& endpoint,
   // greetings.
   impl->socket.set(zmq::sockopt::immediate, true);
   constexpr const char* kMonitor = "inproc://connections";
-  if (zmq_socket_monitor(impl->socket.handle(), kMonitor, ZMQ_EVENT_HANDSHAKE_SUCCEEDED) != 0) {
+  if (zmq_socket_monitor(impl->socket.handle(), kMonitor, kConnectionEvents) != 0) {
     throw zmq::error_t();
   }
   impl->monitor.set(zmq::sockopt::linger, 0);
   impl->monitor.connect(kMonitor);
   impl->socket.connect(endpoint);
+  impl->endpoint = endpoint;
   return DealerSocket(std::move(impl));
 } catch (const zmq::error_t& error) {
   return fail(fmt::format("cannot connect to '{}': {}", endpoint, reason(error)));
@@ -186,12 +288,22 @@ bool DealerSocket::send(std::span<const std::uint8_t> frame) {
 }
 
 std::uint64_t DealerSocket::connections() {
-  while (!receive_parts(impl_->monitor).empty()) ++impl_->connections;
+  impl_->take_events();
   return impl_->connections;
+}
+
+std::optional<std::string> DealerSocket::refusal() {
+  impl_->take_events();
+  return impl_->refusal;
 }
 
 std::vector<int> DealerSocket::wait(std::span<const int> descriptors,
                                     std::chrono::milliseconds timeout) {
+  impl_->take_events();
+  if (const auto at = impl_->connect_again_at) {
+    if (Clock::now() >= *at) impl_->connect_again();
+    timeout = std::min(timeout, std::chrono::ceil<std::chrono::milliseconds>(*at - Clock::now()));
+  }
   const zmq::socket_ref sockets[] = {impl_->socket, impl_->monitor};
   return poll_all(sockets, descriptors, timeout);
 }

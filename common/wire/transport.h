@@ -12,6 +12,8 @@
 
 #include "common/result.h"
 #include "common/wire/codec.h"
+#include "common/wire/security/key_folder.h"
+#include "common/wire/security/peer_role.h"
 
 namespace lrtune::wire {
 
@@ -24,6 +26,8 @@ enum class SendStatus : std::uint8_t {
 struct Incoming {
   std::string peer;  // ROUTER identity
   Frame frame;
+  PeerRole role = PeerRole::kUnauthenticated;  // by the key that its connection was made with
+  std::string key_name;                        // of that key's file; empty: unauthenticated
 };
 
 // What a peer may make this side keep in memory: frames in a queue, each way and peer, of so many
@@ -36,8 +40,11 @@ struct SocketLimits {
 // The coordinator's end. Never blocks: DONTWAIT and ROUTER_MANDATORY.
 class RouterSocket {
  public:
-  // `endpoint` as ZeroMQ's, e.g. "tcp://127.0.0.1:*". Errors: the address is bad or taken.
-  static Result<RouterSocket> bind(const std::string& endpoint, const SocketLimits& limits = {});
+  // `endpoint` as ZeroMQ's, e.g. "tcp://127.0.0.1:*". With `security` only peers whose key is
+  // admitted get in, and what a peer says once its key is revoked is dropped. Errors: the address
+  // is bad, taken, or not loopback without `security`.
+  static Result<RouterSocket> bind(const std::string& endpoint, const SocketLimits& limits = {},
+                                   const std::optional<ServerSecurity>& security = std::nullopt);
   RouterSocket(RouterSocket&&) noexcept;
   RouterSocket& operator=(RouterSocket&&) noexcept;
   ~RouterSocket();
@@ -46,7 +53,14 @@ class RouterSocket {
   // Nothing there: nullopt. A message of several parts is against the protocol: it comes as an
   // empty frame, which no decoder accepts, so that its sender is known where bad frames are noted.
   std::optional<Incoming> receive();
+  // To a peer whose key is revoked, or which has said nothing yet, a secure socket sends nothing:
+  // kNobody.
   SendStatus send(const std::string& peer, std::span<const std::uint8_t> frame);
+
+  // With `security`: shows that no stranger gets in (security/stranger_proof.h). To be called
+  // before anything else; without `security` it is an error.
+  Result<void> prove_strangers_refused(
+      std::chrono::milliseconds limit = std::chrono::milliseconds(5000));
 
   // Waits until a message is there, one of `descriptors` is readable or `timeout` is over. Returns
   // the readable descriptors. A signal ends the wait early.
@@ -61,7 +75,9 @@ class RouterSocket {
 // A worker's end: reconnects by itself with back-off and jitter.
 class DealerSocket {
  public:
-  static Result<DealerSocket> connect(const std::string& endpoint, const SocketLimits& limits = {});
+  // Errors: the endpoint is not one, or is not loopback without `security`.
+  static Result<DealerSocket> connect(const std::string& endpoint, const SocketLimits& limits = {},
+                                      const std::optional<ClientSecurity>& security = std::nullopt);
   DealerSocket(DealerSocket&&) noexcept;
   DealerSocket& operator=(DealerSocket&&) noexcept;
   ~DealerSocket();
@@ -72,6 +88,9 @@ class DealerSocket {
   // Connections made so far. When it grows, what was sent over the last one may be lost. A new one
   // ends wait().
   std::uint64_t connections();
+  // Why the last attempt to connect was refused, in words; none once a connection is made. It goes
+  // on trying all the same.
+  std::optional<std::string> refusal();
   std::vector<int> wait(std::span<const int> descriptors, std::chrono::milliseconds timeout);
 
  private:

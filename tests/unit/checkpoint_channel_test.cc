@@ -10,6 +10,7 @@
 
 #include "common/random.h"
 #include "common/state_name.h"
+#include "common/wire/security/key_folder.h"
 #include "tests/support/temporary_folder.h"
 #include "worker/checkpoint_channel/checkpoint_client.h"
 #include "worker/checkpoint_channel/service.h"
@@ -339,9 +340,11 @@ TEST_F(CheckpointServiceTest, TransfersSurviveABadConnection) {
 // A service with its thread.
 class RunningService {
  public:
-  explicit RunningService(CheckpointFolder& folder,
-                          const std::string& endpoint = "tcp://127.0.0.1:*")
-      : server_(CheckpointServer::listen(endpoint, folder, [](const std::string&) {}).value()),
+  explicit RunningService(
+      CheckpointFolder& folder, const std::string& endpoint = "tcp://127.0.0.1:*",
+      const std::optional<wire::ServerSecurity>& security = std::nullopt,
+      const CheckpointService::Log& log = [](const std::string&) {})
+      : server_(CheckpointServer::listen(endpoint, folder, log, security).value()),
         stop_(eventfd(0, EFD_CLOEXEC)),
         thread_([this] { server_.run(stop_.number()); }) {}
   ~RunningService() {
@@ -358,8 +361,10 @@ class RunningService {
 
 class CheckpointClientTest : public ::testing::Test {
  protected:
-  std::unique_ptr<RemoteCheckpoints> connect(Place& place, const std::string& endpoint) {
-    CheckpointClientOptions options{.endpoint = endpoint};
+  std::unique_ptr<RemoteCheckpoints> connect(
+      Place& place, const std::string& endpoint,
+      const std::optional<wire::ClientSecurity>& security = std::nullopt) {
+    CheckpointClientOptions options{.endpoint = endpoint, .security = security};
     options.patience = {.ask_again_after = std::chrono::milliseconds(200),
                         .absent_after = std::chrono::milliseconds(1500)};
     options.log = [this](const std::string& text) {
@@ -396,6 +401,43 @@ TEST_F(CheckpointClientTest, AStateOfOneMachineIsFoundByAnother) {
   ASSERT_TRUE(fetched) << fetched.error().message;
   EXPECT_EQ(two_->load(state_of(1)).value().checkpoint, checkpoint_of(1, kManyChunks));
   EXPECT_THAT(second->fetch(state_of(2), stop_).error().message, HasSubstr("cannot open"));
+}
+
+TEST_F(CheckpointClientTest, WithKeysOnlyWorkersAreServed) {
+  const TemporaryFolder place;
+  const std::filesystem::path keys = place.path() / "keys";
+  ASSERT_TRUE(wire::make_key_folder(keys));
+  std::string refusals;  // of the service; its thread has ended when it is read
+  {
+    const RunningService service(*there_, "tcp://127.0.0.1:*",
+                                 wire::load_server_keys(keys, wire::kCheckpointsKey).value(),
+                                 [&](const std::string& text) {
+                                   const std::lock_guard lock(mutex_);
+                                   refusals += text + "\n";
+                                 });
+    const auto key_of = [&](wire::PeerRole role) {
+      return wire::load_client_keys(keys, role, wire::kCheckpointsKey).value();
+    };
+    one_.save(1, kManyChunks);
+    const auto worker = connect(one_, service.endpoint(), key_of(wire::PeerRole::kWorker));
+    worker->push(state_of(1), one_->open_file(state_of(1)).value().hold());
+    const auto pushed = worker->wait_until_pushed(state_of(1));
+    ASSERT_TRUE(pushed) << pushed.error().message;
+
+    const auto plain = connect(two_, service.endpoint());
+    EXPECT_THAT(plain->fetch(state_of(1), stop_).error().message, HasSubstr("does not answer: "));
+    ServicePatience short_patience{.ask_again_after = std::chrono::milliseconds(100),
+                                   .absent_after = std::chrono::milliseconds(1000),
+                                   .silent_after = std::chrono::milliseconds(1000)};
+    auto client = ServiceConnection::connect(service.endpoint(), short_patience,
+                                             key_of(wire::PeerRole::kClient))
+                      .value();
+    ListTransfer list;
+    EXPECT_FALSE(client.carry_out(list, [] { return false; })) << "a client keeps no checkpoints";
+    EXPECT_THAT(list.take(), IsEmpty());
+  }
+  EXPECT_THAT(refusals, HasSubstr("a frame of client 'client' was dropped"));
+  EXPECT_THAT(refusals, HasSubstr("it does not encrypt"));
 }
 
 TEST_F(CheckpointClientTest, WhatWasPushedLastIsThereWhenTheClientEnds) {

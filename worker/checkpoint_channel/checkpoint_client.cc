@@ -314,7 +314,7 @@ std::chrono::milliseconds Client::idle_time() {
 
 Result<std::unique_ptr<RemoteCheckpoints>> connect_checkpoint_client(
     CheckpointFolder& folder, CheckpointClientOptions options) {
-  auto service = ServiceConnection::connect(options.endpoint, options.patience);
+  auto service = ServiceConnection::connect(options.endpoint, options.patience, options.security);
   if (!service) return tl::unexpected(service.error());
   return std::make_unique<Client>(folder, std::move(options), *std::move(service));
 }

@@ -5,8 +5,10 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "common/wire/security/key_folder.h"
 #include "worker/checkpoint_channel/service_connection.h"
 #include "worker/checkpoints/checkpoint_folder.h"
 #include "worker/checkpoints/remote_checkpoints.h"
@@ -14,7 +16,8 @@
 namespace lrtune {
 
 struct CheckpointClientOptions {
-  std::string endpoint;  // of the service, "tcp://HOST:PORT"
+  std::string endpoint;                               // of the service, "tcp://HOST:PORT"
+  std::optional<wire::ClientSecurity> security = {};  // none: loopback only
   ServicePatience patience = {};
   // After a failure nobody waits for the service until so much later.
   std::chrono::milliseconds pause_after_failure{30'000};
@@ -24,7 +27,8 @@ struct CheckpointClientOptions {
 };
 
 // `folder`: where checkpoints come from and go to; it outlives the client. Its destructor waits
-// a little for what is pushed, unless the service is away. Errors: the endpoint is not one.
+// a little for what is pushed, unless the service is away. Errors: the endpoint is not one,
+// or is not loopback and there are no keys.
 Result<std::unique_ptr<RemoteCheckpoints>> connect_checkpoint_client(
     CheckpointFolder& folder, CheckpointClientOptions options);
 

@@ -8,8 +8,10 @@
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "common/wire/security/key_folder.h"
 #include "worker/checkpoint_channel/service_loop.h"
 #include "worker/checkpoints/checkpoint_folder.h"
 #include "worker/stop_signals.h"
@@ -23,6 +25,7 @@ constexpr double kBytesOfGb = 1e9;
 
 struct Options {
   std::string folder;
+  std::string keys;  // folder; empty: none
   std::string endpoint = "tcp://127.0.0.1:5557";
   double budget = 100;
   std::string log_level = "info";
@@ -31,9 +34,12 @@ struct Options {
 void declare(CLI::App& app, Options& options) {
   app.add_option("folder", options.folder, "Folder where the checkpoints are kept")->required();
   app.add_option("--listen", options.endpoint,
-                 "Where workers reach it; tcp://*:PORT is every address of this machine. Nothing "
-                 "is encrypted and whoever reaches it may read and write checkpoints")
+                 "Where workers reach it; tcp://*:PORT is every address of this machine, for which "
+                 "--keys is needed")
       ->capture_default_str();
+  app.add_option("--keys", options.keys,
+                 "Folder with checkpoints.public, checkpoints.secret and allowed/, made by 'lrtune "
+                 "keygen': all is encrypted, and only keys in allowed/workers get in");
   app.add_option("--budget", options.budget, "GB that the checkpoints may take together")
       ->check(CLI::Range(0.001, 1e9))
       ->capture_default_str();
@@ -56,6 +62,15 @@ int complain(int code, const std::string& message) {
   return code;
 }
 
+Result<std::optional<wire::ServerSecurity>> load_keys(const Options& options,
+                                                      const CheckpointService::Log& log) {
+  if (options.keys.empty()) return std::nullopt;
+  auto keys = wire::load_server_keys(options.keys, wire::kCheckpointsKey);
+  if (!keys) return tl::unexpected(keys.error());
+  keys->log = log;
+  return *std::move(keys);
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Keeps the checkpoints of lrtune workers that share no folder",
                "lrtune-checkpoints");
@@ -76,8 +91,10 @@ int run(int argc, char** argv) {
   const auto folder = CheckpointFolder::open(
       options.folder, static_cast<std::int64_t>(options.budget * kBytesOfGb));
   if (!folder) return complain(kBadUsage, folder.error().message);
-  auto server = CheckpointServer::listen(options.endpoint, **folder,
-                                         [log](const std::string& text) { log->warn("{}", text); });
+  const auto warn = [log](const std::string& text) { log->warn("{}", text); };
+  const auto security = load_keys(options, warn);
+  if (!security) return complain(kBadUsage, security.error().message);
+  auto server = CheckpointServer::listen(options.endpoint, **folder, warn, *security);
   if (!server) return complain(kBadUsage, server.error().message);
   log->info("keeps checkpoints in {}, listens on {}", options.folder, server->endpoint());
   server->run(signals->descriptor());

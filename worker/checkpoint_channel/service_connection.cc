@@ -12,9 +12,10 @@ namespace lrtune {
 
 using Clock = std::chrono::steady_clock;
 
-Result<ServiceConnection> ServiceConnection::connect(std::string endpoint,
-                                                     ServicePatience patience) {
-  auto socket = wire::DealerSocket::connect(endpoint, kCheckpointSocket);
+Result<ServiceConnection> ServiceConnection::connect(
+    std::string endpoint, ServicePatience patience,
+    const std::optional<wire::ClientSecurity>& security) {
+  auto socket = wire::DealerSocket::connect(endpoint, kCheckpointSocket, security);
   if (!socket) return tl::unexpected(socket.error());
   return ServiceConnection(std::move(endpoint), patience, *std::move(socket));
 }
@@ -71,8 +72,11 @@ Result<void> ServiceConnection::carry_out(Transfer& transfer,
     if (transfer.position() != position) moved_at = now;
     if (*answered) asked_at = now;
     if (transfer.done()) break;
-    if (now - moved_at >= (connected ? patience_.silent_after : patience_.absent_after))
-      return fail(fmt::format("the checkpoint service at {} does not answer", endpoint_));
+    if (now - moved_at >= (connected ? patience_.silent_after : patience_.absent_after)) {
+      const auto refusal = socket_.refusal();
+      return fail(fmt::format("the checkpoint service at {} does not answer{}", endpoint_,
+                              refusal ? ": " + *refusal : ""));
+    }
     if (is_new() || now - asked_at >= patience_.ask_again_after) {
       connected = send(transfer.start());
       asked_at = now;

@@ -5,9 +5,11 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "common/result.h"
+#include "common/wire/security/key_folder.h"
 #include "common/wire/transport.h"
 #include "worker/checkpoint_channel/transfers.h"
 
@@ -24,8 +26,10 @@ struct ServicePatience {
 
 class ServiceConnection {
  public:
-  // Errors: the endpoint is not one.
-  static Result<ServiceConnection> connect(std::string endpoint, ServicePatience patience);
+  // Errors: the endpoint is not one, or is not loopback without `security`.
+  static Result<ServiceConnection> connect(
+      std::string endpoint, ServicePatience patience,
+      const std::optional<wire::ClientSecurity>& security = std::nullopt);
 
   const std::string& endpoint() const { return endpoint_; }
 

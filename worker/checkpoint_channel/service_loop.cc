@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "common/wire/security/rate_limited_log.h"
 #include "common/wire/transport.h"
 #include "worker/checkpoint_channel/socket_limits.h"
 
@@ -14,6 +15,7 @@ struct CheckpointServer::State {
   wire::RouterSocket socket;
   CheckpointService service;
   CheckpointService::Log log;
+  wire::RateLimitedLog refusals;
 
   void answer(const wire::Incoming& incoming, ServiceTime now);
 };
@@ -23,19 +25,30 @@ CheckpointServer::CheckpointServer(CheckpointServer&&) noexcept = default;
 CheckpointServer& CheckpointServer::operator=(CheckpointServer&&) noexcept = default;
 CheckpointServer::~CheckpointServer() = default;
 
-Result<CheckpointServer> CheckpointServer::listen(const std::string& endpoint,
-                                                  CheckpointFolder& folder,
-                                                  CheckpointService::Log log) {
-  auto socket = wire::RouterSocket::bind(endpoint, kCheckpointSocket);
+Result<CheckpointServer> CheckpointServer::listen(
+    const std::string& endpoint, CheckpointFolder& folder, CheckpointService::Log log,
+    const std::optional<wire::ServerSecurity>& security) {
+  auto socket = wire::RouterSocket::bind(endpoint, kCheckpointSocket, security);
   if (!socket) return tl::unexpected(socket.error());
+  if (security) {
+    if (auto proved = socket->prove_strangers_refused(); !proved)
+      return tl::unexpected(proved.error());
+  }
   return CheckpointServer(std::make_unique<State>(
-      State{*std::move(socket), CheckpointService(folder, log), std::move(log)}));
+      State{*std::move(socket), CheckpointService(folder, log), log, wire::RateLimitedLog(log)}));
 }
 
 const std::string& CheckpointServer::endpoint() const { return state_->socket.endpoint(); }
 
 // A client that does not read loses its answers; it asks again when it reads.
 void CheckpointServer::State::answer(const wire::Incoming& incoming, ServiceTime now) {
+  if (incoming.role == wire::PeerRole::kClient) {
+    refusals.say("role",
+                 "a frame of client '" + incoming.key_name +
+                     "' was dropped: only workers keep checkpoints here",
+                 now);
+    return;
+  }
   const auto message = wire::decode_to_checkpoint_service(incoming.frame);
   if (!message) {
     log("a frame was dropped: " + message.error().message);

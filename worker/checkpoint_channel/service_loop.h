@@ -2,19 +2,23 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "common/result.h"
+#include "common/wire/security/key_folder.h"
 #include "worker/checkpoint_channel/service.h"
 
 namespace lrtune {
 
 class CheckpointServer {
  public:
-  // Listens on `endpoint`, e.g. "tcp://*:5557". `folder` outlives it. Errors: the address is bad or
-  // taken.
-  static Result<CheckpointServer> listen(const std::string& endpoint, CheckpointFolder& folder,
-                                         CheckpointService::Log log);
+  // Listens on `endpoint`, e.g. "tcp://*:5557". `folder` outlives it. With `security` only workers'
+  // keys get in. Errors: the address is bad, taken, or not loopback without `security`; with it, a
+  // stranger is not refused.
+  static Result<CheckpointServer> listen(
+      const std::string& endpoint, CheckpointFolder& folder, CheckpointService::Log log,
+      const std::optional<wire::ServerSecurity>& security = std::nullopt);
   CheckpointServer(CheckpointServer&&) noexcept;
   CheckpointServer& operator=(CheckpointServer&&) noexcept;
   ~CheckpointServer();
