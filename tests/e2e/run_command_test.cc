@@ -58,7 +58,8 @@ TEST_F(RunTest, OutputFilesAreThereAndWellFormed) {
   EXPECT_EQ(ranking["verified"].size(), 2U);
   const std::string csv = read("out/results.csv");
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + 4 + 4);
-  EXPECT_THAT(read("out/logs/coordinator.log"), HasSubstr("decision=assigned campaign=1 trial=1"));
+  EXPECT_THAT(read("out/logs/coordinator.log"),
+              HasSubstr("event=assigned campaign=1 trial=1 job=1 attempt=1"));
   EXPECT_THAT(read("out/logs/worker-1.log"), testing::Not(HasSubstr("error")));
 }
 
