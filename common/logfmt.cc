@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 namespace lrtune {
 namespace {
@@ -49,11 +50,15 @@ std::string logfmt_value(std::string_view value) {
   return is_plain(value) ? std::string(value) : json_string(value);
 }
 
-LogLine::LogLine(std::string_view event) : text_("event=" + logfmt_value(event)), keys_{"event"} {}
+LogLine::LogLine(std::string_view event) : text_("event=" + logfmt_value(event)) {}
 
-LogLine& LogLine::add_plain(std::string_view key, const std::string& value) {
-  keys_.push_back(key_of(key));
-  text_ += ' ' + keys_.back() + '=' + value;
+LogLine& LogLine::add_plain(std::string_view key, std::string_view value) {
+  const std::string clean = key_of(key);
+  keys_ += clean + ' ';
+  text_ += ' ';
+  text_ += clean;
+  text_ += '=';
+  text_ += value;
   return *this;
 }
 
@@ -66,7 +71,7 @@ LogLine& LogLine::add(std::string_view key, double value) {
 }
 
 bool LogLine::has(std::string_view key) const {
-  return std::find(keys_.begin(), keys_.end(), key_of(key)) != keys_.end();
+  return keys_.find(' ' + key_of(key) + ' ') != std::string::npos;
 }
 
 LogLine& LogLine::add_all(const nlohmann::json& numbers) {

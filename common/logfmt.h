@@ -7,10 +7,9 @@
 
 #include <concepts>
 #include <cstddef>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "common/ids.h"
 
@@ -46,10 +45,10 @@ class LogLine {
   const std::string& text() const { return text_; }
 
  private:
-  LogLine& add_plain(std::string_view key, const std::string& value);
+  LogLine& add_plain(std::string_view key, std::string_view value);
 
   std::string text_;
-  std::vector<std::string> keys_;
+  std::string keys_ = " event ";  // each with a blank before and behind it
 };
 
 }  // namespace lrtune

@@ -208,6 +208,23 @@ TEST_F(RunTest, LogsOfAnEarlierRunAreKept) {
   EXPECT_THAT(read("out/logs/worker-1.log"), StartsWith(worker + "======== "));
 }
 
+// Bug: the name stood in the pattern of the worker's log as it was.
+TEST_F(RunTest, AWorkersNameIsOneFieldOfItsLog) {
+  const auto program = std::filesystem::path(LRTUNE_PROGRAM).parent_path() / "lrtune-worker";
+  Process worker(program,
+                 {"--connect", "tcp://127.0.0.1:1", "--give-up", "1", "--trainer", "synthetic",
+                  "--name", "a%v \"b\"\nevent=forged"},
+                 folder_.path());
+  const ProcessResult result = worker.wait(30);
+  std::istringstream lines(result.err);
+  int count = 0;
+  for (std::string line; std::getline(lines, line); ++count) {
+    EXPECT_THAT(line, testing::MatchesRegex("time=[-0-9T:.+]+ level=[a-z]+ .*"));
+    EXPECT_THAT(line, HasSubstr(R"( worker="a%v \"b\"\nevent=forged" event=)"));
+  }
+  EXPECT_GE(count, 2) << result.err;
+}
+
 // The workers held the coordinator's log open.
 TEST_F(RunTest, WorkersInheritNoFile) {
   Process process = run({"--workers", "1"}, 20'000);

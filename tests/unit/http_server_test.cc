@@ -87,7 +87,7 @@ TEST(HttpServer, ARequestCutAtAnyByteGetsNoAnswerAndDoesNoHarm) {
 
 TEST(HttpServer, AnOversizedRequestIsRefusedWhetherItEndsOrNot) {
   const auto server = serve({.request_bytes = 1024});
-  for (const std::size_t size : {2'000, 200'000}) {
+  for (const std::size_t size : {2'000U, 200'000U}) {
     for (const char* end : {"\r\n\r\n", ""}) {
       TcpClient client(server->address().port);
       client.send("GET /hello HTTP/1.1\r\nX: " + std::string(size, 'x') + end);

@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <ctime>
 #include <fstream>
 #include <map>
@@ -218,6 +220,26 @@ TEST_F(OperationsTest, IsNotReadyOnceItStops) {
   EXPECT_EQ(get("/readyz").status, 503);
   EXPECT_EQ(get("/readyz").body, "is stopping\n");
   EXPECT_EQ(get("/healthz").status, 200);
+}
+
+// deploy/container/probe.sh, the containers' health check.
+TEST_F(OperationsTest, TheProbeAgreesWithThePages) {
+  const auto probe = [&](const std::string& path) {
+    const std::string command =
+        "'" + std::string(LRTUNE_SOURCE_DIR) + "/deploy/container/probe.sh' 127.0.0.1 " +
+        std::to_string(operations_->address().port) + ' ' + path + " > " + folder_.file("said");
+    const int status = std::system(command.c_str());
+    std::ifstream said(folder_.file("said"));
+    std::string line;
+    std::getline(said, line);
+    return std::to_string(WEXITSTATUS(status)) + ' ' + line;
+  };
+  EXPECT_EQ(probe("/healthz"), "0 starts");
+  EXPECT_EQ(probe("/readyz"), "1 starts: the store is not open yet");
+  observer().loaded();
+  EXPECT_EQ(probe("/readyz"), "0 ready");
+  now_ += 31;
+  EXPECT_EQ(probe(""), "1 the coordinator's loop has not turned for 31.0 s (at most 30.0)");
 }
 
 TEST_F(OperationsTest, EverythingElseIsNotFound) {
