@@ -290,7 +290,7 @@ void Runtime::send_to(const PeerId& peer, const std::vector<wire::ToWorker>& mes
   auto frames = wire::encode(messages);
   if (!frames && messages.size() == 1) {
     log_->error(LogLine("undeliverable").add("reason", frames.error().message).text());
-    return post(event::Undeliverable{messages[0], frames.error().message});
+    return post(event::Undeliverable{peer, messages[0], frames.error().message});
   }
   if (!frames) {
     for (const wire::ToWorker& message : messages) send_to(peer, {message});

@@ -34,6 +34,16 @@ inline constexpr std::string_view kKind<Refused> = "refused";
 template <>
 inline constexpr std::string_view kKind<Goodbye> = "goodbye";
 template <>
+inline constexpr std::string_view kKind<Submit> = "submit";
+template <>
+inline constexpr std::string_view kKind<Order> = "order";
+template <>
+inline constexpr std::string_view kKind<Extend> = "extend";
+template <>
+inline constexpr std::string_view kKind<Inspect> = "inspect";
+template <>
+inline constexpr std::string_view kKind<Answer> = "answer";
+template <>
 inline constexpr std::string_view kKind<Welcome> = "welcome";
 template <>
 inline constexpr std::string_view kKind<Introduce> = "introduce";
@@ -63,6 +73,11 @@ nlohmann::json body_of(const Measured& message);
 nlohmann::json body_of(const Finished& message);
 nlohmann::json body_of(const Refused& message);
 nlohmann::json body_of(const Goodbye& message);
+nlohmann::json body_of(const Submit& message);
+nlohmann::json body_of(const Order& message);
+nlohmann::json body_of(const Extend& message);
+nlohmann::json body_of(const Inspect& message);
+nlohmann::json body_of(const Answer& message);
 nlohmann::json body_of(const Welcome& message);
 nlohmann::json body_of(const Introduce& message);
 nlohmann::json body_of(const Rejected& message);
@@ -82,6 +97,11 @@ void read_body(BodyReader& reader, Measured& message);
 void read_body(BodyReader& reader, Finished& message);
 void read_body(BodyReader& reader, Refused& message);
 void read_body(BodyReader& reader, Goodbye& message);
+void read_body(BodyReader& reader, Submit& message);
+void read_body(BodyReader& reader, Order& message);
+void read_body(BodyReader& reader, Extend& message);
+void read_body(BodyReader& reader, Inspect& message);
+void read_body(BodyReader& reader, Answer& message);
 void read_body(BodyReader& reader, Welcome& message);
 void read_body(BodyReader& reader, Introduce& message);
 void read_body(BodyReader& reader, Rejected& message);

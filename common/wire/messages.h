@@ -1,10 +1,12 @@
-// The messages between coordinator and worker, as values. PROTOCOL.md says what each means, who
-// sends it and when; codec.h turns them into bytes.
+// The messages between the coordinator and its peers, workers and clients, as values. PROTOCOL.md
+// says what each means, who sends it and when; codec.h turns them into bytes.
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -15,7 +17,10 @@
 
 namespace lrtune::wire {
 
-inline constexpr int kProtocolVersion = 1;
+inline constexpr int kProtocolVersion = 2;
+
+// Of an experiment's or a policy list's text in a message: with all else it fits in one frame.
+inline constexpr std::size_t kMaxExperimentBytes = 60'000;
 
 // ---- worker -> coordinator
 // -------------------------------------------------------------------------------
@@ -91,6 +96,77 @@ struct Goodbye {  // the worker leaves in order; it has handed back all it held
   bool operator==(const Goodbye&) const = default;
 };
 
+// ---- client -> coordinator
+// -------------------------------------------------------------------------------
+
+// Every question has a number that its Answer repeats, and may be asked again: a client whose
+// connection breaks does not know whether the first one arrived. Asking twice is asking once.
+
+// Makes a campaign of an experiment, or resumes the one that the same experiment made.
+struct Submit {
+  std::int64_t request = 0;
+  std::string file;        // its name, for errors
+  std::string experiment;  // YAML, at most kMaxExperimentBytes
+  std::string device;      // in place of `train.device`; empty: as the experiment says
+  std::int64_t priority = 0;
+  bool operator==(const Submit&) const = default;
+};
+
+// What may be ordered. `target` is a campaign (its number, its name: the newest so named; or the
+// beginning of its hash, at least four digits), of the last three a worker's name.
+enum class OrderKind : std::uint8_t {
+  kPause,   // its running trials are checkpointed, their slots are free
+  kResume,  // goes on after a pause
+  kCancel,  // for good, unless it is submitted again; what is trained stays
+  kDrain,   // the worker gets nothing new, ends what it trains, and leaves
+  kBan,     // the worker is sent away, its jobs go to others, and it may not come back
+  kAdmit,   // takes back the drain or ban
+};
+
+struct Order {
+  std::int64_t request = 0;
+  OrderKind kind = OrderKind::kPause;
+  std::string target;
+  std::string reason;  // for people; may be empty
+  bool operator==(const Order&) const = default;
+};
+
+// Gives a campaign, ended or not, a longer length of runs, more random candidates, or more policies
+// behind those of its file. What is asked for twice is there once.
+struct Extend {
+  std::int64_t request = 0;
+  std::string campaign;         // as Order::target
+  std::int64_t iterations = 0;  // of each run; 0: as before
+  double epochs = 0;            // the same in epochs; at most one of them
+  std::int64_t count = 0;       // candidates of a random search; 0: as before
+  std::string policies;         // YAML, a list as search.policies; empty: none
+  bool operator==(const Extend&) const = default;
+};
+
+enum class InspectKind : std::uint8_t {
+  kCampaigns,  // all, newest first, a page at a time
+  kCampaign,   // one with its running trials and best policies
+  kWorkers,    // by name, a page at a time
+};
+
+struct Inspect {
+  std::int64_t request = 0;
+  InspectKind kind = InspectKind::kCampaigns;
+  std::string target;  // kCampaign: as Order::target
+  std::string after;   // the last entry of the page before; empty: the first page
+  bool operator==(const Inspect&) const = default;
+};
+
+// ---- coordinator -> client
+// -------------------------------------------------------------------------------
+
+struct Answer {
+  std::int64_t request = 0;
+  std::string error;        // empty: it was done, and what it changed is on disk
+  nlohmann::json document;  // PROTOCOL.md has its keys; an empty map with an error
+  bool operator==(const Answer&) const = default;
+};
+
 // ---- coordinator -> worker
 // -------------------------------------------------------------------------------
 
@@ -151,8 +227,16 @@ struct Shutdown {  // stop all attempts, say goodbye, exit
 };
 
 using ToCoordinator = std::variant<Hello, Heartbeat, Surveyed, Started, Progress, Measured,
-                                   Finished, Refused, Goodbye>;
+                                   Finished, Refused, Goodbye, Submit, Order, Extend, Inspect>;
 using ToWorker = std::variant<Welcome, Introduce, Rejected, Heartbeat, Survey, Assign, Acknowledge,
-                              Cancel, Shutdown>;
+                              Cancel, Shutdown, Answer>;
+
+// Whether a client says it, not a worker.
+bool is_from_client(const ToCoordinator& message);
+
+inline constexpr int kOrderKinds = 6;
+inline constexpr int kInspectKinds = 3;
+std::string_view name_of(OrderKind kind);    // "pause", "resume" ...
+std::string_view name_of(InspectKind kind);  // "campaigns", "campaign", "workers"
 
 }  // namespace lrtune::wire

@@ -7,32 +7,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 #include <system_error>
 
+#include "coordinator/cli/text_file.h"
 #include "coordinator/search/search.h"
 
 namespace lrtune {
-namespace {
-
-Result<std::string> read_file(const std::string& path) {
-  if (path.empty()) return fail("FILE is empty; it is an experiment in YAML");
-  std::error_code none;
-  if (std::filesystem::is_directory(path, none)) {
-    return fail(fmt::format("{} is a folder, not an experiment's file", path));
-  }
-  std::ifstream stream(path, std::ios::binary);
-  std::ostringstream text;
-  text << stream.rdbuf();
-  if (!stream) return fail(fmt::format("cannot read {}: {}", path, std::strerror(errno)));
-  return text.str();
-}
-
-}  // namespace
-
 Result<Experiment> read_experiment(const RunOptions& options) {
-  const auto text = read_file(options.file);
+  const auto text = read_text_file(options.file, "an experiment");
   if (!text) return tl::unexpected(text.error());
   auto experiment = experiment_from_yaml(*text, options.file);
   if (!experiment || options.device.empty()) return experiment;

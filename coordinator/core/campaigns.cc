@@ -13,7 +13,9 @@ namespace {
 Result<void> plan_surveys(CoreState& state, Campaign& campaign) {
   const auto count = candidate_count(campaign.experiment);
   if (!count) return tl::unexpected(count.error());
-  for (std::int64_t i = 0; i < *count; ++i) {
+  const bool all_alike = campaign.experiment.train.holes.empty();
+  const std::int64_t looked_at = all_alike ? std::min<std::int64_t>(*count, 1) : *count;
+  for (std::int64_t i = 0; i < looked_at; ++i) {
     auto train = train_spec_from_json(candidate(campaign.experiment, i).train, "/train");
     if (!train) return tl::unexpected(train.error());
     std::string key = survey_key(*train);
@@ -26,27 +28,90 @@ Result<void> plan_surveys(CoreState& state, Campaign& campaign) {
   return {};
 }
 
-// Takes the campaign up where the store left it: its surveys, or the jobs that wait for a slot.
-void begin(CoreState& state, Campaign& campaign) {
-  campaign.active = true;
-  campaign.active_since = state.now.steady;
-  if (campaign.record.state == CampaignState::kSurveying) {
-    if (const auto planned = plan_surveys(state, campaign); !planned) {
-      fail_campaign(state, campaign, planned.error().message);
-    }
-    return;
-  }
+void enqueue_pending(CoreState& state, Campaign& campaign) {
   for (const TrialId id : campaign.trials) {
     const TrialRecord& trial = state.trials.at(id);
     Job& job = state.jobs.at(trial.job);
     if (job.record.state == JobState::kPending && trial.state <= TrialState::kRunning)
       enqueue(state, job);
   }
+}
+
+// Takes the campaign up where the store left it: its surveys, or the jobs that wait for a slot.
+void begin(CoreState& state, Campaign& campaign) {
+  campaign.active = true;
+  campaign.active_since = state.now.steady;
+  enqueue_pending(state, campaign);
+  if (campaign.record.state == CampaignState::kSurveying) {
+    state.survey_wanted = true;
+    if (!campaign.trials.empty()) {  // the making of its trials was interrupted, or it is extended
+      const TrialRecord& first = state.trials.at(campaign.trials.front());
+      campaign.numerics = state.identities.at(first.identity).numerics;
+    }
+    if (const auto planned = plan_surveys(state, campaign); !planned) {
+      fail_campaign(state, campaign, planned.error().message);
+    }
+    return;
+  }
   // Another campaign may have ended the jobs that it shares with this one.
   if (campaign.open == 0) end_phase(state, campaign);
 }
 
-void make_campaign(CoreState& state, const Experiment& experiment) {
+// The phase that a campaign with these trials is in.
+CampaignState phase_of(const CoreState& state, const Campaign& campaign) {
+  CampaignState phase = CampaignState::kSurveying;
+  for (const TrialId id : campaign.trials) {
+    switch (state.trials.at(id).phase) {
+      case TrialPhase::kSearch:
+        phase = std::max(phase, CampaignState::kSearching);
+        break;
+      case TrialPhase::kVerify:
+        phase = std::max(phase, CampaignState::kVerifying);
+        break;
+      case TrialPhase::kTolerance:
+        phase = std::max(phase, CampaignState::kScaling);
+        break;
+    }
+  }
+  const auto made = static_cast<std::int64_t>(campaign.candidates.size());
+  const bool all = made == candidate_count(campaign.experiment).value_or(0);
+  return all ? phase : CampaignState::kSurveying;
+}
+
+// Its open trials end here, and nothing waits or runs for it alone any more.
+void cancel_trials(CoreState& state, Campaign& campaign, const std::string& reason) {
+  campaign.making.reset();
+  state.making.erase(campaign.record.id);
+  dequeue_all(state, campaign);
+  for (const TrialId id : campaign.trials) {
+    TrialRecord& trial = state.trials.at(id);
+    if (trial.state > TrialState::kRunning) continue;
+    count_trial(state, trial, -1);
+    trial.state = TrialState::kCancelled;
+    count_trial(state, trial, +1);
+    state.write(trial);
+    drop_job(state, state.jobs.at(trial.job), reason);
+  }
+}
+
+void revive_cancelled(CoreState& state, Campaign& campaign) {
+  for (const TrialId id : campaign.trials) {
+    TrialRecord& trial = state.trials.at(id);
+    if (trial.state != TrialState::kCancelled) continue;
+    count_trial(state, trial, -1);
+    trial.state = trial_state_of(state.jobs.at(trial.job).record.state);
+    count_trial(state, trial, +1);
+    state.write(trial);
+  }
+}
+
+void take_up_again(Campaign& campaign) {
+  campaign.record.state = CampaignState::kSurveying;
+  campaign.record.failure.clear();
+  campaign.record.ended_at = 0;
+}
+
+Campaign& make_campaign(CoreState& state, const Experiment& experiment) {
   const CampaignId id{state.campaigns.empty() ? 1 : state.campaigns.rbegin()->first.value + 1};
   Campaign& campaign = state.campaigns[id];
   campaign.experiment = experiment;
@@ -62,6 +127,7 @@ void make_campaign(CoreState& state, const Experiment& experiment) {
                 {"method", name_of(experiment.method)},
                 {"seed", experiment.seed}});
   begin(state, campaign);
+  return campaign;
 }
 
 // Every known worker that could be asked has failed: nobody is left who might know better.
@@ -94,7 +160,7 @@ void survey_answered(CoreState& state, Campaign& campaign, SurveyNeed& need, con
                 {"worker", worker.name}});
   const bool all = std::all_of(campaign.surveys.begin(), campaign.surveys.end(),
                                [](const auto& entry) { return entry.second.facts.has_value(); });
-  if (all) make_search_trials(state, campaign);
+  if (all) begin_trials(state, campaign);
 }
 
 void restore_jobs(CoreState& state, StoredState& stored) {
@@ -147,8 +213,11 @@ void release_survey(CoreState& state, SurveyNeed& need) {
   if (const auto it = state.workers.find(need.asked); it != state.workers.end()) {
     it->second.surveys.erase(need.id);
     it->second.settle();
+    note_room(state, it->second);
+    dismiss_if_drained(state, it->second);
   }
   need.asked.clear();
+  state.survey_wanted = true;
 }
 
 void lose_surveys(CoreState& state, const PeerId& peer, const std::string& reason,
@@ -185,27 +254,27 @@ std::string survey_key(const TrainSpec& train) {
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-void on_submitted(CoreState& state, const Experiment& experiment) {
+Campaign& submit(CoreState& state, const Experiment& experiment) {
   const auto known = state.campaign_by_hash.find(experiment.hash);
-  if (known == state.campaign_by_hash.end()) {
-    make_campaign(state, experiment);
-    return;
-  }
+  if (known == state.campaign_by_hash.end()) return make_campaign(state, experiment);
   Campaign& campaign = state.campaigns.at(known->second);
-  if (campaign.record.state == CampaignState::kDone) return;
+  if (campaign.record.state == CampaignState::kDone) return campaign;
+  // The store's own is the one that counts once it was extended.
+  if (campaign.record.extensions == 0) campaign.experiment = experiment;
   const bool failed = campaign.record.state == CampaignState::kFailed;
-  if (failed) {
-    // It failed before a trial was made, by something outside it such as missing data: try again.
-    campaign.record.state = CampaignState::kSurveying;
-    campaign.record.failure.clear();
-    campaign.record.ended_at = 0;
+  const bool cancelled = campaign.record.state == CampaignState::kCancelled;
+  if (failed || cancelled) {
+    // What failed did so by something outside it, such as missing data: try again.
+    revive_cancelled(state, campaign);
+    take_up_again(campaign);
+    if (cancelled) campaign.record.state = phase_of(state, campaign);
     state.write(campaign.record);
   }
-  campaign.experiment = experiment;
   state.decide(
       campaign.record.id, {}, "resumed",
       {{"ended", campaign.done + campaign.diverged + campaign.failed}, {"open", campaign.open}});
-  if (failed || !campaign.active) begin(state, campaign);
+  if (failed || cancelled || !campaign.active) begin(state, campaign);
+  return campaign;
 }
 
 void on_surveyed(CoreState& state, Worker& worker, const wire::Surveyed& answer) {
@@ -229,13 +298,16 @@ void restore_campaigns(CoreState& state, StoredState& stored) {
     campaign.record = std::move(record);
     state.campaign_by_hash[campaign.record.hash] = campaign.record.id;
   }
+  for (WorkerOrderRecord& record : stored.orders) state.orders[record.worker] = std::move(record);
   for (TrialRecord& record : stored.trials) {
     Campaign& campaign = state.campaigns.at(record.campaign);
     campaign.trials.push_back(record.id);
+    if (record.phase == TrialPhase::kSearch) campaign.candidates.push_back(record.id);
     state.jobs.at(record.job).trials.push_back(record.id);
     const TrialRecord& trial = state.trials.emplace(record.id, std::move(record)).first->second;
     count_trial(state, trial, +1);
   }
+  for (const JobId id : state.held) count_running(state, state.jobs.at(id), +1);
   for (auto& [id, campaign] : state.campaigns) {
     const bool wanted =
         !state.options.only_campaign || *state.options.only_campaign == campaign.record.hash;
@@ -255,7 +327,8 @@ void restore_campaigns(CoreState& state, StoredState& stored) {
 void trial_ended(CoreState& state, TrialRecord& trial) {
   Campaign& campaign = state.campaigns.at(trial.campaign);
   // Trials that share a job end together: the first of them has ended the phase for all.
-  const bool over = campaign.record.state >= CampaignState::kDone;
+  const bool over = campaign.record.state >= CampaignState::kDone ||
+                    campaign.record.state == CampaignState::kSurveying;  // trials are being made
   if (campaign.active && !over && campaign.open == 0) end_phase(state, campaign);
 }
 
@@ -296,9 +369,64 @@ void fail_campaign(CoreState& state, Campaign& campaign, std::string reason) {
   campaign.record.ended_at = state.now.wall;
   for (auto& [key, need] : campaign.surveys) release_survey(state, need);
   campaign.surveys.clear();
+  cancel_trials(state, campaign, "its campaign failed");
   note_busy_time(state, campaign);
   state.write(campaign.record);
   state.decide(campaign.record.id, {}, "campaign_failed", {{"reason", reason}});
+}
+
+void pause_campaign(CoreState& state, Campaign& campaign, const std::string& reason) {
+  if (campaign.record.paused) return;
+  campaign.record.paused = true;
+  state.write(campaign.record);
+  state.decide(campaign.record.id, {}, "paused", {{"reason", reason}, {"open", campaign.open}});
+  state.making.erase(campaign.record.id);
+  for (auto& [key, need] : campaign.surveys) release_survey(state, need);
+  dequeue_all(state, campaign);
+  const std::set<JobId> held = state.held;
+  for (const JobId id : held) drop_job(state, state.jobs.at(id), "its campaign is paused");
+}
+
+void resume_campaign(CoreState& state, Campaign& campaign) {
+  if (!campaign.record.paused) return;
+  campaign.record.paused = false;
+  state.write(campaign.record);
+  state.decide(
+      campaign.record.id, {}, "resumed",
+      {{"ended", campaign.done + campaign.diverged + campaign.failed}, {"open", campaign.open}});
+  if (campaign.making) state.making.insert(campaign.record.id);
+  state.survey_wanted = true;
+  enqueue_pending(state, campaign);
+}
+
+void cancel_campaign(CoreState& state, Campaign& campaign, const std::string& reason) {
+  if (campaign.record.state >= CampaignState::kDone) return;
+  campaign.record.state = CampaignState::kCancelled;
+  campaign.record.paused = false;
+  campaign.record.ended_at = state.now.wall;
+  for (auto& [key, need] : campaign.surveys) release_survey(state, need);
+  campaign.surveys.clear();
+  state.decide(campaign.record.id, {}, "cancelled", {{"reason", reason}, {"open", campaign.open}});
+  cancel_trials(state, campaign, "its campaign was cancelled");
+  note_busy_time(state, campaign);
+  state.write(campaign.record);
+}
+
+void extend_campaign(CoreState& state, Campaign& campaign, Experiment experiment) {
+  if (experiment.normalised == campaign.experiment.normalised) return;  // asked for twice
+  campaign.experiment = std::move(experiment);
+  campaign.record.experiment = campaign.experiment.normalised;
+  ++campaign.record.extensions;
+  campaign.making.reset();
+  state.making.erase(campaign.record.id);
+  campaign.surveys.clear();
+  take_up_again(campaign);
+  state.write(campaign.record);
+  state.decide(campaign.record.id, {}, "campaign_extended",
+               {{"candidates", candidate_count(campaign.experiment).value_or(0)},
+                {"extensions", campaign.record.extensions}});
+  revive_cancelled(state, campaign);
+  begin(state, campaign);
 }
 
 void note_busy_time(CoreState& state, Campaign& campaign) {

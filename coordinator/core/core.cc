@@ -35,6 +35,11 @@ void on_known_peer(CoreState& state, Worker& worker, const wire::ToCoordinator& 
                  [&](const wire::Measured& report) { on_measured(state, worker, report); },
                  [&](const wire::Finished& report) { on_finished(state, worker, report); },
                  [&](const wire::Refused& report) { on_refused(state, worker, report); },
+                 // on_client() has these
+                 [](const wire::Submit&) {},
+                 [](const wire::Order&) {},
+                 [](const wire::Extend&) {},
+                 [](const wire::Inspect&) {},
                  [&](const wire::Goodbye&) {
                    lose_worker(state, PeerId(worker.peer), "it left in order", Departure::kInOrder);
                  },
@@ -42,7 +47,15 @@ void on_known_peer(CoreState& state, Worker& worker, const wire::ToCoordinator& 
              message);
 }
 
+void on_client(CoreState& state, const PeerId& peer, const wire::ToCoordinator& message) {
+  if (const auto* submit = std::get_if<wire::Submit>(&message)) on_submit(state, peer, *submit);
+  if (const auto* order = std::get_if<wire::Order>(&message)) on_order(state, peer, *order);
+  if (const auto* extend = std::get_if<wire::Extend>(&message)) on_extend(state, peer, *extend);
+  if (const auto* inspect = std::get_if<wire::Inspect>(&message)) on_inspect(state, peer, *inspect);
+}
+
 void received(CoreState& state, const event::Received& event) {
+  if (wire::is_from_client(event.message)) return on_client(state, event.peer, event.message);
   if (const auto* hello = std::get_if<wire::Hello>(&event.message)) {
     on_hello(state, event.peer, *hello);
     return;
@@ -83,11 +96,24 @@ void forgive_stall(CoreState& state, SteadyTime now) {
 
 }  // namespace
 
+bool CoreState::wanted(const TrialRecord& trial) const {
+  if (trial.state > TrialState::kRunning) return false;
+  const Campaign& campaign = campaigns.at(trial.campaign);
+  return campaign.active && !campaign.record.paused;
+}
+
 bool CoreState::needed(const Job& job) const {
-  return std::any_of(job.trials.begin(), job.trials.end(), [this](TrialId id) {
-    const TrialRecord& trial = trials.at(id);
-    return trial.state <= TrialState::kRunning && campaigns.at(trial.campaign).active;
-  });
+  return std::any_of(job.trials.begin(), job.trials.end(),
+                     [this](TrialId id) { return wanted(trials.at(id)); });
+}
+
+std::vector<Campaign*> CoreState::campaigns_of(const Job& job) {
+  std::vector<Campaign*> found;
+  for (const TrialId id : job.trials) {
+    Campaign* campaign = &campaigns.at(trials.at(id).campaign);
+    if (std::find(found.begin(), found.end(), campaign) == found.end()) found.push_back(campaign);
+  }
+  return found;
 }
 
 void CoreState::decide(CampaignId campaign, TrialId trial, std::string code,
@@ -127,25 +153,26 @@ Actions Core::step(const Event& event, Now now) {
   now.steady = std::max(now.steady, state.now.steady);
   forgive_stall(state, now.steady);
   state.now = now;
-  std::visit(
-      Overloaded{
-          [&](const event::Submitted& submitted) { on_submitted(state, submitted.experiment); },
-          [&](const event::Received& message) { received(state, message); },
-          [&](const event::PeerLost& lost) {
-            lose_worker(state, lost.peer, lost.reason,
-                        lost.unsent ? Departure::kUnsent : Departure::kDied);
-          },
-          [&](const event::Undeliverable& letter) { on_undeliverable(state, letter); },
-          [](const event::Ticked&) {},
-          [&](const event::StopRequested& request) { stop(state, request.reason); },
-      },
-      event);
+  std::visit(Overloaded{
+                 [&](const event::Submitted& submitted) { submit(state, submitted.experiment); },
+                 [&](const event::Received& message) { received(state, message); },
+                 [&](const event::PeerLost& lost) {
+                   lose_worker(state, lost.peer, lost.reason,
+                               lost.unsent ? Departure::kUnsent : Departure::kDied);
+                 },
+                 [&](const event::Undeliverable& letter) { on_undeliverable(state, letter); },
+                 [](const event::Ticked&) {},
+                 [&](const event::StopRequested& request) { stop(state, request.reason); },
+             },
+             event);
   if (now.steady - state.last_scan >= state.options.heartbeat) scan_deadlines(state);
+  make_some_trials(state);
   schedule(state);
   return std::exchange(state.out, {});
 }
 
 std::optional<SteadyTime> Core::next_deadline() const {
+  if (!state_->making.empty() && !state_->stopping) return state_->now.steady;
   return state_->last_scan + state_->options.heartbeat;
 }
 

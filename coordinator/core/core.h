@@ -67,6 +67,7 @@ struct PeerLost {  // a send found nobody there, or a child process was seen to 
   bool unsent = false;  // what was sent to it last has not arrived: it died of none of that
 };
 struct Undeliverable {  // `message` fits in no frame: nobody will ever get it
+  PeerId peer;
   wire::ToWorker message;
   std::string reason;
 };

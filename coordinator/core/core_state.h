@@ -23,6 +23,18 @@ struct SurveyNeed {
   std::optional<DataFacts> facts;
 };
 
+// Candidates become trials, some in each step, so that a large campaign keeps nobody waiting.
+struct TrialMaking {
+  std::int64_t next = 0;   // candidate
+  std::int64_t count = 0;  // of all candidates
+};
+
+// A row of the newest ranking.
+struct RankedTrial {
+  TrialId trial;
+  nlohmann::json scores;
+};
+
 struct Campaign {
   CampaignRecord record;
   Experiment experiment;
@@ -31,7 +43,14 @@ struct Campaign {
   std::optional<Numerics>
       numerics;                 // of the first worker that answered; the campaign's from then on
   std::vector<TrialId> trials;  // by number
-  std::int64_t open = 0;        // trials that have not ended
+  std::vector<TrialId> candidates;    // the search's, by candidate
+  std::optional<TrialMaking> making;  // only while surveying
+  // Its pending jobs by identity: any worker that gives an identity's numerics takes any of them.
+  // Empty while it is paused.
+  std::map<Digest, std::set<JobId>> queue;
+  std::int64_t running = 0;       // held jobs of its trials: what fair share goes by
+  std::vector<RankedTrial> best;  // the first of the newest ranking made by this coordinator
+  std::int64_t open = 0;          // trials that have not ended
   std::int64_t done = 0, diverged = 0, failed = 0, cancelled = 0, reused = 0;
   std::int64_t iterations_ended = 0;  // of ended trials
   std::int64_t iterations_total = 0;
@@ -45,6 +64,8 @@ struct Job {
   std::vector<TrialId> trials;  // that need it
   PeerId holder;                // peer of the current attempt; empty: pending, ended or orphan
   SteadyTime deadline;  // assigned: when to send again; orphan: when to give its unknown holder up
+  SteadyTime assigned_at;
+  bool ahead = false;  // it was assigned beyond the slots of its worker
   std::int64_t iteration = 0;
   std::vector<MetricPoint>
       points;  // of the current attempt; also the number of its recorded reports
@@ -85,8 +106,21 @@ struct Worker {
   };
   std::map<Digest, Refusal> refused;
 
+  // Assignments beyond its slots that it may hold, so that none of them waits for a commit and a
+  // round trip: 0 for jobs that last longer than these.
+  int window = 0;
+  bool draining = false;   // it gets nothing new, and leaves once it is idle
+  bool dismissed = false;  // it was told so
+  SteadyTime joined_at;
+  // Smoothed, in seconds; 0: not known. Between two jobs' ends; from an assignment to a free slot
+  // to its STARTED.
+  double job_gap = 0;
+  double round_trip = 0;
+  SteadyTime last_end;
+
   bool has_slot() const { return static_cast<int>(jobs.size()) < slots; }
-  bool free() const { return !reserved && has_slot(); }
+  bool has_room() const { return static_cast<int>(jobs.size()) < slots + window; }
+  bool takes_work() const { return !reserved && !draining; }
   bool idle() const { return jobs.empty() && surveys.empty(); }
   AttemptEnd death() const {  // of all that it works on, if it died now
     return jobs.size() + surveys.size() == 1 ? AttemptEnd::kDiedAlone : AttemptEnd::kDiedInCompany;
@@ -112,8 +146,14 @@ struct CoreState {
   std::map<JobId, Job> jobs;
   std::unordered_map<Digest, JobId> job_by_key;
   std::map<PeerId, Worker> workers;
-  std::map<Digest, std::set<JobId>>
-      pending;           // by identity: any worker that gives its numerics takes any of them
+  std::map<std::string, WorkerOrderRecord> orders;  // by the worker's name
+  std::set<CampaignId> queued;                      // whose queue is not empty
+  std::set<CampaignId> making;                      // whose candidates are being made into trials
+  // Who may get what: looked at only when something has changed, since there may be ten thousand.
+  std::set<PeerId> with_room;  // take work, and have room for it
+  std::set<PeerId> freed;      // of them, since the last look
+  bool work_added = false;     // to a queue, since the last look
+  bool survey_wanted = false;
   std::set<JobId> held;  // assigned or running
   std::set<JobId>
       orphans;  // held, but by a worker that has not introduced itself since the restart
@@ -122,8 +162,17 @@ struct CoreState {
   Actions out;  // of the step under way
 
   const TrialRecord& first_trial(const Job& job) const { return trials.at(job.trials.front()); }
-  // A trial of an active campaign that has not ended still needs the job.
+  // False of a repeat or scaled run of another length than what it repeats: it was made before the
+  // campaign was extended.
+  bool is_current(const TrialRecord& trial) const {
+    return trial.plan.iterations == trials.at(trial.verifies).plan.iterations;
+  }
+  // An open trial of a campaign that is worked on.
+  bool wanted(const TrialRecord& trial) const;
+  // Such a trial needs the job.
   bool needed(const Job& job) const;
+  // That have a trial of the job, each once.
+  std::vector<Campaign*> campaigns_of(const Job& job);
 
   void write(Record record) { out.records.push_back(std::move(record)); }
   void send(const PeerId& peer, wire::ToWorker message) {
@@ -137,7 +186,8 @@ struct CoreState {
 // ---- campaigns.cc: from a submitted experiment to its trials, from its last trial to its end
 // --------------------
 std::string survey_key(const TrainSpec& train);
-void on_submitted(CoreState& state, const Experiment& experiment);
+// Makes the campaign or resumes the one of the same experiment.
+Campaign& submit(CoreState& state, const Experiment& experiment);
 void on_surveyed(CoreState& state, Worker& worker, const wire::Surveyed& answer);
 // The worker that was asked is gone. `ends`: how its work ended.
 void lose_surveys(CoreState& state, const PeerId& peer, const std::string& reason, AttemptEnd ends);
@@ -145,6 +195,11 @@ void fail_survey(CoreState& state, std::int64_t survey, const std::string& reaso
 // Whoever was asked does not work on it any more.
 void release_survey(CoreState& state, SurveyNeed& need);
 void restore_campaigns(CoreState& state, StoredState& stored);
+void pause_campaign(CoreState& state, Campaign& campaign, const std::string& reason);
+void resume_campaign(CoreState& state, Campaign& campaign);
+void cancel_campaign(CoreState& state, Campaign& campaign, const std::string& reason);
+// Takes up what `experiment` has more than the campaign's own.
+void extend_campaign(CoreState& state, Campaign& campaign, Experiment experiment);
 void trial_ended(CoreState& state, TrialRecord& trial);
 void end_phase(CoreState& state, Campaign& campaign);  // once no trial is open
 void fail_campaign(CoreState& state, Campaign& campaign,
@@ -153,7 +208,11 @@ void note_busy_time(CoreState& state, Campaign& campaign);
 
 // ---- trials.cc: trials and the stage jobs that they share
 // ---------------------------------------------------------
-void make_search_trials(CoreState& state, Campaign& campaign);
+// Once all surveys are answered: begins to make the candidates into trials.
+void begin_trials(CoreState& state, Campaign& campaign);
+void make_some_trials(CoreState& state);  // as many as one step may take time for
+// The trial's job has a trial less: it is given up if nobody else needs it.
+void drop_job(CoreState& state, Job& job, const std::string& reason);
 void make_verification_trials(CoreState& state, Campaign& campaign,
                               const std::vector<TrialId>& ranked);
 void make_tolerance_trials(CoreState& state, Campaign& campaign,
@@ -169,6 +228,26 @@ std::vector<TrialId> rank_search(CoreState& state,
 std::vector<TrialId> rank_verification(CoreState& state, Campaign& campaign);
 void note_tolerance(CoreState& state, const Campaign& campaign);
 
+// ---- clients.cc: what people ask and order
+// -------------------------------------------------------------------------
+void on_submit(CoreState& state, const PeerId& peer, const wire::Submit& request);
+void on_order(CoreState& state, const PeerId& peer, const wire::Order& request);
+void on_extend(CoreState& state, const PeerId& peer, const wire::Extend& request);
+void answer_error(CoreState& state, const PeerId& peer, std::int64_t request, std::string error);
+// By its number, its name or the beginning of its hash.
+Result<Campaign*> find_campaign(CoreState& state, const std::string& target);
+
+// ---- inspection.cc: what people want to see
+// -------------------------------------------------------------------------
+void on_inspect(CoreState& state, const PeerId& peer, const wire::Inspect& request);
+nlohmann::json campaign_document(const CoreState& state, const Campaign& campaign);
+
+// ---- snapshot.cc: pictures of the state
+// -------------------------------------------------------------------------
+std::string policy_words(const CoreState& state, const TrialRecord& trial);
+RunningTrial running_trial(const CoreState& state, const Job& job, const TrialRecord& trial);
+CampaignView view(const CoreState& state, const Campaign& campaign);
+
 // ---- workers.cc: who is there, leases
 // --------------------------------------------------------------------------------
 void on_hello(CoreState& state, const PeerId& peer, const wire::Hello& hello);
@@ -183,13 +262,21 @@ enum class Departure {
 void lose_worker(CoreState& state, const PeerId& peer, const std::string& reason, Departure how);
 void scan_deadlines(CoreState& state);
 void shut_down_workers(CoreState& state);
+void dismiss_if_drained(CoreState& state, Worker& worker);
 
 // ---- scheduling.cc: which free slot trains what
 // --------------------------------------------------------------------
 bool offers(const Numerics& offered, const TrainingIdentity& wanted);
 bool can_survey(const Numerics& offered, const TrainSpec& train,
                 const std::optional<Numerics>& fixed);
-void enqueue(CoreState& state, Job& job);
+void enqueue(CoreState& state, Job& job);  // for every campaign that wants it
+void dequeue(CoreState& state, const Job& job);
+void dequeue_all(CoreState& state, Campaign& campaign);
+void note_room(CoreState& state, const Worker& worker);  // after any change of what it holds
+void count_running(CoreState& state, const Job& job,
+                   int sign);  // when it begins or ends to be held
+void note_round_trip(CoreState& state, Worker& worker, const Job& job);
+void note_end(CoreState& state, Worker& worker);
 void schedule(CoreState& state);
 void send_assignment(CoreState& state, Job& job);
 void requeue(CoreState& state, Job& job, const std::string& reason, AttemptEnd end);

@@ -44,6 +44,12 @@ std::string score_words(const json& n) {
   return accuracy(n) + target(n);
 }
 
+// The reason of an order, if one was given.
+std::string because(const json& n) {
+  const std::string reason = n.contains("reason") ? number(n, "reason") : "";
+  return reason.empty() ? "" : ": " + reason;
+}
+
 using Sentence = std::function<std::string(const std::string&, const json&)>;
 
 using Sentences = std::map<std::string_view, Sentence>;
@@ -78,6 +84,25 @@ const Sentences& campaign_sentences() {
        [](const std::string& who, const json& n) {
          return fmt::format("{} was stopped ({}) with {} trials ended and {} to go.", who,
                             number(n, "reason"), number(n, "ended"), number(n, "open"));
+       }},
+      {"paused",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} was paused with {} trials to go{}.", who, number(n, "open"),
+                            because(n));
+       }},
+      {"cancelled",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} was cancelled with {} trials to go{}.", who, number(n, "open"),
+                            because(n));
+       }},
+      {"prioritised",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} has priority {} from now on.", who, number(n, "priority"));
+       }},
+      {"campaign_extended",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} was extended, for the {}. time: it has {} candidates.", who,
+                            number(n, "extensions"), number(n, "candidates"));
        }},
       {"done",
        [](const std::string& who, const json& n) {
@@ -154,6 +179,11 @@ const Sentences& trial_sentences() {
        [](const std::string& who, const json& n) {
          return fmt::format("{} failed at iteration {}: {}.", who, number(n, "iteration"),
                             number(n, "message"));
+       }},
+      {"extended",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} goes on from {} to {} iterations, since its campaign was extended.",
+                            who, number(n, "from"), number(n, "to"));
        }},
       {"ranked",
        [](const std::string& who, const json& n) {

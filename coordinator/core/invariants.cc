@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "coordinator/core/core_state.h"
@@ -31,10 +32,18 @@ void check_job(const CoreState& state, const Job& job) {
         "ended with an outcome");
   check(state.job_by_key.at(job.record.key) == job.record.id, "is found by its key");
   if (job.trials.empty()) return;
-  const auto queue = state.pending.find(state.first_trial(job).identity);
-  const bool queued = queue != state.pending.end() && queue->second.contains(job.record.id);
-  const bool should_be = job.record.state == JobState::kPending && state.needed(job);
-  check(queued == should_be, "is queued if and only if it is pending and needed");
+  for (const TrialId id : job.trials) {
+    const TrialRecord& trial = state.trials.at(id);
+    const Campaign& campaign = state.campaigns.at(trial.campaign);
+    const bool wanted = std::any_of(job.trials.begin(), job.trials.end(), [&](TrialId other) {
+      const TrialRecord& one = state.trials.at(other);
+      return one.campaign == trial.campaign && state.wanted(one);
+    });
+    const auto queue = campaign.queue.find(trial.identity);
+    const bool queued = queue != campaign.queue.end() && queue->second.contains(job.record.id);
+    check(queued == (job.record.state == JobState::kPending && wanted),
+          "is in a campaign's queue if and only if it is pending and wanted");
+  }
 }
 
 void check_campaign(const CoreState& state, const Campaign& campaign) {
@@ -61,16 +70,39 @@ void check_campaign(const CoreState& state, const Campaign& campaign) {
                       campaign.record.state == CampaignState::kVerifying ||
                       campaign.record.state == CampaignState::kScaling;
   check(!campaign.active || !trains || open > 0, "goes on while a trial is open, not longer");
+  check(campaign.queue.empty() != state.queued.contains(campaign.record.id),
+        "is listed if and only if something waits in its queue");
+  check(static_cast<std::int64_t>(campaign.candidates.size()) <= number,
+        "has no more candidates than trials");
 }
 
 void check_worker(const CoreState& state, const Worker& worker) {
-  require(static_cast<int>(worker.jobs.size()) <= worker.slots, "worker " + worker.name + " with",
-          worker.slots, "slots has no more jobs than that");
+  int running = 0;
+  for (const JobId id : worker.jobs) {
+    running += state.jobs.at(id).record.state == JobState::kRunning ? 1 : 0;
+  }
+  require(running <= worker.slots, "worker " + worker.name + " with", worker.slots,
+          "slots runs no more jobs than that");
+  require(state.with_room.contains(worker.peer) == (worker.takes_work() && worker.has_room()),
+          "worker " + worker.name + " with", worker.slots, "slots is listed while it has room");
   for (const JobId id : worker.jobs) {
     require(state.jobs.at(id).holder == worker.peer, "job", id.value, "is its worker's");
   }
   require(!worker.reserved || !worker.idle(), "worker " + worker.name + " with", worker.slots,
           "slots is reserved only while it works");
+}
+
+void check_running(const CoreState& state) {
+  std::map<CampaignId, std::int64_t> running;
+  for (const JobId id : state.held) {
+    std::set<CampaignId> campaigns;
+    for (const TrialId trial : state.jobs.at(id).trials)
+      campaigns.insert(state.trials.at(trial).campaign);
+    for (const CampaignId campaign : campaigns) ++running[campaign];
+  }
+  for (const auto& [id, campaign] : state.campaigns) {
+    require(campaign.running == running[id], "campaign", id.value, "knows how many jobs it holds");
+  }
 }
 
 }  // namespace
@@ -80,12 +112,7 @@ void Core::check_invariants() const {
   for (const auto& [id, job] : state.jobs) check_job(state, job);
   for (const auto& [id, campaign] : state.campaigns) check_campaign(state, campaign);
   for (const auto& [peer, worker] : state.workers) check_worker(state, worker);
-  for (const auto& [identity, jobs] : state.pending) {
-    for (const JobId id : jobs) {
-      require(state.jobs.at(id).record.state == JobState::kPending, "job", id.value,
-              "waits in the queue");
-    }
-  }
+  check_running(state);
 }
 
 }  // namespace lrtune

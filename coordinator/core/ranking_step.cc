@@ -13,6 +13,8 @@ Scores scores_of(const CoreState& state, TrialId id) {
   return score(job.points, outcome, trial.plan.target);
 }
 
+constexpr std::size_t kBestKept = 10;  // for people who ask
+
 nlohmann::json with_rank(nlohmann::json scores, std::size_t rank, std::size_t of, RankBy by) {
   scores["rank"] = rank;
   scores["of"] = of;
@@ -25,13 +27,15 @@ nlohmann::json with_rank(nlohmann::json scores, std::size_t rank, std::size_t of
 std::vector<TrialId> rank_search(CoreState& state, Campaign& campaign) {
   const Experiment& experiment = campaign.experiment;
   std::vector<Scores> scores;
-  for (const TrialId id : campaign.trials) scores.push_back(scores_of(state, id));
+  for (const TrialId id : campaign.candidates) scores.push_back(scores_of(state, id));
   const std::vector<std::size_t> order = rank(scores, experiment.rank_by, experiment.rank_at);
   std::vector<TrialId> well;
+  campaign.best.clear();
   for (std::size_t place = 0; place < order.size(); ++place) {
-    const TrialId id = campaign.trials[order[place]];
+    const TrialId id = campaign.candidates[order[place]];
     const Scores& score = scores[order[place]];
     const nlohmann::json numbers = to_json(score, experiment.rank_at);
+    if (campaign.best.size() < kBestKept) campaign.best.push_back({id, numbers});
     state.write(RankingRecord{campaign.record.id, TrialPhase::kSearch, static_cast<int>(place) + 1,
                               id, numbers});
     state.decide(campaign.record.id, id, "ranked",
@@ -47,7 +51,7 @@ std::vector<TrialId> rank_verification(CoreState& state, Campaign& campaign) {
   std::map<TrialId, std::vector<Scores>> repeats;
   for (const TrialId id : campaign.trials) {
     const TrialRecord& trial = state.trials.at(id);
-    if (trial.phase != TrialPhase::kVerify) continue;
+    if (trial.phase != TrialPhase::kVerify || !state.is_current(trial)) continue;
     auto& scores = repeats[trial.verifies];
     if (scores.empty()) verified.push_back(trial.verifies);
     scores.push_back(scores_of(state, id));
@@ -55,9 +59,11 @@ std::vector<TrialId> rank_verification(CoreState& state, Campaign& campaign) {
   std::vector<RepeatedScores> combined;
   for (const TrialId id : verified) combined.push_back(combine(repeats.at(id), experiment.rank_at));
   const std::vector<std::size_t> order = rank_repeated(combined, experiment.rank_by);
+  campaign.best.clear();
   for (std::size_t place = 0; place < order.size(); ++place) {
     const TrialId id = verified[order[place]];
     const nlohmann::json numbers = to_json(combined[order[place]]);
+    if (campaign.best.size() < kBestKept) campaign.best.push_back({id, numbers});
     state.write(RankingRecord{campaign.record.id, TrialPhase::kVerify, static_cast<int>(place) + 1,
                               id, numbers});
     state.decide(campaign.record.id, id, "verified",
@@ -75,7 +81,7 @@ void note_tolerance(CoreState& state, const Campaign& campaign) {
   std::map<TrialId, std::vector<Scores>> scaled;
   for (const TrialId id : campaign.trials) {
     const TrialRecord& trial = state.trials.at(id);
-    if (trial.phase != TrialPhase::kTolerance) continue;
+    if (trial.phase != TrialPhase::kTolerance || !state.is_current(trial)) continue;
     auto& scores = scaled[trial.verifies];
     if (scores.empty()) policies.push_back(trial.verifies);
     scores.push_back(scores_of(state, id));

@@ -62,8 +62,9 @@ bool is_finite(const MetricPoint& point) {
                      [](double number) { return std::isfinite(number); });
 }
 
-void set_running(CoreState& state, Job& job) {
+void set_running(CoreState& state, Worker& worker, Job& job) {
   if (job.record.state == JobState::kRunning) return;
+  note_round_trip(state, worker, job);
   job.record.state = JobState::kRunning;
   state.write(job.record);
 }
@@ -125,11 +126,14 @@ nlohmann::json outcome_numbers(const CoreState& state, const Job& job) {
 
 void release(CoreState& state, Job& job) {
   if (const auto it = state.workers.find(job.holder); it != state.workers.end()) {
-    it->second.jobs.erase(job.record.id);
-    it->second.settle();
+    Worker& worker = it->second;
+    worker.jobs.erase(job.record.id);
+    worker.settle();
+    note_room(state, worker);
+    dismiss_if_drained(state, worker);
   }
   job.holder.clear();
-  state.held.erase(job.record.id);
+  if (state.held.erase(job.record.id) > 0) count_running(state, job, -1);
   state.orphans.erase(job.record.id);
 }
 
@@ -153,13 +157,13 @@ void end_job(CoreState& state, Job& job, Outcome outcome) {
 }
 
 void on_started(CoreState& state, Worker& worker, const wire::Started& report) {
-  if (Job* job = current(state, worker, report)) set_running(state, *job);
+  if (Job* job = current(state, worker, report)) set_running(state, worker, *job);
 }
 
 void on_progress(CoreState& state, Worker& worker, const wire::Progress& report) {
   Job* job = current(state, worker, report);
   if (job == nullptr) return;
-  set_running(state, *job);
+  set_running(state, worker, *job);
   job->iteration = report.iteration;
 }
 
@@ -173,7 +177,7 @@ void on_measured(CoreState& state, Worker& worker, const wire::Measured& report)
     state.send(worker.peer, wire::Cancel{report.job, report.attempt, "its report is not finite"});
     return;
   }
-  set_running(state, *job);
+  set_running(state, worker, *job);
   const RunPlan& plan = state.first_trial(*job).plan;
   job->iteration = report.point.iteration;
   job->points.push_back(report.point);
@@ -187,6 +191,7 @@ void on_finished(CoreState& state, Worker& worker, const wire::Finished& report)
   Job* job = next_report(state, worker, report);
   if (job == nullptr) return;
   const PeerId peer = worker.peer;
+  note_end(state, worker);
   Outcome outcome = report.outcome;
   job->iteration = outcome.iteration;
   if (outcome.kind == OutcomeKind::kStopped) {
@@ -223,6 +228,9 @@ void on_refused(CoreState& state, Worker& worker, const wire::Refused& report) {
 void on_undeliverable(CoreState& state, const event::Undeliverable& event) {
   if (const auto* survey = std::get_if<wire::Survey>(&event.message)) {
     fail_survey(state, survey->survey, event.reason);
+  }
+  if (const auto* answer = std::get_if<wire::Answer>(&event.message)) {
+    answer_error(state, event.peer, answer->request, "the answer cannot be sent: " + event.reason);
   }
   const auto* assign = std::get_if<wire::Assign>(&event.message);
   if (assign == nullptr) return;

@@ -1,11 +1,23 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "coordinator/core/core_state.h"
 
 namespace lrtune {
 namespace {
+
+constexpr int kMostAhead = 512;     // assignments beyond a worker's slots
+constexpr double kSmoothing = 0.1;  // share of the newest value in a smoothed one
+
+double smoothed(double known, double newest) {
+  return known == 0 ? newest : known + kSmoothing * (newest - known);
+}
+
+double seconds(SteadyTime::duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
 
 // A job that failed for want of something goes where it has not failed, if there is such a worker.
 bool fits(const CoreState& state, const Worker& worker, const Job& job) {
@@ -18,12 +30,12 @@ bool fits(const CoreState& state, const Worker& worker, const Job& job) {
   });
 }
 
-// The first pending job, in the order of their making, that `worker` can train. A suspect waits for
-// a worker that does nothing else.
-Job* first_job_for(CoreState& state, const Worker& worker) {
+// The campaign's first pending job, in the order of their making, that `worker` can train. A
+// suspect waits for a worker that does nothing else.
+Job* first_job_of(CoreState& state, const Campaign& campaign, const Worker& worker) {
   Job* first = nullptr;
-  for (const auto& [identity, jobs] : state.pending) {
-    if (jobs.empty() || worker.refuses(identity, state.now.steady)) continue;
+  for (const auto& [identity, jobs] : campaign.queue) {
+    if (worker.refuses(identity, state.now.steady)) continue;
     if (first != nullptr && first->record.id < *jobs.begin()) continue;
     if (!offers(worker.numerics, state.identities.at(identity))) continue;
     for (const JobId id : jobs) {
@@ -37,11 +49,21 @@ Job* first_job_for(CoreState& state, const Worker& worker) {
   return first;
 }
 
-void dequeue(CoreState& state, const Job& job) {
-  const auto it = state.pending.find(state.first_trial(job).identity);
-  if (it == state.pending.end()) return;
-  it->second.erase(job.record.id);
-  if (it->second.empty()) state.pending.erase(it);
+// Higher priority first; among equals whoever has the fewest slots.
+std::vector<const Campaign*> by_priority(const CoreState& state) {
+  std::vector<const Campaign*> campaigns;
+  for (const CampaignId id : state.queued) campaigns.push_back(&state.campaigns.at(id));
+  std::stable_sort(campaigns.begin(), campaigns.end(), [](const Campaign* a, const Campaign* b) {
+    return std::pair(-a->record.priority, a->running) < std::pair(-b->record.priority, b->running);
+  });
+  return campaigns;
+}
+
+Job* first_job_for(CoreState& state, const Worker& worker) {
+  for (const Campaign* campaign : by_priority(state)) {
+    if (Job* job = first_job_of(state, *campaign, worker)) return job;
+  }
+  return nullptr;
 }
 
 void set_trial_states(CoreState& state, const Job& job) {
@@ -56,6 +78,7 @@ void set_trial_states(CoreState& state, const Job& job) {
 
 void assign(CoreState& state, Job& job, Worker& worker) {
   dequeue(state, job);
+  job.ahead = !worker.has_slot();
   job.record.state = JobState::kAssigned;
   ++job.record.attempt;
   job.record.worker = worker.name;
@@ -65,6 +88,8 @@ void assign(CoreState& state, Job& job, Worker& worker) {
   worker.jobs.insert(job.record.id);
   worker.reserved = job.suspect();
   state.held.insert(job.record.id);
+  count_running(state, job, +1);
+  note_room(state, worker);
   state.write(job.record);
   set_trial_states(state, job);
   state.decide(job, "assigned", {{"worker", worker.name}, {"attempt", job.record.attempt}});
@@ -80,13 +105,34 @@ void ask_surveys(CoreState& state, Campaign& campaign) {
     for (auto& [peer, worker] : state.workers) {
       if (!can_survey(worker.numerics, need.train, campaign.numerics)) continue;
       if (need.failed_on.contains(worker.process)) continue;
-      if (worker.reserved || (need.deaths > 0 && !worker.idle())) continue;
+      if (!worker.takes_work() || (need.deaths > 0 && !worker.idle())) continue;
       need.asked = peer;
       need.asked_at = state.now.steady;
       worker.surveys.insert(need.id);
       worker.reserved = need.deaths > 0;
+      note_room(state, worker);
       state.send(peer, wire::Survey{need.id, need.train});
       break;
+    }
+  }
+}
+
+// Jobs for `worker` until it has no room, beyond its slots only if `ahead`, or nothing fits.
+void fill(CoreState& state, Worker& worker, bool ahead) {
+  while (!state.queued.empty() && worker.takes_work() &&
+         (ahead ? worker.has_room() : worker.has_slot())) {
+    Job* job = first_job_for(state, worker);
+    if (job == nullptr) return;
+    assign(state, *job, worker);
+  }
+}
+
+// Slots that stand free come before work ahead of any of them.
+void fill_all(CoreState& state, const std::set<PeerId>& peers) {
+  for (const bool ahead : {false, true}) {
+    for (auto it = peers.begin(); it != peers.end() && !state.queued.empty();) {
+      const PeerId& peer = *it++;  // an assignment may take the worker off the list
+      fill(state, state.workers.at(peer), ahead);
     }
   }
 }
@@ -108,11 +154,63 @@ bool can_survey(const Numerics& offered, const TrainSpec& train,
 }
 
 void enqueue(CoreState& state, Job& job) {
-  state.pending[state.first_trial(job).identity].insert(job.record.id);
+  const Digest& identity = state.first_trial(job).identity;
+  for (const TrialId id : job.trials) {
+    const TrialRecord& trial = state.trials.at(id);
+    if (!state.wanted(trial)) continue;
+    state.campaigns.at(trial.campaign).queue[identity].insert(job.record.id);
+    state.queued.insert(trial.campaign);
+    state.work_added = true;
+  }
+}
+
+void dequeue(CoreState& state, const Job& job) {
+  for (Campaign* campaign : state.campaigns_of(job)) {
+    const auto it = campaign->queue.find(state.first_trial(job).identity);
+    if (it == campaign->queue.end()) continue;
+    it->second.erase(job.record.id);
+    if (it->second.empty()) campaign->queue.erase(it);
+    if (campaign->queue.empty()) state.queued.erase(campaign->record.id);
+  }
+}
+
+void dequeue_all(CoreState& state, Campaign& campaign) {
+  campaign.queue.clear();
+  state.queued.erase(campaign.record.id);
+}
+
+void count_running(CoreState& state, const Job& job, int sign) {
+  for (Campaign* campaign : state.campaigns_of(job)) campaign->running += sign;
+}
+
+void note_room(CoreState& state, const Worker& worker) {
+  if (worker.takes_work() && worker.has_room()) {
+    state.with_room.insert(worker.peer);
+    state.freed.insert(worker.peer);
+  } else {
+    state.with_room.erase(worker.peer);
+    state.freed.erase(worker.peer);
+  }
+}
+
+void note_round_trip(CoreState& state, Worker& worker, const Job& job) {
+  if (job.ahead) return;  // it waited for a slot
+  worker.round_trip = smoothed(worker.round_trip, seconds(state.now.steady - job.assigned_at));
+}
+
+// The window covers twice the time from an assignment to its start, in jobs of the worker's pace.
+void note_end(CoreState& state, Worker& worker) {
+  if (worker.last_end != SteadyTime{})
+    worker.job_gap = smoothed(worker.job_gap, seconds(state.now.steady - worker.last_end));
+  worker.last_end = state.now.steady;
+  const double ahead = worker.job_gap > 0 ? 2 * worker.round_trip / worker.job_gap : 0;
+  worker.window = static_cast<int>(std::min<double>(std::floor(ahead), kMostAhead));
+  note_room(state, worker);
 }
 
 void send_assignment(CoreState& state, Job& job) {
   const TrialRecord& trial = state.first_trial(job);
+  job.assigned_at = state.now.steady;
   job.deadline = state.now.steady + state.options.lease;
   state.send(job.holder,
              wire::Assign{job.record.id, job.record.attempt, state.identities.at(trial.identity),
@@ -121,18 +219,20 @@ void send_assignment(CoreState& state, Job& job) {
 
 void schedule(CoreState& state) {
   if (state.stopping) return;
-  for (auto& [id, campaign] : state.campaigns) {
-    if (campaign.active && campaign.record.state == CampaignState::kSurveying)
-      ask_surveys(state, campaign);
-  }
-  for (auto& [peer, worker] : state.workers) {
-    if (state.pending.empty()) return;
-    while (worker.free()) {
-      Job* job = first_job_for(state, worker);
-      if (job == nullptr) break;
-      assign(state, *job, worker);
+  if (std::exchange(state.survey_wanted, false)) {
+    for (auto& [id, campaign] : state.campaigns) {
+      if (campaign.active && !campaign.record.paused &&
+          campaign.record.state == CampaignState::kSurveying)
+        ask_surveys(state, campaign);
     }
   }
+  const std::set<PeerId> freed = std::exchange(state.freed, {});
+  if (std::exchange(state.work_added, false)) {
+    fill_all(state, state.with_room);
+  } else {
+    fill_all(state, freed);
+  }
+  state.freed.clear();  // assignments are no news
 }
 
 void requeue(CoreState& state, Job& job, const std::string& reason, AttemptEnd end) {

@@ -29,10 +29,11 @@ std::string survey_waits_for(const CoreState& state, const Campaign& campaign) {
 // Why nothing runs although something is there to be run; empty if all is well.
 std::string waits_for(const CoreState& state, const Campaign& campaign) {
   if (campaign.record.state >= CampaignState::kDone || state.stopping) return {};
+  if (campaign.record.paused) return "it is paused";
   if (state.workers.empty()) return "no worker is connected";
   if (campaign.record.state == CampaignState::kSurveying) return survey_waits_for(state, campaign);
   if (!state.held.empty()) return {};
-  for (const auto& [identity, jobs] : state.pending) {
+  for (const auto& [identity, jobs] : campaign.queue) {
     const TrainingIdentity& wanted = state.identities.at(identity);
     std::string refusal;
     for (const auto& [peer, worker] : state.workers) {
@@ -47,11 +48,16 @@ std::string waits_for(const CoreState& state, const Campaign& campaign) {
   return {};
 }
 
+}  // namespace
+
 // A verification repeats the policy of a search trial, and bears its name.
 std::string policy_words(const CoreState& state, const TrialRecord& trial) {
   const TrialRecord& first = trial.verifies ? state.trials.at(trial.verifies) : trial;
-  const Experiment& experiment = state.campaigns.at(trial.campaign).experiment;
-  return named(candidate_name(experiment, first.number), describe(trial.policy));
+  const Campaign& campaign = state.campaigns.at(trial.campaign);
+  const auto place =
+      std::lower_bound(campaign.candidates.begin(), campaign.candidates.end(), first.id);
+  const auto index = static_cast<std::int64_t>(place - campaign.candidates.begin());
+  return named(candidate_name(campaign.experiment, index), describe(trial.policy));
 }
 
 RunningTrial running_trial(const CoreState& state, const Job& job, const TrialRecord& trial) {
@@ -74,7 +80,7 @@ CampaignView view(const CoreState& state, const Campaign& campaign) {
   view.state = campaign.record.state;
   view.failure = campaign.record.failure;
   view.trials = static_cast<std::int64_t>(campaign.trials.size());
-  view.done = campaign.done + campaign.diverged + campaign.failed;
+  view.done = campaign.done + campaign.diverged + campaign.failed + campaign.cancelled;
   view.diverged = campaign.diverged;
   view.failed = campaign.failed;
   view.reused = campaign.reused;
@@ -86,6 +92,8 @@ CampaignView view(const CoreState& state, const Campaign& campaign) {
   return view;
 }
 
+namespace {
+
 // A trial that is not open has ended, and its campaign counts it; those that run are found at the
 // jobs that are held.
 WorkCounts count_work(const CoreState& state) {
@@ -93,6 +101,9 @@ WorkCounts count_work(const CoreState& state) {
   std::int64_t open = 0;
   for (const auto& [id, campaign] : state.campaigns) {
     ++counts.campaigns[campaign.record.state];
+    for (const auto& [identity, jobs] : campaign.queue) {
+      counts.queued_jobs += static_cast<std::int64_t>(jobs.size());
+    }
     open += campaign.open;
     counts.trials[TrialState::kDone] += campaign.done;
     counts.trials[TrialState::kDiverged] += campaign.diverged;
@@ -106,9 +117,6 @@ WorkCounts count_work(const CoreState& state) {
     }
   }
   counts.trials[TrialState::kWaiting] = open - running;
-  for (const auto& [identity, jobs] : state.pending) {
-    counts.queued_jobs += static_cast<std::int64_t>(jobs.size());
-  }
   return counts;
 }
 

@@ -53,7 +53,7 @@ struct WorkIds {
 struct WorkCounts {
   std::map<CampaignState, std::int64_t> campaigns;
   std::map<TrialState, std::int64_t> trials;
-  std::int64_t queued_jobs = 0;  // pending, and needed by a trial of a campaign that is worked on
+  std::int64_t queued_jobs = 0;  // one that two campaigns share is counted twice
 };
 
 struct Snapshot {

@@ -86,9 +86,28 @@ void revive_failed(CoreState& state, Job& job) {
   state.write(job.record);
 }
 
+// `trial` follows `job` from now on.
+void join_job(CoreState& state, Campaign& campaign, TrialRecord& trial, Job& job) {
+  trial.job = job.record.id;
+  trial.state = trial_state_of(job.record.state);
+  const std::vector<Campaign*> before = state.campaigns_of(job);
+  job.trials.push_back(trial.id);
+  if (job.held() && std::find(before.begin(), before.end(), &campaign) == before.end())
+    ++campaign.running;
+  state.write(trial);
+  count_trial(state, trial, +1);
+  if (job.ended()) {
+    ++campaign.reused;
+    state.decide(campaign.record.id, trial.id, "reused",
+                 {{"job", job.record.id.value}, {"iterations", job.iteration}});
+  } else if (job.record.state == JobState::kPending) {
+    enqueue(state, job);
+  }
+}
+
 // Makes the trial and its job, or finds the job. `trial` has everything but id, number, job and
 // state.
-void add_trial(CoreState& state, Campaign& campaign, TrialRecord trial) {
+TrialId add_trial(CoreState& state, Campaign& campaign, TrialRecord trial) {
   trial.id = {state.trials.empty() ? 1 : state.trials.rbegin()->first.value + 1};
   trial.campaign = campaign.record.id;
   trial.number = static_cast<std::int64_t>(campaign.trials.size());
@@ -97,20 +116,81 @@ void add_trial(CoreState& state, Campaign& campaign, TrialRecord trial) {
     return state.trials.at(id).campaign == trial.campaign;
   });
   if (!shared_here) revive_failed(state, job);
-  trial.job = job.record.id;
-  trial.state = trial_state_of(job.record.state);
-  job.trials.push_back(trial.id);
   campaign.trials.push_back(trial.id);
-  state.write(trial);
-  const TrialRecord& kept = state.trials.emplace(trial.id, std::move(trial)).first->second;
-  count_trial(state, kept, +1);
-  if (job.ended()) {
-    ++campaign.reused;
-    state.decide(campaign.record.id, kept.id, "reused",
-                 {{"job", job.record.id.value}, {"iterations", job.iteration}});
-  } else if (job.record.state == JobState::kPending) {
-    enqueue(state, job);
+  const TrialId id = trial.id;
+  join_job(state, campaign, state.trials.emplace(id, std::move(trial)).first->second, job);
+  return id;
+}
+
+// The trial, which is open, with a longer run: another job, that goes on from where the old one
+// came.
+void lengthen(CoreState& state, Campaign& campaign, TrialRecord& trial, const RunPlan& plan) {
+  Job& old = state.jobs.at(trial.job);
+  const std::int64_t before = trial.plan.iterations;
+  count_trial(state, trial, -1);
+  trial.state = TrialState::kCancelled;  // for the old job it needs nothing any more
+  drop_job(state, old, "its run became longer");
+  std::erase(old.trials, trial.id);
+  trial.plan = plan;
+  Job& job = job_for(state, trial);
+  revive_failed(state, job);
+  state.decide(campaign.record.id, trial.id, "extended",
+               {{"from", before}, {"to", plan.iterations}});
+  join_job(state, campaign, trial, job);
+}
+
+// Candidate `index` as a trial: a new one, or the one of an earlier making, which becomes longer if
+// the experiment was extended. What diverged would do so again.
+void make_trial(CoreState& state, Campaign& campaign, std::size_t index, Resolved resolved) {
+  if (index < campaign.candidates.size()) {
+    TrialRecord& trial = state.trials.at(campaign.candidates[index]);
+    const bool longer = resolved.plan.iterations > trial.plan.iterations;
+    if (longer && trial.state != TrialState::kDiverged)
+      lengthen(state, campaign, trial, resolved.plan);
+    return;
   }
+  TrialRecord trial;
+  trial.identity = resolved.identity.hash();
+  // The newest path to the same data wins; the path is no part of the identity.
+  if (const auto it = state.identities.find(trial.identity);
+      it == state.identities.end() || !(it->second == resolved.identity)) {
+    state.identities[trial.identity] = resolved.identity;
+    state.write(IdentityRecord{trial.identity, resolved.identity});
+  }
+  trial.seed = trial_seed(campaign.experiment.seed, 0);
+  trial.policy = std::move(resolved.policy);
+  trial.plan = resolved.plan;
+  campaign.candidates.push_back(add_trial(state, campaign, std::move(trial)));
+}
+
+// Data that were replaced since the first trials were made would be compared with themselves as
+// they were.
+Result<void> same_data(const CoreState& state, const Campaign& campaign, std::size_t index,
+                       const Resolved& resolved) {
+  if (index >= campaign.candidates.size()) return {};
+  const TrialRecord& trial = state.trials.at(campaign.candidates[index]);
+  if (state.identities.at(trial.identity).data == resolved.identity.data) return {};
+  return fail(fmt::format("data set {} is not what the campaign's first trials were trained on",
+                          resolved.identity.train.dataset.name));
+}
+
+// All candidates are trials.
+void end_making(CoreState& state, Campaign& campaign) {
+  campaign.making.reset();
+  state.making.erase(campaign.record.id);
+  campaign.surveys.clear();
+  campaign.record.state = CampaignState::kSearching;
+  state.write(campaign.record);
+  if (campaign.open == 0) end_phase(state, campaign);
+}
+
+bool has_run(const CoreState& state, const Campaign& campaign, TrialPhase phase, TrialId of,
+             std::uint32_t repeat, double scale) {
+  return std::any_of(campaign.trials.begin(), campaign.trials.end(), [&](TrialId id) {
+    const TrialRecord& trial = state.trials.at(id);
+    return trial.phase == phase && trial.verifies == of && trial.repeat == repeat &&
+           trial.scale == scale && state.is_current(trial);
+  });
 }
 
 // Trials that share a job are one policy; repeating it twice would tell nothing.
@@ -174,35 +254,44 @@ void count_trial(CoreState& state, const TrialRecord& trial, int sign) {
   }
 }
 
-void make_search_trials(CoreState& state, Campaign& campaign) {
-  const std::int64_t count = candidate_count(campaign.experiment).value();
-  std::vector<Resolved> all;
-  for (std::int64_t i = 0; i < count; ++i) {
-    auto resolved = resolve(campaign, candidate(campaign.experiment, i));
+void drop_job(CoreState& state, Job& job, const std::string& reason) {
+  if (state.needed(job)) return;
+  if (job.record.state == JobState::kPending) return dequeue(state, job);
+  if (!job.held()) return;
+  if (!job.holder.empty())
+    state.send(job.holder, wire::Cancel{job.record.id, job.record.attempt, reason});
+  requeue(state, job, reason, AttemptEnd::kReturned);
+}
+
+void begin_trials(CoreState& state, Campaign& campaign) {
+  campaign.making = TrialMaking{0, candidate_count(campaign.experiment).value()};
+  state.making.insert(campaign.record.id);
+}
+
+// One candidate costs a hash for each of its iterations: these are what a step may take.
+void make_some_trials(CoreState& state) {
+  constexpr std::int64_t kIterations = 40'000;  // some 20 ms
+  constexpr std::int64_t kCandidates = 400;
+  if (state.making.empty() || state.stopping) return;
+  Campaign& campaign = state.campaigns.at(*state.making.begin());
+  std::int64_t iterations = 0;
+  for (std::int64_t made = 0; made < kCandidates && iterations < kIterations; ++made) {
+    const std::int64_t index = campaign.making->next;
+    if (index == campaign.making->count) return end_making(state, campaign);
+    auto resolved = resolve(campaign, candidate(campaign.experiment, index));
+    if (resolved) {
+      if (auto same = same_data(state, campaign, static_cast<std::size_t>(index), *resolved); !same)
+        resolved = tl::unexpected(same.error());
+    }
     if (!resolved) {
-      fail_campaign(state, campaign, fmt::format("candidate {}: {}", i, resolved.error().message));
+      fail_campaign(state, campaign,
+                    fmt::format("candidate {}: {}", index, resolved.error().message));
       return;
     }
-    all.push_back(std::move(*resolved));
+    iterations += resolved->plan.iterations;
+    ++campaign.making->next;
+    make_trial(state, campaign, static_cast<std::size_t>(index), std::move(*resolved));
   }
-  campaign.record.state = CampaignState::kSearching;
-  campaign.surveys.clear();
-  state.write(campaign.record);
-  for (Resolved& resolved : all) {
-    TrialRecord trial;
-    trial.identity = resolved.identity.hash();
-    // The newest path to the same data wins; the path is no part of the identity.
-    if (const auto it = state.identities.find(trial.identity);
-        it == state.identities.end() || !(it->second == resolved.identity)) {
-      state.identities[trial.identity] = resolved.identity;
-      state.write(IdentityRecord{trial.identity, resolved.identity});
-    }
-    trial.seed = trial_seed(campaign.experiment.seed, 0);
-    trial.policy = std::move(resolved.policy);
-    trial.plan = resolved.plan;
-    add_trial(state, campaign, std::move(trial));
-  }
-  if (campaign.open == 0) end_phase(state, campaign);
 }
 
 void make_verification_trials(CoreState& state, Campaign& campaign,
@@ -213,16 +302,16 @@ void make_verification_trials(CoreState& state, Campaign& campaign,
   const Experiment& experiment = campaign.experiment;
   for (const VerificationRun& run :
        plan_verification(distinct, experiment.verify_top, experiment.verify_repeats)) {
+    if (has_run(state, campaign, TrialPhase::kVerify, run.of, run.repeat, 1)) continue;
     TrialRecord trial = state.trials.at(run.of);
     trial.phase = TrialPhase::kVerify;
     trial.verifies = run.of;
     trial.repeat = run.repeat;
     trial.seed = trial_seed(experiment.seed, run.repeat);
-    add_trial(state, campaign, std::move(trial));
-    state.decide(campaign.record.id, run.of, "verification",
-                 {{"repeat", run.repeat},
-                  {"repeats", experiment.verify_repeats},
-                  {"trial", campaign.trials.back().value}});
+    const TrialId id = add_trial(state, campaign, std::move(trial));
+    state.decide(
+        campaign.record.id, run.of, "verification",
+        {{"repeat", run.repeat}, {"repeats", experiment.verify_repeats}, {"trial", id.value}});
   }
 }
 
@@ -234,14 +323,14 @@ void make_tolerance_trials(CoreState& state, Campaign& campaign,
   for (const ScaledRun& run :
        plan_tolerance(without_repetition(state, ranked), experiment.tolerance_top,
                       experiment.tolerance_scales)) {
+    if (has_run(state, campaign, TrialPhase::kTolerance, run.of, 0, run.scale)) continue;
     TrialRecord trial = state.trials.at(run.of);
     trial.phase = TrialPhase::kTolerance;
     trial.verifies = run.of;
     trial.scale = run.scale;
     trial.policy = scaled(std::move(trial.policy), run.scale);
-    add_trial(state, campaign, std::move(trial));
-    state.decide(campaign.record.id, run.of, "scaled",
-                 {{"scale", run.scale}, {"trial", campaign.trials.back().value}});
+    const TrialId id = add_trial(state, campaign, std::move(trial));
+    state.decide(campaign.record.id, run.of, "scaled", {{"scale", run.scale}, {"trial", id.value}});
   }
 }
 

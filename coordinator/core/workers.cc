@@ -13,14 +13,15 @@ wire::Welcome welcome(const CoreOptions& options) {
 }
 
 // A restarted coordinator may have filled the slot of a job that comes back later. What has not
-// started then goes back to the queue, rather than what has.
-bool make_room(CoreState& state, Worker& worker) {
-  if (worker.has_slot()) return true;
+// started then goes back to the queue, rather than what has. What was sent ahead to the worker
+// comes back as well, whatever its window is now.
+bool make_room(CoreState& state, Worker& worker, const Job& job) {
+  if (worker.has_slot() || job.record.state == JobState::kAssigned) return true;
   for (const JobId id : worker.jobs) {
-    Job& job = state.jobs.at(id);
-    if (job.record.state != JobState::kAssigned) continue;
-    state.send(worker.peer, wire::Cancel{id, job.record.attempt, "its slot is taken"});
-    requeue(state, job, fmt::format("worker {} has another job in its slot", worker.name),
+    Job& other = state.jobs.at(id);
+    if (other.record.state != JobState::kAssigned) continue;
+    state.send(worker.peer, wire::Cancel{id, other.record.attempt, "its slot is taken"});
+    requeue(state, other, fmt::format("worker {} has another job in its slot", worker.name),
             AttemptEnd::kReturned);
     return true;
   }
@@ -35,7 +36,8 @@ void adopt(CoreState& state, Worker& worker, Job& job) {
   worker.jobs.insert(job.record.id);
   worker.reserved = worker.reserved || job.suspect();
   job.record.worker = worker.name;
-  if (job.record.state == JobState::kAssigned) job.record.state = JobState::kRunning;
+  job.deadline = state.now.steady + state.options.lease;
+  note_room(state, worker);
   state.write(job.record);
   state.decide(job, "adopted", {{"worker", worker.name}, {"attempt", job.record.attempt}});
 }
@@ -53,6 +55,25 @@ void compare_held(CoreState& state, Worker& worker, const std::vector<wire::Held
   }
 }
 
+std::string ban_words(const WorkerOrderRecord& order) {
+  return order.reason.empty() ? fmt::format("worker {} is banned", order.worker)
+                              : fmt::format("worker {} is banned: {}", order.worker, order.reason);
+}
+
+// What the worker did when it died: what runs, and what may have begun without a word of it yet.
+// What may never have reached it, or waited for a slot, did not kill it.
+std::set<JobId> may_have_killed(const CoreState& state, const Worker& worker, Departure how) {
+  std::set<JobId> blamed;
+  for (const JobId id : worker.jobs) {
+    if (state.jobs.at(id).record.state == JobState::kRunning) blamed.insert(id);
+  }
+  if (how == Departure::kUnsent) return blamed;
+  for (const JobId id : worker.jobs) {
+    if (static_cast<int>(blamed.size()) < worker.slots) blamed.insert(id);
+  }
+  return blamed;
+}
+
 bool holds(const std::vector<wire::HeldAttempt>& held, const Job& job) {
   return std::any_of(held.begin(), held.end(), [&](const wire::HeldAttempt& attempt) {
     return attempt.job == job.record.id && attempt.attempt == job.record.attempt;
@@ -64,7 +85,7 @@ bool holds(const std::vector<wire::HeldAttempt>& held, const Job& job) {
 bool is_held_by(CoreState& state, Worker& worker, Job& job) {
   if (job.held() && job.holder == worker.peer) return true;
   if (!state.orphans.contains(job.record.id)) return false;
-  if (make_room(state, worker)) {
+  if (make_room(state, worker, job)) {
     adopt(state, worker, job);
     return true;
   }
@@ -79,8 +100,15 @@ void on_hello(CoreState& state, const PeerId& peer, const wire::Hello& hello) {
                wire::Rejected{fmt::format("a worker has at least 1 slot, not {}", hello.slots)});
     return;
   }
+  const auto order = state.orders.find(hello.worker);
+  if (order != state.orders.end() && order->second.order == WorkerOrder::kBan) {
+    state.send(peer, wire::Rejected{ban_words(order->second)});
+    return;
+  }
   const bool known = state.workers.contains(peer);
   Worker& worker = state.workers[peer];
+  if (!known) worker.joined_at = state.now.steady;
+  worker.draining = order != state.orders.end();
   worker.peer = peer;
   worker.name = hello.worker;
   worker.process = hello.process;
@@ -90,6 +118,10 @@ void on_hello(CoreState& state, const PeerId& peer, const wire::Hello& hello) {
   state.send(peer, welcome(state.options));
   if (state.stopping) state.send(peer, wire::Shutdown{state.stop_reason});
   compare_held(state, worker, hello.held);
+  note_room(state, worker);
+  state.survey_wanted = true;
+  worker.dismissed = false;  // what it was told may be lost with its connection
+  dismiss_if_drained(state, worker);
   if (!known) return;
   for (const JobId id : worker.jobs) {  // an assignment that was lost with a connection
     Job& job = state.jobs.at(id);
@@ -105,16 +137,24 @@ void lose_worker(CoreState& state, const PeerId& peer, const std::string& reason
   const std::string why = fmt::format("worker {}: {}", it->second.name, reason);
   state.out.facts.departed.push_back({it->second.name, reason, how == Departure::kInOrder});
   const std::set<JobId> jobs = it->second.jobs;
-  const AttemptEnd died = it->second.death();
+  const std::set<JobId> blamed =
+      how == Departure::kInOrder ? std::set<JobId>{} : may_have_killed(state, it->second, how);
+  const bool alone = blamed.size() + it->second.surveys.size() == 1;
+  const AttemptEnd died = alone ? AttemptEnd::kDiedAlone : AttemptEnd::kDiedInCompany;
+  it->second.draining = true;  // what goes back to the queue is not for it
+  note_room(state, it->second);
   for (const JobId id : jobs) {
-    Job& job = state.jobs.at(id);
-    // What may never have reached it did not kill it.
-    const bool reached = job.record.state == JobState::kRunning || how != Departure::kUnsent;
-    const bool death = how != Departure::kInOrder && reached;
-    requeue(state, job, why, death ? died : AttemptEnd::kReturned);
+    requeue(state, state.jobs.at(id), why, blamed.contains(id) ? died : AttemptEnd::kReturned);
   }
   state.workers.erase(peer);
+  state.survey_wanted = true;
   lose_surveys(state, peer, why, how == Departure::kDied ? died : AttemptEnd::kReturned);
+}
+
+void dismiss_if_drained(CoreState& state, Worker& worker) {
+  if (!worker.draining || worker.dismissed || !worker.idle()) return;
+  worker.dismissed = true;
+  state.send(worker.peer, wire::Shutdown{"it was drained"});
 }
 
 void shut_down_workers(CoreState& state) {
@@ -135,6 +175,9 @@ void scan_deadlines(CoreState& state) {
                 fmt::format("no sign of life for {} s, its lease is over", lease_seconds),
                 Departure::kDied);
   }
+  // A refusal, or a survey's answer, may be overdue.
+  state.survey_wanted = true;
+  state.work_added = state.work_added || !state.queued.empty();
   const std::set<JobId> held = state.held;
   for (const JobId id : held) {
     Job& job = state.jobs.at(id);

@@ -84,19 +84,25 @@ std::vector<Sample<ToCoordinator>> samples_to_coordinator() {
           {"finished_failed", Finished{JobId{65'536}, kMost, kMost, failed}},
           {"finished_failed_here", Finished{JobId{7}, 2, 2, failed_here}},
           {"refused", Refused{JobId{9}, 1, "no free slot"}},
-          {"goodbye", Goodbye{}}};
+          {"goodbye", Goodbye{}},
+          {"submit", Submit{1, "m\xC3\xBCnchen.yaml", "name: a\nseed: 1\n", "cuda", -3}},
+          {"order", Order{2, OrderKind::kBan, "node7/0", "its memory is broken"}},
+          {"extend", Extend{3, "mine", 20'000, 0, 80, "- {function: fix, k0: 0.1}\n"}},
+          {"inspect", Inspect{kMost, InspectKind::kWorkers, "", "node6"}}};
 }
 
 std::vector<Sample<ToWorker>> samples_to_worker() {
   return {{"welcome", Welcome{"a81b", 1'000, 10'000, 500}},
           {"introduce", Introduce{}},
-          {"rejected", Rejected{"protocol version 2 is not spoken here"}},
+          {"rejected", Rejected{"protocol version 3 is not spoken here"}},
           {"heartbeat", Heartbeat{}},
           {"survey", Survey{4, sample_train()}},
           {"assign", sample_assign()},
           {"acknowledge", Acknowledge{JobId{32}, 1, 3}},
           {"cancel", Cancel{JobId{7}, 1, "the campaign was cancelled"}},
-          {"shutdown", Shutdown{"all trials are done"}}};
+          {"shutdown", Shutdown{"all trials are done"}},
+          {"answer", Answer{1, "", {{"campaign", 3}, {"best", {{"top1", 0.5}}}}}},
+          {"answer_error", Answer{2, "there is no campaign 'x'", nlohmann::json::object()}}};
 }
 
 }  // namespace lrtune::wire::testing

@@ -316,9 +316,9 @@ TEST_F(CoreTest, AnAssignmentThatCannotBeSentFailsItsTrialWithTheReason) {
   const wire::Assign job = job_of("a");
   wire::Assign old = job;
   ++old.attempt;
-  harness.step(event::Undeliverable{old, "too long"});
+  harness.step(event::Undeliverable{"a", old, "too long"});
   EXPECT_EQ(harness.campaign().failed, 0) << "of another attempt";
-  harness.step(event::Undeliverable{job, "an assign message of 70000 bytes is too long"});
+  harness.step(event::Undeliverable{"a", job, "an assign message of 70000 bytes is too long"});
   EXPECT_EQ(harness.campaign().failed, 1);
   EXPECT_NE(job_of("a").job, job.job);
   const DecisionRecord failed = harness.kept().of<DecisionRecord>().end()[-2];

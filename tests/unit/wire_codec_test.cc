@@ -1,4 +1,4 @@
-// The codec: every message there and back, the golden frames of protocol version 1, limits and
+// The codec: every message there and back, the golden frames of the protocol's version, limits and
 // order.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -68,7 +68,7 @@ std::string hex(const Frame& frame) {
 }
 
 std::string golden(const std::string& name) {
-  std::ifstream file(LRTUNE_FIXTURES "/wire/v1/" + name + ".hex");
+  std::ifstream file(LRTUNE_FIXTURES "/wire/v2/" + name + ".hex");
   std::string text;
   std::string line;
   while (std::getline(file, line)) text += line;
@@ -108,8 +108,8 @@ TEST(WireCodec, EveryMessageToAWorkerComesBackEqual) {
 
 // A change of these bytes is a change of the protocol: it needs a new version and new golden frames
 // beside these.
-TEST(WireCodec, GoldenFramesOfVersionOneAreWrittenAndRead) {
-  ASSERT_EQ(kProtocolVersion, 1);
+TEST(WireCodec, GoldenFramesOfVersionTwoAreWrittenAndRead) {
+  ASSERT_EQ(kProtocolVersion, 2);
   for (const auto& [name, message] : samples_to_coordinator()) {
     EXPECT_EQ(hex(only_frame<ToCoordinator>({message})), golden("to_coordinator_" + name)) << name;
   }
@@ -198,11 +198,11 @@ TEST(WireCodec, APathThatIsNotUtf8IsAnErrorAtTheSender) {
 }
 
 TEST(WireCodec, AnotherVersionIsNamedAndNothingOfItIsDelivered) {
-  const Frame frame = frame_of_json({2, {"hello", {{"anything", 1}}}});
+  const Frame frame = frame_of_json({1, {"hello", {{"anything", 1}}}});
   const auto decoded = decode_to_coordinator(frame);
   ASSERT_FALSE(decoded);
-  EXPECT_THAT(decoded.error().message, HasSubstr("protocol version 2, this program version 1"));
-  EXPECT_EQ(frame_version(frame).value(), 2);
+  EXPECT_THAT(decoded.error().message, HasSubstr("protocol version 1, this program version 2"));
+  EXPECT_EQ(frame_version(frame).value(), 1);
 }
 
 TEST(WireCodec, TheVersionOfAFutureFrameIsReadWhateverFollows) {

@@ -153,7 +153,7 @@ TEST(WireHostile, RandomBytesAreRefused) {
 // The bug: nested arrays overflowed the stack of the MessagePack reader.
 TEST(WireHostile, AFrameFullOfNestedArraysIsRefusedWithoutRecursion) {
   for (const std::uint8_t nest : Frame{0x91, 0x81, 0x92}) {
-    Frame frame{0x92, 0x01};
+    Frame frame{0x92, 0x02};
     while (frame.size() + 2 <= kMaxFrameBytes) {
       frame.push_back(nest);
       if (nest == 0x81) frame.push_back(0xA0);  // the empty key
@@ -183,7 +183,7 @@ TEST(WireHostile, AFrameLargerThanAllowedIsRefusedBeforeItIsLookedAt) {
 TEST(WireHostile, LengthsThatLieCostNoMemory) {
   const Frame headers{0xDB, 0xC6, 0xDD, 0xDF};  // text, binary, array, map of 2^32-1
   for (const std::uint8_t header : headers) {
-    const Frame frame{0x92, 0x01, 0x92,   0xA5, 'h',  'e',  'l',
+    const Frame frame{0x92, 0x02, 0x92,   0xA5, 'h',  'e',  'l',
                       'l',  'o',  header, 0xFF, 0xFF, 0xFF, 0xFF};
     EXPECT_FALSE(decode_to_coordinator(frame)) << int{header};
   }
@@ -225,11 +225,11 @@ TEST(WireHostile, BadBodiesAreNamed) {
 }
 
 TEST(WireHostile, AFrameWithoutAMessageIsRefused) {
-  EXPECT_FALSE(decode_to_coordinator(Frame{0x91, 0x01}));
+  EXPECT_FALSE(decode_to_coordinator(Frame{0x91, 0x02}));
 }
 
 TEST(WireHostile, OneBadMessageRefusesTheWholeFrame) {
-  const json frame = {1, {"heartbeat", json::object()}, {"started", {{"job", 0}, {"attempt", 1}}}};
+  const json frame = {2, {"heartbeat", json::object()}, {"started", {{"job", 0}, {"attempt", 1}}}};
   EXPECT_FALSE(decode_to_coordinator(json::to_msgpack(frame)));
 }
 
@@ -238,7 +238,7 @@ TEST(WireHostile, BadDigestsAreNamed) {
       {"kind", "completed"}, {"iteration", 1}, {"state", json::binary({1, 2, 3})}, {"message", ""}};
   const auto decode = [&] {
     return decode_to_coordinator(json::to_msgpack(
-        {1, {"finished", {{"job", 1}, {"attempt", 1}, {"sequence", 1}, {"outcome", outcome}}}}));
+        {2, {"finished", {{"job", 1}, {"attempt", 1}, {"sequence", 1}, {"outcome", outcome}}}}));
   };
   EXPECT_THAT(decode().error().message, HasSubstr("'state' must be 32 bytes of binary"));
   outcome["state"] = json::binary(std::vector<std::uint8_t>(32, 7));

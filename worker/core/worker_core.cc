@@ -43,7 +43,8 @@ void on_received(WorkerState& state, const wire::ToWorker& message) {
                    [&](const wire::Assign& m) { on_assign(state, m); },
                    [&](const wire::Acknowledge& m) { on_acknowledge(state, m); },
                    [&](const wire::Cancel& m) { on_cancel(state, m); },
-                   [&](const wire::Shutdown& m) { begin_leaving(state, m.reason); }},
+                   [&](const wire::Shutdown& m) { begin_leaving(state, m.reason); },
+                   [](const wire::Answer&) {}},  // for clients
              message);
 }
 

@@ -52,6 +52,17 @@ struct Describer {
   }
   std::string operator()(const wire::Cancel& cancel) const { return attempt("Cancel", cancel); }
   std::string operator()(const wire::Shutdown&) const { return "Shutdown"; }
+  std::string operator()(const wire::Submit& submit) const { return "Submit " + submit.file; }
+  std::string operator()(const wire::Order& order) const {
+    return fmt::format("Order {} {}", name_of(order.kind), order.target);
+  }
+  std::string operator()(const wire::Extend& extend) const { return "Extend " + extend.campaign; }
+  std::string operator()(const wire::Inspect& inspect) const {
+    return fmt::format("Inspect {} {}", name_of(inspect.kind), inspect.target);
+  }
+  std::string operator()(const wire::Answer& answer) const {
+    return fmt::format("Answer {} {}", answer.request, answer.error);
+  }
 };
 
 }  // namespace

@@ -1,0 +1,27 @@
+#include "common/wire/messages.h"
+
+#include <array>
+
+namespace lrtune::wire {
+namespace {
+
+// In the order of the enumerations: they stand on the wire, so they never change.
+constexpr std::array<std::string_view, kOrderKinds> kOrders = {"pause", "resume", "cancel",
+                                                               "drain", "ban",    "admit"};
+constexpr std::array<std::string_view, kInspectKinds> kInspections = {"campaigns", "campaign",
+                                                                      "workers"};
+
+}  // namespace
+
+std::string_view name_of(OrderKind kind) { return kOrders.at(static_cast<std::size_t>(kind)); }
+
+std::string_view name_of(InspectKind kind) {
+  return kInspections.at(static_cast<std::size_t>(kind));
+}
+
+bool is_from_client(const ToCoordinator& message) {
+  return std::holds_alternative<Submit>(message) || std::holds_alternative<Order>(message) ||
+         std::holds_alternative<Extend>(message) || std::holds_alternative<Inspect>(message);
+}
+
+}  // namespace lrtune::wire

@@ -1,0 +1,89 @@
+#include "coordinator/cli/client.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "common/wire/codec.h"
+
+namespace lrtune {
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+constexpr milliseconds kLongestWait{200};
+
+}  // namespace
+
+Result<Client> Client::connect(const ClientOptions& options) {
+  std::string endpoint = options.coordinator;
+  if (const char* named = std::getenv("LRTUNE_COORDINATOR"); endpoint.empty() && named != nullptr)
+    endpoint = named;
+  if (endpoint.empty()) {
+    return fail(
+        "no coordinator is named: give --coordinator tcp://HOST:PORT or set LRTUNE_COORDINATOR");
+  }
+  auto socket = wire::DealerSocket::connect(endpoint);
+  if (!socket) return tl::unexpected(socket.error());
+  const milliseconds patience(static_cast<std::int64_t>(options.patience * 1e3));
+  return Client(std::move(*socket), std::move(endpoint), patience);
+}
+
+void Client::send(const wire::ToCoordinator& request) {
+  const auto frames = wire::encode(std::span(&request, 1));
+  sent_ = frames && std::all_of(frames->begin(), frames->end(),
+                                [&](const wire::Frame& frame) { return socket_.send(frame); });
+}
+
+bool Client::take_answer(std::int64_t number, Result<nlohmann::json>& result) {
+  while (const auto frame = socket_.receive()) {
+    const auto messages = wire::decode_to_worker(*frame);
+    if (!messages) {
+      result = tl::unexpected(messages.error());
+      return true;
+    }
+    for (const wire::ToWorker& message : *messages) {
+      if (const auto* rejected = std::get_if<wire::Rejected>(&message)) {
+        result = fail(fmt::format("the coordinator at {} turns this client away: {}", endpoint_,
+                                  rejected->reason));
+        return true;
+      }
+      const auto* answer = std::get_if<wire::Answer>(&message);
+      if (answer == nullptr || answer->request != number) continue;  // of an earlier question
+      if (answer->error.empty()) {
+        result = answer->document;
+      } else {
+        result = fail(answer->error);
+      }
+      return true;
+    }
+  }
+  return false;
+}
+
+Result<nlohmann::json> Client::wait_for_answer(const wire::ToCoordinator& request,
+                                               std::int64_t number) {
+  // What cannot be encoded would never be answered.
+  if (const auto frames = wire::encode(std::span(&request, 1)); !frames)
+    return tl::unexpected(frames.error());
+  const auto deadline = Clock::now() + patience_;
+  Result<nlohmann::json> result;
+  sent_ = answered_ = false;
+  while (Clock::now() < deadline) {
+    if (const auto connections = socket_.connections(); connections != connections_) {
+      connections_ = connections;
+      sent_ = false;
+    }
+    if (!sent_) send(request);
+    answered_ = take_answer(number, result);
+    if (answered_) return result;
+    const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now());
+    socket_.wait({}, std::clamp(left, milliseconds{0}, kLongestWait));
+  }
+  return fail(fmt::format("no coordinator answers at {} within {} s", endpoint_,
+                          std::chrono::duration<double>(patience_).count()));
+}
+
+}  // namespace lrtune

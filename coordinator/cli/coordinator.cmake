@@ -1,0 +1,4 @@
+lrtune_library(lrtune_cli_coordinator
+  SOURCES coordinator.cc open_files.cc
+  DEPENDS lrtune_cli_signals lrtune_cli_terminal lrtune_runtime lrtune_store CLI11::CLI11)
+list(APPEND LRTUNE_COMMANDS coordinator)
