@@ -1,42 +1,62 @@
 #include "coordinator/record_log.h"
 
-#include <fmt/format.h>
+#include "common/logfmt.h"
 
 namespace lrtune {
 namespace {
 
 struct Line {
   std::string operator()(const CampaignRecord& r) const {
-    std::string line = fmt::format("campaign={} name={} hash={} state={}", r.id.value, r.name,
-                                   r.hash.hex().substr(0, 8), name_of(r.state));
-    if (!r.failure.empty()) line += fmt::format(" failure=\"{}\"", r.failure);
-    return line;
+    LogLine line("campaign");
+    line.add("campaign", r.id).add("name", r.name).add("hash", r.hash.hex().substr(0, 8));
+    line.add("state", name_of(r.state));
+    if (!r.failure.empty()) line.add("reason", r.failure);
+    return line.text();
   }
   std::string operator()(const TrialRecord& r) const {
-    return fmt::format("campaign={} trial={} number={} phase={} job={} state={}", r.campaign.value,
-                       r.id.value, r.number, name_of(r.phase), r.job.value, name_of(r.state));
+    LogLine line("trial");
+    line.add("campaign", r.campaign).add("trial", r.id).add("job", r.job);
+    if (known.attempt > 0) line.add("attempt", known.attempt);
+    line.add("number", r.number).add("phase", name_of(r.phase)).add("state", name_of(r.state));
+    return line.text();
   }
   std::string operator()(const JobRecord& r) const {
-    return fmt::format("job={} attempt={} state={} worker={} deaths={}", r.id.value, r.attempt,
-                       name_of(r.state), r.worker, r.deaths);
+    LogLine line("job");
+    if (known.trial) line.add("campaign", known.campaign).add("trial", known.trial);
+    line.add("job", r.id).add("attempt", r.attempt).add("state", name_of(r.state));
+    if (!r.worker.empty()) line.add("worker", r.worker);
+    line.add("deaths", r.deaths);
+    return line.text();
   }
   std::string operator()(const DecisionRecord& r) const {
-    return fmt::format("decision={} campaign={} trial={} numbers={}", r.code, r.campaign.value,
-                       r.trial.value, r.numbers.dump());
+    LogLine line(r.code);
+    line.add("campaign", r.campaign);
+    if (r.trial) line.add("trial", r.trial);
+    if (known.job) line.add("job", known.job);
+    // The attempt that the decision is about may have been followed by another in the same turn.
+    if (known.attempt > 0 && !r.numbers.contains("attempt")) line.add("attempt", known.attempt);
+    return line.add_all(r.numbers).text();
   }
   std::string operator()(const RankingRecord& r) const {
-    return fmt::format("campaign={} phase={} rank={} trial={}", r.campaign.value, name_of(r.phase),
-                       r.rank, r.trial.value);
+    LogLine line("ranking");
+    line.add("campaign", r.campaign).add("trial", r.trial);
+    return line.add("phase", name_of(r.phase)).add("rank", r.rank).text();
   }
   std::string operator()(const WorkerOrderRecord& r) const {
-    return fmt::format("worker={} order={} reason=\"{}\"", r.worker, name_of(r.order), r.reason);
+    LogLine line("worker_order");
+    line.add("worker", r.worker).add("order", name_of(r.order)).add("reason", r.reason);
+    return line.text();
   }
   std::string operator()(const IdentityRecord&) const { return {}; }
   std::string operator()(const PointRecord&) const { return {}; }
+
+  const WorkIds& known;
 };
 
 }  // namespace
 
-std::string log_line(const Record& record) { return std::visit(Line{}, record); }
+std::string log_line(const Record& record, const WorkIds& known) {
+  return std::visit(Line{known}, record);
+}
 
 }  // namespace lrtune

@@ -7,6 +7,7 @@
 #include <array>
 #include <utility>
 
+#include "common/logfmt.h"
 #include "common/wire/codec.h"
 #include "coordinator/record_log.h"
 
@@ -36,9 +37,13 @@ std::string random_name() {
   return name;
 }
 
-template <typename T>
-bool holds(const Event& event) {
-  return std::holds_alternative<T>(event);
+RuntimeObserver::Seconds since(SteadyTime start) {
+  return std::chrono::steady_clock::now() - start;
+}
+
+template <typename T, typename... Kinds>
+bool holds(const std::variant<Kinds...>& one) {
+  return std::holds_alternative<T>(one);
 }
 
 }  // namespace
@@ -48,10 +53,15 @@ Runtime::Runtime(wire::RouterSocket socket, Store& store, RuntimeOptions options
     : socket_(std::move(socket)),
       store_(store),
       options_(std::move(options)),
+      observer_(options_.observer != nullptr ? *options_.observer : nobody_),
       log_(std::move(log)),
-      outbox_([this](const PeerId& peer,
-                     std::span<const std::uint8_t> frame) { return socket_.send(peer, frame); },
-              options_.outbox_bytes) {}
+      outbox_(
+          [this](const PeerId& peer, std::span<const std::uint8_t> frame) {
+            const wire::SendStatus status = socket_.send(peer, frame);
+            if (status == wire::SendStatus::kSent) observer_.sent(frame.size());
+            return status;
+          },
+          options_.outbox_bytes) {}
 
 void Runtime::post(Event event) {
   if (holds<event::Submitted>(event) || holds<event::StopRequested>(event))
@@ -102,23 +112,29 @@ Result<void> Runtime::turn(RuntimeWatcher& watcher) {
   outbox_.flush();
   auto done = carry_out(std::move(actions));
   post_lost();
+  observer_.turned(since(now_.steady));
   return done;
 }
 
 // Throws the core away and makes it again from what is on disk.
 Result<void> Runtime::rebuild() {
+  observer_.loading();
   auto stored = store_.load();
   if (!stored) return fail("cannot read the store: " + stored.error().message);
   CoreOptions options = options_.core;
   if (options.incarnation.empty()) options.incarnation = random_name();
   // A core that is rebuilt within one run finds its workers alive.
   options.workers_survive = options.workers_survive || core_.has_value();
-  log_->info("core incarnation={} campaigns={} trials={}", options.incarnation,
-             stored->campaigns.size(), stored->trials.size());
+  log_->info(LogLine("loaded")
+                 .add("incarnation", options.incarnation)
+                 .add("campaigns", stored->campaigns.size())
+                 .add("trials", stored->trials.size())
+                 .text());
   outbox_.clear();
   core_.emplace(std::move(options), std::move(*stored), now_);
   posted_.assign(orders_.begin(), orders_.end());
   watch_due_ = true;
+  observer_.loaded();
   return {};
 }
 
@@ -126,14 +142,15 @@ void Runtime::step(const Event& event, Actions& actions) {
   Actions made = core_->step(event, now_);
   std::move(made.records.begin(), made.records.end(), std::back_inserter(actions.records));
   std::move(made.sends.begin(), made.sends.end(), std::back_inserter(actions.sends));
+  actions.facts.add(std::move(made.facts));
 }
 
 void Runtime::take_posted(Actions& actions) {
   for (const Event& event : std::exchange(posted_, {})) {
     if (const auto* lost = std::get_if<event::PeerLost>(&event)) {
-      log_->warn("event=peer_lost reason=\"{}\"", lost->reason);
+      log_->warn(LogLine("peer_lost").add("reason", lost->reason).text());
     } else if (const auto* stop = std::get_if<event::StopRequested>(&event)) {
-      log_->info("event=stop reason=\"{}\"", stop->reason);
+      log_->info(LogLine("stop").add("reason", stop->reason).text());
     }
     watch_due_ = true;
     step(event, actions);
@@ -143,6 +160,7 @@ void Runtime::take_posted(Actions& actions) {
 void Runtime::take_frames(Actions& actions) {
   more_frames_ = false;
   for (std::size_t taken = 0; auto incoming = socket_.receive(); ++taken) {
+    observer_.received(incoming->frame.size());
     if (refused_.contains(incoming->peer)) {
       send_to(incoming->peer, {wire::Rejected{kUnreadable}});
     } else if (auto messages = wire::decode_to_coordinator(incoming->frame)) {
@@ -172,8 +190,13 @@ void Runtime::note_peer(const PeerId& peer, const wire::ToCoordinator& message) 
 }
 
 void Runtime::note_hello(const PeerId& peer, const wire::Hello& hello) {
-  log_->info("event=hello worker={} process={} slots={} device={} held={}", hello.worker,
-             hello.process, hello.slots, hello.numerics.device, hello.held.size());
+  log_->info(LogLine("hello")
+                 .add("worker", hello.worker)
+                 .add("process", hello.process)
+                 .add("slots", hello.slots)
+                 .add("device", hello.numerics.device)
+                 .add("held", hello.held.size())
+                 .text());
   // A process that has ended is not here, although its HELLO is read only now. The next one of that
   // name starts later than the last words of this one last.
   for (EndedProcess& ended : ended_) {
@@ -191,6 +214,7 @@ void Runtime::note_hello(const PeerId& peer, const wire::Hello& hello) {
 // What such a peer holds would never end: it repeats the frame, and nobody else gets its job. So it
 // is sent away, and its jobs go to others.
 void Runtime::refuse_frame(const wire::Incoming& incoming, const Error& error) {
+  observer_.refused();
   if (refused_.size() >= kMostRefused) refused_.clear();
   refused_.insert(incoming.peer);
   forget_peer(incoming.peer);
@@ -202,9 +226,13 @@ void Runtime::refuse_frame(const wire::Incoming& incoming, const Error& error) {
 
 Result<void> Runtime::carry_out(Actions actions) {
   if (!actions.records.empty()) {
+    const SteadyTime began = std::chrono::steady_clock::now();
     if (auto committed = store_.commit(actions.records); !committed) {
-      log_->error("event=commit_failed records={} reason=\"{}\"", actions.records.size(),
-                  committed.error().message);
+      log_->error(LogLine("commit_failed")
+                      .add("records", actions.records.size())
+                      .add("reason", committed.error().message)
+                      .text());
+      observer_.commit_failed();
       if (++failed_commits_ >= kMaxFailedCommits) {
         return fail(fmt::format("the store cannot be written ({} times in a row): {}",
                                 failed_commits_, committed.error().message));
@@ -212,16 +240,38 @@ Result<void> Runtime::carry_out(Actions actions) {
       return rebuild();
     }
     failed_commits_ = 0;
+    observer_.committed(actions.records, since(began));
+  }
+  watch_due_ = watch_due_ || std::ranges::any_of(actions.records, [](const Record& record) {
+                 return holds<CampaignRecord>(record);
+               });
+  send_all(actions.sends);
+  const auto assignments = std::ranges::count_if(
+      actions.sends, [](const Send& s) { return holds<wire::Assign>(s.message); });
+  if (assignments > 0) observer_.dispatched(assignments, since(now_.steady));
+  observer_.stepped(actions.facts);
+  log_turn(actions);
+  return {};
+}
+
+// After what was sent, so that no worker waits for it.
+void Runtime::log_turn(const Actions& actions) {
+  for (const StepFacts::Departed& departed : actions.facts.departed) {
+    log_->log(departed.in_order ? spdlog::level::info : spdlog::level::warn,
+              LogLine(departed.in_order ? "worker_left" : "worker_lost")
+                  .add("worker", departed.worker)
+                  .add("reason", departed.reason)
+                  .text());
   }
   for (const Record& record : actions.records) {
-    watch_due_ = watch_due_ || std::holds_alternative<CampaignRecord>(record);
-    const bool decision = std::holds_alternative<DecisionRecord>(record);
-    const auto level = decision ? spdlog::level::info : spdlog::level::debug;
+    const auto* decision = std::get_if<DecisionRecord>(&record);
+    const auto level = decision != nullptr ? spdlog::level::info : spdlog::level::debug;
     if (!log_->should_log(level)) continue;
-    if (const std::string line = log_line(record); !line.empty()) log_->log(level, line);
+    WorkIds known;
+    if (decision != nullptr) known = core_->work_of(decision->trial);
+    if (const auto* job = std::get_if<JobRecord>(&record)) known = core_->work_of(job->id);
+    if (const std::string line = log_line(record, known); !line.empty()) log_->log(level, line);
   }
-  send_all(actions.sends);
-  return {};
 }
 
 void Runtime::send_all(const std::vector<Send>& sends) {
@@ -239,7 +289,7 @@ void Runtime::send_all(const std::vector<Send>& sends) {
 void Runtime::send_to(const PeerId& peer, const std::vector<wire::ToWorker>& messages) {
   auto frames = wire::encode(messages);
   if (!frames && messages.size() == 1) {
-    log_->error("event=undeliverable reason=\"{}\"", frames.error().message);
+    log_->error(LogLine("undeliverable").add("reason", frames.error().message).text());
     return post(event::Undeliverable{peer, messages[0], frames.error().message});
   }
   if (!frames) {
@@ -267,6 +317,7 @@ void Runtime::post_lost() {
 bool Runtime::watch(RuntimeWatcher& watcher) {
   if (!watch_due_ && now_.steady - last_watch_ < options_.watch_every) return true;
   const Snapshot snapshot = core_->snapshot();
+  observer_.pictured(snapshot);
   watch_due_ = snapshot.stopping;
   last_watch_ = now_.steady;
   return watcher.watch(snapshot, now_);

@@ -19,6 +19,7 @@
 #include "common/wire/transport.h"
 #include "coordinator/core/core.h"
 #include "coordinator/outbox.h"
+#include "coordinator/runtime_observer.h"
 #include "coordinator/store/store.h"
 
 namespace lrtune {
@@ -30,6 +31,7 @@ struct RuntimeOptions {
   std::size_t outbox_bytes = 1024 * 1024;      // that may wait for one peer that does not read
   std::chrono::milliseconds last_words{100};   // from the end of a process to its last frame
   std::chrono::milliseconds watch_every{200};  // RuntimeWatcher::watch is called at least so often
+  RuntimeObserver* observer = nullptr;         // must outlive the runtime; may be null
 };
 
 // Whoever runs the coordinator: `lrtune run` with its progress display, signals and child
@@ -73,6 +75,7 @@ class Runtime {
   Result<void> turn(RuntimeWatcher& watcher);
   Result<void> rebuild();
   Result<void> carry_out(Actions actions);
+  void log_turn(const Actions& actions);
   void step(const Event& event, Actions& actions);
   void take_posted(Actions& actions);
   void take_frames(Actions& actions);
@@ -90,6 +93,8 @@ class Runtime {
   wire::RouterSocket socket_;
   Store& store_;
   RuntimeOptions options_;
+  RuntimeObserver nobody_;
+  RuntimeObserver& observer_;
   std::shared_ptr<spdlog::logger> log_;
   Outbox outbox_;
   std::optional<Core> core_;

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <thread>
 
+#include "common/logfmt.h"
 #include "common/wire/messages.h"
 #include "common/wire/security/key_folder.h"
 #include "worker/checkpoint_channel/checkpoint_client.h"
@@ -150,10 +151,17 @@ int show_version(const Result<std::unique_ptr<Trainer>>& trainer) {
   return 0;
 }
 
+// As a part of spdlog's pattern, in which '%' means something.
+std::string worker_field(const std::string& name) {
+  std::string field;
+  for (const char sign : "worker=" + logfmt_value(name)) field.append(sign == '%' ? 2 : 1, sign);
+  return field;
+}
+
 std::shared_ptr<spdlog::logger> make_log(const Options& options) {
   auto log =
       std::make_shared<spdlog::logger>("worker", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  log->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l worker=" + options.name + " %v");
+  log->set_pattern(log_pattern(worker_field(options.name)));
   log->set_level(spdlog::level::from_str(options.log_level));
   return log;
 }
@@ -182,7 +190,9 @@ Result<CheckpointPlaces> open_checkpoints(Options& options,
       options.checkpoints, static_cast<std::int64_t>(options.checkpoint_budget * kBytes));
   if (!folder) return tl::unexpected(folder.error());
   places.folder = *std::move(folder);
-  const auto say = [log](const std::string& text) { log->info("{}", text); };
+  const auto say = [log](const std::string& text) {
+    log->info(LogLine("checkpoints").add("text", text).text());
+  };
   if (!options.checkpoint_service.empty()) {
     auto security = load_keys(options, wire::kCheckpointsKey);
     if (!security) return tl::unexpected(security.error());
@@ -241,11 +251,16 @@ Result<WorkerEnd> work(const Options& options, Trainer& trainer, StopSignals& si
     runtime.stop_sources.push_back(
         {parent.number(), [] { return StopNotice{"the process that started it ended"}; }});
   }
-  log->info("connects to {} slots={} threads={} device={}", options.endpoint, options.slots,
-            options.trainer.threads, options.trainer.device);
+  log->info(LogLine("connects")
+                .add("endpoint", options.endpoint)
+                .add("slots", options.slots)
+                .add("threads", options.trainer.threads)
+                .add("device", options.trainer.device)
+                .text());
   auto end = run_worker(runtime, trainer, log);
   if (!end) return end;
-  log->log(end->code == 0 ? spdlog::level::info : spdlog::level::err, "exits: {}", end->reason);
+  log->log(end->code == 0 ? spdlog::level::info : spdlog::level::err,
+           LogLine("exits").add("code", end->code).add("reason", end->reason).text());
   log->flush();
   if (end->left_behind) std::_Exit(end->code);  // nobody can wait for a thread that hangs
   return end;
@@ -274,7 +289,9 @@ int run(int argc, char** argv) {
   const auto log = make_log(options);
   const auto checkpoints = open_checkpoints(options, log);
   if (!checkpoints) return complain(kBadUsage, checkpoints.error().message);
-  options.trainer.decoding.log = [log](const std::string& text) { log->warn("{}", text); };
+  options.trainer.decoding.log = [log](const std::string& text) {
+    log->warn(LogLine("images").add("text", text).text());
+  };
   const auto trainer = make_trainer(options.trainer);
   if (options.version) return show_version(trainer);
   if (!trainer) return complain(kBadUsage, trainer.error().message);

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <optional>
 
+#include "common/logfmt.h"
 #include "common/wire/transport.h"
 #include "worker/inbox.h"
 #include "worker/job_runner.h"
@@ -79,11 +80,11 @@ class Loop {
     // It is tried again, so that a key that is admitted late is let in; but said once.
     if (const auto refusal = socket_.refusal(); refusal != said_refusal_) {
       said_refusal_ = refusal;
-      if (refusal) log_.error("no connection to the coordinator: {}", *refusal);
+      if (refusal) log_.error(LogLine("no_connection").add("reason", *refusal).text());
     }
     if (connections == connections_) return;
     connections_ = connections;
-    log_.info("connection {} is made", connections);
+    log_.info(LogLine("connected").add("connection", connections).text());
     step(worker_event::Connected{});
   }
 
@@ -92,9 +93,13 @@ class Loop {
       const auto frame = socket_.receive();
       if (!frame) return;
       const auto messages = wire::decode_to_worker(*frame);
-      if (!messages)
-        log_.warn("a frame of {} bytes is dropped: {}", frame->size(), messages.error().message);
-      if (!messages) continue;
+      if (!messages) {
+        log_.warn(LogLine("frame_dropped")
+                      .add("bytes", frame->size())
+                      .add("reason", messages.error().message)
+                      .text());
+        continue;
+      }
       for (const wire::ToWorker& message : *messages) {
         note(message);
         step(worker_event::Received{message});
@@ -113,7 +118,8 @@ class Loop {
   void flush() {
     const auto dropped =
         queue_.flush([this](std::span<const std::uint8_t> frame) { return socket_.send(frame); });
-    for (const std::string& why : dropped) log_.error("a message is dropped: {}", why);
+    for (const std::string& why : dropped)
+      log_.error(LogLine("message_dropped").add("reason", why).text());
   }
 
   milliseconds longest_wait() {
@@ -138,33 +144,48 @@ class Loop {
       if (source == stop_sources_.end()) continue;  // the inbox
       const StopNotice notice = source->take();
       if (!source->may_come_again) stop_sources_.erase(source);
-      log_.info("asked to stop{}: {}", notice.at_once ? " at once" : "", notice.reason);
+      log_.info(LogLine("stop").add("at_once", notice.at_once).add("reason", notice.reason).text());
       step(worker_event::StopRequested{notice.reason, notice.at_once});
     }
   }
 
+  // All that the worker is told or says about an attempt begins so.
+  static LogLine about(std::string_view event, JobId job, Attempt attempt) {
+    LogLine line(event);
+    line.add("job", job).add("attempt", attempt);
+    return line;
+  }
+
   void note(const wire::ToWorker& message) {
     if (const auto* welcome = std::get_if<wire::Welcome>(&message)) {
-      log_.info("welcomed by coordinator incarnation={} heartbeat_ms={} lease_ms={}",
-                welcome->incarnation, welcome->heartbeat_ms, welcome->lease_ms);
+      log_.info(LogLine("welcome")
+                    .add("incarnation", welcome->incarnation)
+                    .add("heartbeat_ms", welcome->heartbeat_ms)
+                    .add("lease_ms", welcome->lease_ms)
+                    .text());
     } else if (const auto* cancel = std::get_if<wire::Cancel>(&message)) {
-      log_.info("job={} attempt={} cancelled: {}", cancel->job.value, cancel->attempt,
-                cancel->reason);
+      log_.info(
+          about("cancelled", cancel->job, cancel->attempt).add("reason", cancel->reason).text());
     } else if (const auto* shutdown = std::get_if<wire::Shutdown>(&message)) {
-      log_.info("sent away: {}", shutdown->reason);
+      log_.info(LogLine("sent_away").add("reason", shutdown->reason).text());
     }
   }
 
   void note(const wire::ToCoordinator& message) {
     if (const auto* refused = std::get_if<wire::Refused>(&message)) {
-      log_.warn("job={} attempt={} refused: {}", refused->job.value, refused->attempt,
-                refused->reason);
+      log_.warn(
+          about("refused", refused->job, refused->attempt).add("reason", refused->reason).text());
     } else if (const auto* finished = std::get_if<wire::Finished>(&message)) {
       const Outcome& outcome = finished->outcome;
-      log_.info("job={} attempt={} finished outcome={} iteration={} {}", finished->job.value,
-                finished->attempt, name_of(outcome.kind), outcome.iteration, outcome.message);
+      LogLine line = about("finished", finished->job, finished->attempt);
+      line.add("outcome", name_of(outcome.kind)).add("iteration", outcome.iteration);
+      if (!outcome.message.empty()) line.add("message", outcome.message);
+      log_.info(line.text());
     } else if (const auto* surveyed = std::get_if<wire::Surveyed>(&message)) {
-      log_.info("survey={} {}", surveyed->survey, surveyed->facts ? "answered" : surveyed->error);
+      LogLine line("surveyed");
+      line.add("survey", surveyed->survey);
+      if (!surveyed->facts) line.add("reason", surveyed->error);
+      log_.info(line.text());
     }
   }
 
@@ -175,12 +196,15 @@ class Loop {
   void carry_out(const worker_action::StartSurvey& action) { runner_.survey(action); }
   void carry_out(const worker_action::StartJob& action) {
     const wire::Assign& job = action.assignment;
-    log_.info("job={} attempt={} starts slot={} iterations={} policy={}", job.job.value,
-              job.attempt, action.slot, job.plan.iterations, describe(job.policy));
+    log_.info(about("started", job.job, job.attempt)
+                  .add("slot", action.slot)
+                  .add("iterations", job.plan.iterations)
+                  .add("policy", describe(job.policy))
+                  .text());
     runner_.start(action);
   }
   void carry_out(const worker_action::StopJob& action) {
-    log_.info("job={} attempt={} is asked to stop", action.job.value, action.attempt);
+    log_.info(about("stopping", action.job, action.attempt).text());
     runner_.stop(action.job, action.attempt);
   }
   void carry_out(const worker_action::Exit& action) {

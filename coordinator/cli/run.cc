@@ -12,6 +12,7 @@
 #include <optional>
 #include <thread>
 
+#include "common/logfmt.h"
 #include "coordinator/cli/embedded_run.h"
 #include "coordinator/cli/exit_code.h"
 #include "coordinator/cli/output_folder.h"
@@ -33,7 +34,7 @@ Result<std::shared_ptr<spdlog::logger>> open_log(const std::filesystem::path& pa
   mark_new_run(path);
   auto sink = std::make_shared<spdlog::sinks::basic_file_sink_st>(path.string());
   auto log = std::make_shared<spdlog::logger>("coordinator", std::move(sink));
-  log->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
+  log->set_pattern(log_pattern());
   log->flush_on(spdlog::level::info);
   return log;
 } catch (const spdlog::spdlog_ex& error) {

@@ -128,6 +128,13 @@ void CoreState::decide(const Job& job, const std::string& code, const nlohmann::
   }
 }
 
+void StepFacts::add(StepFacts other) {
+  std::move(other.departed.begin(), other.departed.end(), std::back_inserter(departed));
+  assignments_repeated += other.assignments_repeated;
+  reports_repeated += other.reports_repeated;
+  reports_stale += other.reports_stale;
+}
+
 Core::Core(CoreOptions options, StoredState stored, Now now)
     : state_(std::make_unique<CoreState>()) {
   state_->options = std::move(options);

@@ -86,9 +86,25 @@ struct Send {
 
 struct CoreState;  // core_state.h
 
+// What happened in a step, for the log and the metrics alone.
+struct StepFacts {
+  struct Departed {
+    std::string worker;
+    std::string reason;
+    bool in_order = false;  // it said goodbye
+  };
+  std::vector<Departed> departed;
+  std::int64_t assignments_repeated = 0;  // sent again, since the first may be lost
+  std::int64_t reports_repeated = 0;      // came again, and are acknowledged again
+  std::int64_t reports_stale = 0;         // of attempts that were given up
+
+  void add(StepFacts other);
+};
+
 struct Actions {
   std::vector<Record> records;  // to commit, in order
   std::vector<Send> sends;      // to send after the commit, in order
+  StepFacts facts;
 };
 
 class Core {
@@ -107,6 +123,11 @@ class Core {
 
   // What people see. Cost: proportional to the running trials, not to all.
   Snapshot snapshot() const;
+
+  // What the log says of a trial: its job and that job's newest attempt; of a job: the first trial
+  // that needs it. Zeros where there is none.
+  WorkIds work_of(TrialId trial) const;
+  WorkIds work_of(JobId job) const;
 
   // Throws std::logic_error with the first broken invariant. For tests; walks over everything.
   void check_invariants() const;

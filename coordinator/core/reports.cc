@@ -20,6 +20,7 @@ Job* current(CoreState& state, Worker& worker, const Report& report) {
     Job& job = it->second;
     if (job.record.attempt == report.attempt && is_held_by(state, worker, job)) return &job;
   }
+  ++state.out.facts.reports_stale;
   state.send(worker.peer, wire::Cancel{report.job, report.attempt, "this attempt was given up"});
   return nullptr;
 }
@@ -32,6 +33,7 @@ Job* next_report(CoreState& state, Worker& worker, const Report& report) {
   const bool recorded_and_ended =
       it != state.jobs.end() && it->second.ended() && it->second.record.attempt == report.attempt;
   if (recorded_and_ended) {
+    ++state.out.facts.reports_repeated;
     state.send(worker.peer, wire::Acknowledge{report.job, report.attempt, report.sequence});
     return nullptr;
   }
@@ -39,6 +41,7 @@ Job* next_report(CoreState& state, Worker& worker, const Report& report) {
   if (job == nullptr) return nullptr;
   const auto recorded = static_cast<std::int64_t>(job->points.size());
   if (report.sequence <= recorded) {
+    ++state.out.facts.reports_repeated;
     state.send(worker.peer, wire::Acknowledge{report.job, report.attempt, recorded});
   }
   return report.sequence == recorded + 1 ? job : nullptr;

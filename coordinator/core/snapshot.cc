@@ -92,6 +92,49 @@ CampaignView view(const CoreState& state, const Campaign& campaign) {
   return view;
 }
 
+namespace {
+
+// A trial that is not open has ended, and its campaign counts it; those that run are found at the
+// jobs that are held.
+WorkCounts count_work(const CoreState& state) {
+  WorkCounts counts;
+  std::int64_t open = 0;
+  for (const auto& [id, campaign] : state.campaigns) {
+    ++counts.campaigns[campaign.record.state];
+    for (const auto& [identity, jobs] : campaign.queue) {
+      counts.queued_jobs += static_cast<std::int64_t>(jobs.size());
+    }
+    open += campaign.open;
+    counts.trials[TrialState::kDone] += campaign.done;
+    counts.trials[TrialState::kDiverged] += campaign.diverged;
+    counts.trials[TrialState::kFailed] += campaign.failed;
+    counts.trials[TrialState::kCancelled] += campaign.cancelled;
+  }
+  std::int64_t& running = counts.trials[TrialState::kRunning];
+  for (const JobId id : state.held) {
+    for (const TrialId trial : state.jobs.at(id).trials) {
+      if (state.trials.at(trial).state == TrialState::kRunning) ++running;
+    }
+  }
+  counts.trials[TrialState::kWaiting] = open - running;
+  return counts;
+}
+
+}  // namespace
+
+WorkIds Core::work_of(TrialId trial) const {
+  const auto known = state_->trials.find(trial);
+  if (known == state_->trials.end()) return {};
+  const JobId job = known->second.job;
+  return {known->second.campaign, trial, job, state_->jobs.at(job).record.attempt};
+}
+
+WorkIds Core::work_of(JobId job) const {
+  const auto known = state_->jobs.find(job);
+  if (known == state_->jobs.end() || known->second.trials.empty()) return {};
+  return work_of(known->second.trials.front());
+}
+
 Snapshot Core::snapshot() const {
   const CoreState& state = *state_;
   Snapshot snapshot;
@@ -111,10 +154,11 @@ Snapshot Core::snapshot() const {
     }
   }
   for (auto& [id, one] : views) snapshot.campaigns.push_back(std::move(one));
+  snapshot.counts = count_work(state);
   snapshot.workers = static_cast<int>(state.workers.size());
   for (const auto& [peer, worker] : state.workers) {
     snapshot.slots += worker.slots;
-    snapshot.busy_slots += static_cast<int>(worker.jobs.size());
+    snapshot.busy_slots += std::min(worker.slots, static_cast<int>(worker.jobs.size()));
   }
   snapshot.stopping = state.stopping;
   snapshot.stopped = state.stopping && state.workers.empty();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,8 +41,24 @@ struct CampaignView {
   std::vector<RunningTrial> running;
 };
 
+// What belongs together: campaign, trial, its stage job and that job's newest attempt. 0: none.
+struct WorkIds {
+  CampaignId campaign;
+  TrialId trial;
+  JobId job;
+  Attempt attempt = 0;
+};
+
+// Of all campaigns of the store. Cost: proportional to the campaigns and the running trials.
+struct WorkCounts {
+  std::map<CampaignState, std::int64_t> campaigns;
+  std::map<TrialState, std::int64_t> trials;
+  std::int64_t queued_jobs = 0;  // one that two campaigns share is counted twice
+};
+
 struct Snapshot {
   std::vector<CampaignView> campaigns;  // unfinished ones and those that ended since the start
+  WorkCounts counts;
   int workers = 0;
   int slots = 0;
   int busy_slots = 0;

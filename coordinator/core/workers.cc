@@ -125,7 +125,9 @@ void on_hello(CoreState& state, const PeerId& peer, const wire::Hello& hello) {
   if (!known) return;
   for (const JobId id : worker.jobs) {  // an assignment that was lost with a connection
     Job& job = state.jobs.at(id);
-    if (!holds(hello.held, job)) send_assignment(state, job);
+    if (holds(hello.held, job)) continue;
+    ++state.out.facts.assignments_repeated;
+    send_assignment(state, job);
   }
 }
 
@@ -133,6 +135,7 @@ void lose_worker(CoreState& state, const PeerId& peer, const std::string& reason
   const auto it = state.workers.find(peer);
   if (it == state.workers.end()) return;
   const std::string why = fmt::format("worker {}: {}", it->second.name, reason);
+  state.out.facts.departed.push_back({it->second.name, reason, how == Departure::kInOrder});
   const std::set<JobId> jobs = it->second.jobs;
   const std::set<JobId> blamed =
       how == Departure::kInOrder ? std::set<JobId>{} : may_have_killed(state, it->second, how);
@@ -185,6 +188,7 @@ void scan_deadlines(CoreState& state) {
                           job.record.worker, lease_seconds),
               AttemptEnd::kReturned);  // the restart may be why
     } else if (job.record.state == JobState::kAssigned) {
+      ++state.out.facts.assignments_repeated;
       send_assignment(state, job);  // the first one may be lost; the worker ignores a second
     }
   }

@@ -58,7 +58,8 @@ TEST_F(RunTest, OutputFilesAreThereAndWellFormed) {
   EXPECT_EQ(ranking["verified"].size(), 2U);
   const std::string csv = read("out/results.csv");
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + 4 + 4);
-  EXPECT_THAT(read("out/logs/coordinator.log"), HasSubstr("decision=assigned campaign=1 trial=1"));
+  EXPECT_THAT(read("out/logs/coordinator.log"),
+              HasSubstr("event=assigned campaign=1 trial=1 job=1 attempt=1"));
   EXPECT_THAT(read("out/logs/worker-1.log"), testing::Not(HasSubstr("error")));
 }
 
@@ -205,6 +206,23 @@ TEST_F(RunTest, LogsOfAnEarlierRunAreKept) {
   ASSERT_EQ(run({"--workers", "1", "--store", "other.db"}).wait().exit_code, 0);
   EXPECT_THAT(read("out/logs/coordinator.log"), StartsWith(coordinator + "======== "));
   EXPECT_THAT(read("out/logs/worker-1.log"), StartsWith(worker + "======== "));
+}
+
+// Bug: the name stood in the pattern of the worker's log as it was.
+TEST_F(RunTest, AWorkersNameIsOneFieldOfItsLog) {
+  const auto program = std::filesystem::path(LRTUNE_PROGRAM).parent_path() / "lrtune-worker";
+  Process worker(program,
+                 {"--connect", "tcp://127.0.0.1:1", "--give-up", "1", "--trainer", "synthetic",
+                  "--name", "a%v \"b\"\nevent=forged"},
+                 folder_.path());
+  const ProcessResult result = worker.wait(30);
+  std::istringstream lines(result.err);
+  int count = 0;
+  for (std::string line; std::getline(lines, line); ++count) {
+    EXPECT_THAT(line, testing::MatchesRegex("time=[-0-9T:.+]+ level=[a-z]+ .*"));
+    EXPECT_THAT(line, HasSubstr(R"( worker="a%v \"b\"\nevent=forged" event=)"));
+  }
+  EXPECT_GE(count, 2) << result.err;
 }
 
 // The workers held the coordinator's log open.

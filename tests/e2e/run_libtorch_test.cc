@@ -109,14 +109,15 @@ TEST_F(LibtorchRunTest, ARunGoesOnWhereNoFolderIsSharedThroughTheCheckpointServi
   ASSERT_EQ(whole.exit_code, 0) << whole.err;
   Process service(LRTUNE_CHECKPOINTS_PROGRAM, {"kept", "--listen", "tcp://127.0.0.1:*"},
                   folder_.path());
-  const std::string says = "listens on ";
+  const std::string says = "event=listens endpoint=";
   service.until_error_has(says);
   service.until("the whole line", [&] { return service.err().ends_with('\n'); });
   const std::string endpoint = service.err().substr(service.err().find(says) + says.size());
   const auto options = [&](const std::string& folder) {
-    return std::vector<std::string>{
-        "--checkpoints", folder, "--worker-argument=--checkpoint-every=0.05",
-        "--worker-argument=--checkpoint-service=" + endpoint.substr(0, endpoint.find('\n'))};
+    return std::vector<std::string>{"--checkpoints", folder,
+                                    "--worker-argument=--checkpoint-every=0.05",
+                                    "--worker-argument=--checkpoint-service=" +
+                                        endpoint.substr(0, endpoint.find_first_of(" \n"))};
   };
   Process killed = run_it("2", "lrtune.db", options("here"));
   killed.until("both runs are kept there", [&] { return checkpoints("kept") >= 4; });

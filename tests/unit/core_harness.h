@@ -94,6 +94,7 @@ class CoreHarness {
     return found;
   }
 
+  const Actions& last() const { return last_; }  // of the last step
   const KeptRecords& kept() const { return kept_; }
   Core& core() { return *core_; }
   CampaignView campaign() const { return core_->snapshot().campaigns.at(0); }

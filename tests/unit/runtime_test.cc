@@ -235,6 +235,96 @@ TEST_F(RuntimeTest, ADeadProcessGivesItsJobAwayWithoutWaitingForItsLease) {
   EXPECT_EQ(peers_[1]->assigned[0].attempt, 2);
 }
 
+// Adds up what the loop tells.
+struct CountingObserver : RuntimeObserver {
+  void loading() override { phases += "loading "; }
+  void loaded() override { phases += "loaded "; }
+  void received(std::size_t bytes) override {
+    ++frames_in;
+    bytes_in += bytes;
+  }
+  void refused() override { ++frames_refused; }
+  void sent(std::size_t bytes) override {
+    ++frames_out;
+    bytes_out += bytes;
+  }
+  void stepped(const StepFacts& facts) override { all.add(facts); }
+  void committed(std::span<const Record> some, Seconds commit) override {
+    records += some.size();
+    EXPECT_GE(commit.count(), 0);
+  }
+  void commit_failed() override { phases += "failed "; }
+  void dispatched(std::int64_t count, Seconds since) override {
+    assignments += count;
+    EXPECT_GE(since.count(), 0);
+    EXPECT_LT(since.count(), 20);
+  }
+  void turned(Seconds work) override {
+    ++turns;
+    EXPECT_GE(work.count(), 0);
+  }
+  void pictured(const Snapshot& snapshot) override { last = snapshot; }
+
+  std::string phases;
+  std::size_t frames_in = 0, bytes_in = 0, frames_out = 0, bytes_out = 0, records = 0;
+  int frames_refused = 0, turns = 0;
+  std::int64_t assignments = 0;
+  StepFacts all;
+  Snapshot last;
+};
+
+TEST_F(RuntimeTest, AnObserverIsToldAll) {
+  CountingObserver observer;
+  options_.observer = &observer;
+  start_runtime();
+  ScriptedPeer& bad = add_peer("bad");
+  bad.finishes = false;
+  each_turn_ = [&] {
+    if (bad.assigned.empty()) return;
+    if (peers_.size() == 1) {
+      bad.send_bytes({0xc1, 0xff, 0x00});
+      add_peer("good");
+    }
+  };
+  store_.fails = [&](int commit) { return commit == 2; };
+  runtime_->post(event::Submitted{some_experiment(3)});
+  ASSERT_TRUE(runtime_->run(*this));
+  ASSERT_TRUE(done());
+  EXPECT_EQ(observer.phases, "loading loaded failed loading loaded ");
+  EXPECT_EQ(observer.frames_refused, 1);
+  EXPECT_GT(observer.frames_in, 3U + 2U);                 // two HELLOs, three results
+  EXPECT_GT(observer.bytes_in, 10 * observer.frames_in);  // of MessagePack
+  EXPECT_GT(observer.frames_out, 3U);
+  EXPECT_GT(observer.bytes_out, 10 * observer.frames_out);
+  EXPECT_GE(observer.assignments, 4);  // one of them to the bad one
+  EXPECT_GE(observer.records, store_.state.trials.size() + store_.state.jobs.size());
+  EXPECT_GT(observer.turns, 4);
+  ASSERT_EQ(observer.all.departed.size(), 1U);
+  EXPECT_EQ(observer.all.departed[0].worker, "bad");
+  EXPECT_EQ(observer.last.counts.trials[TrialState::kDone], 3);
+  EXPECT_EQ(observer.last.counts.campaigns[CampaignState::kDone], 1);
+}
+
+// Bug: a name with a line break in it wrote a line of its own into the log.
+TEST_F(RuntimeTest, WhatPeersSayForgesNoLineOfTheLog) {
+  add_peer("a\nevent=completed campaign=1 \"");
+  runtime_->post(event::Submitted{some_experiment(2)});
+  ASSERT_TRUE(runtime_->run(*this));
+  ASSERT_TRUE(done());
+  std::istringstream lines(log_text_.str());
+  int completed = 0;
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_THAT(line, HasSubstr(" event="));
+    if (line.find(" event=completed ") == std::string::npos) continue;
+    EXPECT_THAT(line, HasSubstr("campaign=1 trial="));
+    EXPECT_THAT(line, HasSubstr(" job="));
+    EXPECT_THAT(line, HasSubstr(" attempt=1 "));
+    ++completed;
+  }
+  EXPECT_EQ(completed, 2);
+  EXPECT_THAT(log_text_.str(), HasSubstr(R"(worker="a\nevent=completed campaign=1 \"" )"));
+}
+
 TEST_F(RuntimeTest, StoppingLetsWorkersLeave) {
   ScriptedPeer& peer = add_peer("a");
   peer.finishes = false;

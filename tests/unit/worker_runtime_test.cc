@@ -4,13 +4,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <spdlog/sinks/null_sink.h>
+#include <spdlog/sinks/ostream_sink.h>
 #include <sys/eventfd.h>
 
 #include <deque>
 #include <future>
 #include <latch>
 #include <set>
+#include <sstream>
 
 #include "common/state_name.h"
 #include "common/wire/transport.h"
@@ -126,8 +127,9 @@ class WorkerRuntimeTest : public ::testing::Test {
                                           return StopNotice{"the test says so", asked > 1};
                                         },
                                     .may_come_again = true});
-    const auto log =
-        std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::null_sink_st>());
+    const auto log = std::make_shared<spdlog::logger>(
+        "test", std::make_shared<spdlog::sinks::ostream_sink_st>(log_));
+    log->set_pattern("%v");
     end_ = std::async(std::launch::async,
                       [=, &trainer] { return *run_worker(options, trainer, log); });
   }
@@ -163,6 +165,7 @@ class WorkerRuntimeTest : public ::testing::Test {
   }
 
   WorkerOptions core_;
+  std::ostringstream log_;  // the worker's, once it has ended
   std::chrono::milliseconds resend_after_{100};
   Coordinator coordinator_;
   Descriptor stop_{eventfd(0, EFD_CLOEXEC)};
@@ -259,6 +262,30 @@ TEST_F(WorkerRuntimeTest, AWindowSentAheadFlowsThroughWithoutARoundTrip) {
   for (std::int64_t i = 0; i < kWindow; ++i)  // nothing is acknowledged
     ended.insert(coordinator_.expect<wire::Finished>().job.value);
   EXPECT_EQ(ended.size(), 1000U);
+}
+
+// Bug: what the coordinator said could write a line of its own into the log.
+TEST_F(WorkerRuntimeTest, LinesAboutAttemptsNameThemAndNobodyForgesOne) {
+  start(*endless_);
+  coordinator_.welcome("first\nevent=forged");
+  coordinator_.send(assignment(1, 3, kEndless));
+  coordinator_.expect<wire::Started>();
+  coordinator_.send(wire::Cancel{JobId{1}, 3, "paused \"by\" a\nevent=forged"});
+  coordinator_.send(assignment(2, 1, 10));
+  acknowledge(coordinator_.expect<wire::Finished>());
+  coordinator_.send(wire::Shutdown{"enough"});
+  coordinator_.expect<wire::Goodbye>();
+  end();
+  const std::string log = log_.str();
+  EXPECT_THAT(log, testing::HasSubstr("event=started job=1 attempt=3 slot=0 iterations="));
+  EXPECT_THAT(log, testing::HasSubstr("event=cancelled job=1 attempt=3 "
+                                      "reason=\"paused \\\"by\\\" a\\nevent=forged\"\n"));
+  EXPECT_THAT(log, testing::HasSubstr("event=finished job=2 attempt=1 outcome=completed "));
+  EXPECT_THAT(log, testing::HasSubstr("event=sent_away reason=enough\n"));
+  std::istringstream lines(log);
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_TRUE(line.starts_with("event=") && !line.starts_with("event=forged")) << line;
+  }
 }
 
 TEST_F(WorkerRuntimeTest, ACancelledJobStopsAndItsSlotIsUsedAgain) {

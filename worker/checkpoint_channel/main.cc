@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "common/logfmt.h"
 #include "common/wire/security/key_folder.h"
 #include "worker/checkpoint_channel/service_loop.h"
 #include "worker/checkpoints/checkpoint_folder.h"
@@ -86,19 +87,22 @@ int run(int argc, char** argv) {
   if (!signals) return complain(kFailure, signals.error().message);
   const auto log = std::make_shared<spdlog::logger>(
       "checkpoints", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  log->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
+  log->set_pattern(log_pattern());
   log->set_level(spdlog::level::from_str(options.log_level));
   const auto folder = CheckpointFolder::open(
       options.folder, static_cast<std::int64_t>(options.budget * kBytesOfGb));
   if (!folder) return complain(kBadUsage, folder.error().message);
-  const auto warn = [log](const std::string& text) { log->warn("{}", text); };
+  const auto warn = [log](const std::string& text) {
+    log->warn(LogLine("refused").add("text", text).text());
+  };
   const auto security = load_keys(options, warn);
   if (!security) return complain(kBadUsage, security.error().message);
   auto server = CheckpointServer::listen(options.endpoint, **folder, warn, *security);
   if (!server) return complain(kBadUsage, server.error().message);
-  log->info("keeps checkpoints in {}, listens on {}", options.folder, server->endpoint());
+  log->info(
+      LogLine("listens").add("endpoint", server->endpoint()).add("folder", options.folder).text());
   server->run(signals->descriptor());
-  log->info("exits: {}", signals->take());
+  log->info(LogLine("exits").add("reason", signals->take()).text());
   signals->let_kill();
   return 0;
 }
