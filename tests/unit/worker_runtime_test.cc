@@ -449,7 +449,8 @@ TEST_F(WorkerRuntimeTest, AskedUrgentlyItSaysGoodbyeAndWaitsForNothing) {
   coordinator_.expect<wire::Started>();
   eventfd_write(stop_.number(), 2);
   coordinator_.expect<wire::Goodbye>();
-  EXPECT_TRUE(end().left_behind);
+  const WorkerEnd ended = end();  // whose destruction waits for the thread
+  EXPECT_TRUE(ended.left_behind);
   trainer.release();
 }
 
