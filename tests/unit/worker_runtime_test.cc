@@ -52,9 +52,9 @@ class Coordinator {
     }
   }
 
-  void send(const wire::ToWorker& message) {
-    const std::vector<wire::ToWorker> one{message};
-    const auto frames = wire::encode(std::span<const wire::ToWorker>(one));
+  void send(const wire::ToWorker& message) { send_all({message}); }
+  void send_all(const std::vector<wire::ToWorker>& messages) {
+    const auto frames = wire::encode(std::span<const wire::ToWorker>(messages));
     ASSERT_TRUE(frames) << frames.error().message;
     for (const wire::Frame& frame : *frames) send_raw(frame);
   }
@@ -257,7 +257,9 @@ TEST_F(WorkerRuntimeTest, AWindowSentAheadFlowsThroughWithoutARoundTrip) {
   start(*fast_, 2);
   coordinator_.welcome();
   constexpr std::int64_t kWindow = 1000;
-  for (std::int64_t job = 1; job <= kWindow; ++job) coordinator_.send(assignment(job, 1, 2));
+  std::vector<wire::ToWorker> window;
+  for (std::int64_t job = 1; job <= kWindow; ++job) window.emplace_back(assignment(job, 1, 2));
+  coordinator_.send_all(window);
   std::set<std::int64_t> ended;
   for (std::int64_t i = 0; i < kWindow; ++i)  // nothing is acknowledged
     ended.insert(coordinator_.expect<wire::Finished>().job.value);
@@ -474,7 +476,8 @@ TEST_F(WorkerRuntimeTest, AskedUrgentlyItSaysGoodbyeAndWaitsForNothing) {
   coordinator_.expect<wire::Started>();
   eventfd_write(stop_.number(), 2);
   coordinator_.expect<wire::Goodbye>();
-  EXPECT_TRUE(end().left_behind);
+  const WorkerEnd ended = end();  // whose destruction waits for the thread
+  EXPECT_TRUE(ended.left_behind);
   trainer.release();
 }
 
