@@ -34,6 +34,9 @@ CampaignRecord campaign_of(const SQLite::Statement& row) {
   record.created_at = row.getColumn(6).getInt64();
   record.ended_at = row.getColumn(7).getInt64();
   record.busy_seconds = row.getColumn(8).getDouble();
+  record.priority = row.getColumn(9).getInt();
+  record.paused = row.getColumn(10).getInt() != 0;
+  record.extensions = row.getColumn(11).getInt();
   return record;
 }
 
@@ -137,6 +140,18 @@ std::vector<PointRecord> read_points(SQLite::Database& database) {
   return points;
 }
 
+std::vector<WorkerOrderRecord> read_orders(SQLite::Database& database) {
+  std::vector<WorkerOrderRecord> orders;
+  SQLite::Statement rows(database,
+                         "SELECT worker, kind, at, reason FROM worker_order ORDER BY worker");
+  while (rows.executeStep()) {
+    orders.push_back({rows.getColumn(0).getString(),
+                      stored(worker_order_from_name(rows.getColumn(1).getString())),
+                      rows.getColumn(2).getInt64(), rows.getColumn(3).getString()});
+  }
+  return orders;
+}
+
 }  // namespace
 
 const char* const kSelectPoints =
@@ -200,13 +215,14 @@ StoredState read_all(SQLite::Database& database) {
   StoredState state;
   SQLite::Statement campaigns(
       database,
-      "SELECT id, name, hash, experiment, state, failure, created_at, ended_at, busy_seconds "
-      "FROM campaign ORDER BY id");
+      "SELECT id, name, hash, experiment, state, failure, created_at, ended_at, "
+      "busy_seconds, priority, paused, extensions FROM campaign ORDER BY id");
   while (campaigns.executeStep()) state.campaigns.push_back(campaign_of(campaigns));
   const auto identities = read_identities(database, state.identities);
   state.trials = read_trials(database, identities);
   state.jobs = read_jobs(database);
   state.points = read_points(database);
+  state.orders = read_orders(database);
   snapshot.commit();
   return state;
 }

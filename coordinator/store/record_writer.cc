@@ -16,9 +16,9 @@ constexpr std::size_t kKnownTrials = 16384;
 constexpr std::int64_t kWholePart = 0;  // metric.subset of the part that is evaluated
 
 constexpr const char* kCampaign = R"sql(
-INSERT INTO campaign VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+INSERT INTO campaign VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
 ON CONFLICT (id) DO UPDATE SET name = ?2, hash = ?3, experiment = ?4, state = ?5, failure = ?6, created_at = ?7,
-  ended_at = ?8, busy_seconds = ?9)sql";
+  ended_at = ?8, busy_seconds = ?9, priority = ?10, paused = ?11, extensions = ?12)sql";
 
 constexpr const char* kIdentity = R"sql(
 INSERT INTO identity (hash, dataset, model, optimizer, document) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -38,6 +38,10 @@ ON CONFLICT (id) DO UPDATE SET key = ?2, from_state = ?3, to_state = ?4, state =
 constexpr const char* kRanking = R"sql(
 INSERT INTO ranking VALUES (?1, ?2, ?3, ?4, ?5)
 ON CONFLICT (campaign, phase, rank) DO UPDATE SET trial = ?4, scores = ?5)sql";
+
+constexpr const char* kWorkerOrder = R"sql(
+INSERT INTO worker_order VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (worker) DO UPDATE SET kind = ?2, at = ?3, reason = ?4)sql";
 
 }  // namespace
 
@@ -66,12 +70,14 @@ RecordWriter::RecordWriter(SQLite::Database& database)
              "INSERT INTO point VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"),
       decision_(database,
                 "INSERT INTO decision (campaign, trial, at, code, numbers) VALUES (?, ?, ?, ?, ?)"),
-      ranking_(database, kRanking) {}
+      ranking_(database, kRanking),
+      worker_order_(database, kWorkerOrder),
+      take_back_order_(database, "DELETE FROM worker_order WHERE worker = ?") {}
 
 void RecordWriter::write(const CampaignRecord& record) {
   execute(campaign_, record.id, record.name, record.hash, sql::exact_text(record.experiment),
           name_of(record.state), record.failure, record.created_at, record.ended_at,
-          record.busy_seconds);
+          record.busy_seconds, record.priority, record.paused, record.extensions);
 }
 
 void RecordWriter::write(const IdentityRecord& record) {
@@ -145,6 +151,14 @@ void RecordWriter::write(const DecisionRecord& record) {
 void RecordWriter::write(const RankingRecord& record) {
   execute(ranking_, record.campaign, name_of(record.phase), record.rank, record.trial,
           sql::exact_text(record.scores));
+}
+
+void RecordWriter::write(const WorkerOrderRecord& record) {
+  if (record.order == WorkerOrder::kAdmit) {
+    execute(take_back_order_, record.worker);
+  } else {
+    execute(worker_order_, record.worker, name_of(record.order), record.at, record.reason);
+  }
 }
 
 std::int64_t RecordWriter::policy_row(const Policy& policy) {

@@ -23,6 +23,7 @@ class RecordWriter {
   void write(const PointRecord& record);
   void write(const DecisionRecord& record);
   void write(const RankingRecord& record);
+  void write(const WorkerOrderRecord& record);
 
  private:
   // The trial as the store has it, if it was written lately and only `job` and `state` differ.
@@ -48,6 +49,8 @@ class RecordWriter {
   SQLite::Statement point_;
   SQLite::Statement decision_;
   SQLite::Statement ranking_;
+  SQLite::Statement worker_order_;
+  SQLite::Statement take_back_order_;
 
   // A trial is written several times in its life, all but its state once: the newest trials.
   std::unordered_map<TrialId, TrialRecord> known_trials_;

@@ -13,7 +13,7 @@ namespace {
 // at each row, so names are checked by a chain of OR; a deferred reference that is open makes the
 // insertion of any parent scan its children, so references are immediate and the writer goes from
 // parents to children.
-constexpr std::array<Migration, 3> kMigrations = {{{1, R"sql(
+constexpr std::array<Migration, 4> kMigrations = {{{1, R"sql(
 CREATE TABLE store (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   created_at INTEGER NOT NULL,
@@ -223,6 +223,62 @@ INSERT INTO new_trial SELECT *, 1.0 FROM trial;
 DROP TABLE trial;
 ALTER TABLE new_trial RENAME TO trial;
 CREATE INDEX trial_by_policy ON trial (policy);
+)sql"},
+                                                   {4, R"sql(
+CREATE TABLE new_campaign (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+  experiment TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state = 'surveying' OR state = 'searching' OR state = 'verifying'
+      OR state = 'scaling' OR state = 'done' OR state = 'failed' OR state = 'cancelled'),
+  failure TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  ended_at INTEGER NOT NULL,
+  busy_seconds REAL NOT NULL,
+  priority INTEGER NOT NULL,
+  paused INTEGER NOT NULL CHECK (paused = 0 OR paused = 1),
+  extensions INTEGER NOT NULL CHECK (extensions >= 0)
+) STRICT;
+INSERT INTO new_campaign SELECT *, 0, 0, 0 FROM campaign;
+DROP TABLE campaign;
+ALTER TABLE new_campaign RENAME TO campaign;
+CREATE TABLE new_trial (
+  id INTEGER PRIMARY KEY,
+  campaign INTEGER NOT NULL REFERENCES campaign (id),
+  number INTEGER NOT NULL CHECK (number >= 0),
+  phase TEXT NOT NULL CHECK (phase = 'search' OR phase = 'verify' OR phase = 'tolerance'),
+  verifies INTEGER REFERENCES trial (id),
+  repeat INTEGER NOT NULL CHECK (repeat >= 0),
+  seed INTEGER NOT NULL CHECK (seed >= 0),
+  identity INTEGER NOT NULL REFERENCES identity (id),
+  policy INTEGER NOT NULL REFERENCES policy (id),
+  iterations INTEGER NOT NULL,
+  evaluate_every INTEGER NOT NULL,
+  evaluate_on TEXT NOT NULL CHECK (evaluate_on = 'train' OR evaluate_on = 'validation'
+      OR evaluate_on = 'test'),
+  train_subset INTEGER NOT NULL,
+  target_measure TEXT CHECK (target_measure IN ('top1', 'loss')),
+  target_value REAL,
+  stop_at_target INTEGER NOT NULL CHECK (stop_at_target IN (0, 1)),
+  job INTEGER REFERENCES job (id),
+  state TEXT NOT NULL CHECK (state = 'waiting' OR state = 'running' OR state = 'done'
+      OR state = 'diverged' OR state = 'failed' OR state = 'cancelled'),
+  max_seconds REAL CHECK (max_seconds > 0),
+  scale REAL NOT NULL CHECK (scale > 0),
+  UNIQUE (campaign, number),
+  CHECK ((target_measure IS NULL) = (target_value IS NULL))
+) STRICT;
+INSERT INTO new_trial SELECT * FROM trial;
+DROP TABLE trial;
+ALTER TABLE new_trial RENAME TO trial;
+CREATE INDEX trial_by_policy ON trial (policy);
+CREATE TABLE worker_order (
+  worker TEXT PRIMARY KEY NOT NULL,
+  kind TEXT NOT NULL CHECK (kind = 'drain' OR kind = 'ban'),
+  at INTEGER NOT NULL,
+  reason TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 )sql"}}};
 
 }  // namespace

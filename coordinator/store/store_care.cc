@@ -17,6 +17,7 @@ namespace lrtune {
 namespace {
 
 constexpr int kMostFaults = 100;  // of a kind
+constexpr int kSchemaOfExtensions = 4;
 
 // Adds to the faults of one kind, up to the most that are told.
 class Faults {
@@ -62,12 +63,19 @@ std::optional<Digest> name_of_identity(const std::string& document) {
   return identity->hash();
 }
 
-void check_names(SQLite::Database& database, const char* table, const char* document,
-                 NameOf name_of, std::vector<std::string>& all) {
+struct NamedText {
+  const char* table;
+  const char* column;
+  const char* where;  // the rows whose hash names it
+  NameOf name_of;
+};
+
+void check_names(SQLite::Database& database, const NamedText& text, std::vector<std::string>& all) {
   Faults faults(all);
-  SQLite::Statement rows(database, fmt::format("SELECT id, hash, {} FROM {}", document, table));
+  SQLite::Statement rows(database, fmt::format("SELECT id, hash, {} FROM {} WHERE {}", text.column,
+                                               text.table, text.where));
   while (rows.executeStep()) {
-    const auto name = name_of(rows.getColumn(2).getString());
+    const auto name = text.name_of(rows.getColumn(2).getString());
     const SQLite::Column hash = rows.getColumn(1);
     const std::string_view kept(static_cast<const char*>(hash.getBlob()),
                                 static_cast<std::size_t>(hash.getBytes()));
@@ -76,7 +84,7 @@ void check_names(SQLite::Database& database, const char* table, const char* docu
                                          name->bytes.size());
     if (!same) {
       faults.add(fmt::format("row {} of {}: its {} is not what its hash names",
-                             rows.getColumn(0).getInt64(), table, document));
+                             rows.getColumn(0).getInt64(), text.table, text.column));
     }
   }
 }
@@ -101,10 +109,14 @@ StoreCheck check(SQLite::Database& database) {
   try {
     check_pages(database, found.faults);
     check_references(database, found.faults);
-    check_names(database, "policy", "document", name_of_text, found.faults);
-    check_names(database, "campaign", "experiment", name_of_text, found.faults);
+    check_names(database, {"policy", "document", "true", name_of_text}, found.faults);
+    // An extended campaign keeps the hash of the file that it was made of.
+    const bool extends = found.schema >= kSchemaOfExtensions;
+    check_names(database,
+                {"campaign", "experiment", extends ? "extensions = 0" : "true", name_of_text},
+                found.faults);
     if (found.schema == schema_version())
-      check_names(database, "identity", "document", name_of_identity, found.faults);
+      check_names(database, {"identity", "document", "true", name_of_identity}, found.faults);
     found.rows = count_rows(database);
   } catch (const SQLite::Exception& error) {
     found.faults.push_back(fmt::format("it cannot be read to its end: {}", error.what()));

@@ -81,7 +81,7 @@ TEST_F(StoreCare, AGoodStoreHasNoFaultBesideItsWriter) {
 }
 
 TEST_F(StoreCare, EveryFixtureOfAnOlderSchemaHasNoFault) {
-  for (const int schema : {1, 2, 3}) {
+  for (int schema = 1; schema <= schema_version(); ++schema) {
     const auto found = check_store(fixture(schema));
     ASSERT_TRUE(found) << found.error().message;
     EXPECT_EQ(found->schema, schema);
@@ -101,6 +101,14 @@ TEST_F(StoreCare, NamesWhatDoesNotFitItsHash) {
                                  "row 1 of policy: its document is not what its hash names",
                                  "row 1 of campaign: its experiment is not what its hash names",
                                  "row 1 of identity: its document is not what its hash names"));
+}
+
+// The hash of an extended campaign is that of the file it was made of.
+TEST_F(StoreCare, AnExtendedExperimentHasTheHashOfTheFirst) {
+  change("UPDATE campaign SET experiment = '{}', extensions = 1 WHERE id = 1");
+  const auto found = check_store(path());
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_THAT(found->faults, IsEmpty());
 }
 
 TEST_F(StoreCare, NamesRowsThatReferToNothing) {
