@@ -13,7 +13,7 @@ namespace {
 // at each row, so names are checked by a chain of OR; a deferred reference that is open makes the
 // insertion of any parent scan its children, so references are immediate and the writer goes from
 // parents to children.
-constexpr std::array<Migration, 4> kMigrations = {{{1, R"sql(
+constexpr std::array<Migration, 5> kMigrations = {{{1, R"sql(
 CREATE TABLE store (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   created_at INTEGER NOT NULL,
@@ -279,6 +279,39 @@ CREATE TABLE worker_order (
   at INTEGER NOT NULL,
   reason TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+)sql"},
+                                                   {5, R"sql(
+ALTER TABLE store ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE campaign ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE identity ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE policy ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE job ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE trial ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE state ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE metric ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE point ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE decision ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ranking ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE worker_order ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+UPDATE store SET checksum = row_checksum('store', one, created_at, recoveries);
+UPDATE campaign SET checksum = row_checksum('campaign', id, name, hash, experiment, state,
+  failure, created_at, ended_at, busy_seconds, priority, paused, extensions);
+UPDATE identity SET checksum = row_checksum('identity', id, hash, dataset, model, optimizer,
+  document);
+UPDATE policy SET checksum = row_checksum('policy', id, hash, document, description);
+UPDATE job SET checksum = row_checksum('job', id, key, from_state, to_state, state, attempt,
+  deaths, worker, outcome, outcome_iteration, outcome_state, outcome_message);
+UPDATE trial SET checksum = row_checksum('trial', id, campaign, number, phase, verifies, repeat,
+  seed, identity, policy, iterations, evaluate_every, evaluate_on, train_subset, target_measure,
+  target_value, stop_at_target, job, state, max_seconds, scale);
+UPDATE state SET checksum = row_checksum('state', id, name);
+UPDATE metric SET checksum = row_checksum('metric', state, part, subset, version, loss, top1,
+  top5, confidence, confidence_deviation, class_confidence_deviation, classes_left_out);
+UPDATE point SET checksum = row_checksum('point', job, attempt, iteration, state, evaluated_on,
+  train_subset, learning_rate, train_seconds, evaluate_seconds);
+UPDATE decision SET checksum = row_checksum('decision', id, campaign, trial, at, code, numbers);
+UPDATE ranking SET checksum = row_checksum('ranking', campaign, phase, rank, trial, scores);
+UPDATE worker_order SET checksum = row_checksum('worker_order', worker, kind, at, reason);
 )sql"}}};
 
 }  // namespace

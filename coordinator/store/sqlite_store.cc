@@ -116,7 +116,9 @@ Result<void> SqliteStore::reopen() {
   if (parts_->connection) {
     SQLite::Database& failed = *parts_->connection->database;
     SQLite::Transaction overwrite(failed, SQLite::TransactionBehavior::IMMEDIATE);
-    failed.exec("UPDATE store SET recoveries = recoveries + 1");
+    failed.exec(
+        "UPDATE store SET recoveries = recoveries + 1, "
+        "checksum = row_checksum('store', one, created_at, recoveries + 1)");
     overwrite.commit();
   }
   parts_->connection.reset();

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "coordinator/store/migrations.h"
+#include "coordinator/store/row_checksum.h"
 #include "coordinator/store/sqlite_store.h"
 
 namespace lrtune {
@@ -175,6 +176,7 @@ Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& pa
     auto database = std::make_unique<SQLite::Database>(
         path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMillis);
     if (auto kind = check_kind(*database, path); !kind) return tl::unexpected(kind.error());
+    add_checksum_function(*database);
     set_up(*database, path);
     if (auto done = migrate(*database, path, all_migrations()); !done)
       return tl::unexpected(done.error());
@@ -255,6 +257,7 @@ Result<std::unique_ptr<SQLite::Database>> open_any_schema(const std::string& pat
   try {
     auto database = open_anywhere(path);
     if (auto kind = check_kind(*database, path); !kind) return tl::unexpected(kind.error());
+    add_checksum_function(*database);
     return database;
   } catch (const SQLite::Exception& error) {
     return fail(fmt::format("cannot read the store {}: {}", path, words_of(error)));
