@@ -89,11 +89,12 @@ StoreKind store_kind(SQLite::Database& database) {
 
 Result<void> migrate(SQLite::Database& database, const std::string& path,
                      std::span<const Migration> migrations) {
+  const bool is_new = version_of(database) == 0;  // then there is nothing to lose
   for (const Migration& migration : migrations) {
     const int version = version_of(database);
     if (version >= migration.version) continue;
     try {
-      if (version > 0) back_up(database, fmt::format("{}.schema{}.backup", path, version));
+      if (!is_new) back_up(database, fmt::format("{}.schema{}.backup", path, version));
       carry_out(database, migration);
     } catch (const std::exception& error) {
       return fail(

@@ -30,7 +30,7 @@ StoreKind store_kind(SQLite::Database& database);
 int version_of(SQLite::Database& database);
 
 // Brings the database at `path` to the last of `migrations`, each in its own transaction. Before
-// each step from a version above 0 the whole database is copied to PATH.schemaVERSION.backup.
+// each step the whole database is copied to PATH.schemaVERSION.backup, unless it was empty.
 // Errors leave the last version reached.
 Result<void> migrate(SQLite::Database& database, const std::string& path,
                      std::span<const Migration> migrations);

@@ -16,7 +16,6 @@
 namespace lrtune {
 namespace {
 
-using sql::digest_of;
 using sql::stored;
 using sql::Use;
 
@@ -43,21 +42,19 @@ constexpr int kTrialColumn = 13;
 constexpr int kOutcomeColumn = 21;
 constexpr int kNumberColumn = 25;
 
-bool compares(const PolicyEntry& entry, const SQLite::Statement& row) {
-  return entry.id == row.getColumn(0).getInt64() && entry.identity == digest_of(row.getColumn(3)) &&
-         entry.plan == plan_of(row, kPlanColumn);
+bool compares(const PolicyEntry& entry, const sql::Rows& row) {
+  return entry.id == row.integer(0) && entry.identity == row.digest(3) &&
+         entry.plan == plan_of(row, kPlanColumn, kPlanColumn + 7);
 }
 
-PolicyEntry entry_of(const SQLite::Statement& row) {
+PolicyEntry entry_of(const sql::Rows& row) {
   PolicyEntry entry;
-  entry.id = row.getColumn(0).getInt64();
-  entry.policy = stored(policy_from_json(nlohmann::json::parse(row.getColumn(1).getString()), {}));
-  entry.description = row.getColumn(2).getString();
-  entry.identity = digest_of(row.getColumn(3));
-  entry.train =
-      stored(training_identity_from_json(nlohmann::json::parse(row.getColumn(4).getString())))
-          .train;
-  entry.plan = plan_of(row, kPlanColumn);
+  entry.id = row.integer(0);
+  entry.policy = stored(policy_from_json(nlohmann::json::parse(row.text(1)), {}));
+  entry.description = row.text(2);
+  entry.identity = row.digest(3);
+  entry.train = stored(training_identity_from_json(nlohmann::json::parse(row.text(4)))).train;
+  entry.plan = plan_of(row, kPlanColumn, kPlanColumn + 7);
   return entry;
 }
 
@@ -95,28 +92,27 @@ void add_name(PolicyEntry& entry, std::string name) {
 }
 
 // The points of a job's last attempt, the one that ended it.
-std::vector<MetricPoint> points_of(SQLite::Statement& select, JobId job, Attempt attempt) {
-  Use rows(select, kMetricVersion, job, attempt);
+std::vector<MetricPoint> points_of(sql::Rows& rows, JobId job, Attempt attempt) {
+  rows.use(kMetricVersion, job, attempt);
   std::vector<MetricPoint> points;
-  while (rows.next()) points.push_back(point_of(select).point);
+  while (rows.next()) points.push_back(point_of(rows));
   return points;
 }
 
-PolicyRun run_of(const SQLite::Statement& row, TrialState state, SQLite::Statement& points) {
+PolicyRun run_of(const sql::Rows& row, TrialState state, sql::Rows& points) {
   PolicyRun run;
-  run.trial.value = row.getColumn(kTrialColumn).getInt64();
-  run.campaign.value = row.getColumn(kTrialColumn + 1).getInt64();
-  run.phase = stored(trial_phase_from_name(row.getColumn(kTrialColumn + 2).getString()));
-  run.repeat = static_cast<std::uint32_t>(row.getColumn(kTrialColumn + 3).getInt64());
-  run.seed = static_cast<std::uint64_t>(row.getColumn(kTrialColumn + 4).getInt64());
+  run.trial.value = row.integer(kTrialColumn);
+  run.campaign.value = row.integer(kTrialColumn + 1);
+  run.phase = stored(trial_phase_from_name(row.text(kTrialColumn + 2)));
+  run.repeat = static_cast<std::uint32_t>(row.integer(kTrialColumn + 3));
+  run.seed = static_cast<std::uint64_t>(row.integer(kTrialColumn + 4));
   run.state = state;
   const std::optional<Outcome> outcome = outcome_of(row, kOutcomeColumn);
   run.outcome = outcome ? outcome->kind : OutcomeKind::kFailed;
   run.ended_at = outcome ? outcome->iteration : 0;
-  const JobId job{row.getColumn(kTrialColumn + 6).getInt64()};
-  const auto target = plan_of(row, kPlanColumn).target;
-  run.scores = score(points_of(points, job, row.getColumn(kTrialColumn + 7).getInt64()),
-                     run.outcome, target);
+  const JobId job{row.integer(kTrialColumn + 6)};
+  const auto target = plan_of(row, kPlanColumn, kPlanColumn + 7).target;
+  run.scores = score(points_of(points, job, row.integer(kTrialColumn + 7)), run.outcome, target);
   return run;
 }
 
@@ -129,23 +125,21 @@ void combine_scores(PolicyEntry& entry, RankAt at) {
 std::vector<PolicyEntry> read_entries(SQLite::Database& database, const PolicyFilter& filter,
                                       std::optional<std::int64_t> policy, RankAt at) {
   const SQLite::Transaction snapshot(database);
-  SQLite::Statement points(
+  sql::Rows points(
       database, std::string(kSelectPoints) + "WHERE job = ?2 AND attempt = ?3 ORDER BY iteration");
-  SQLite::Statement rows(database, kSelectTrials);
-  Use trials(rows, filter.dataset, filter.model, filter.optimizer, policy);
+  sql::Rows rows(database, kSelectTrials, filter.dataset, filter.model, filter.optimizer, policy);
   PolicyNames names(database);
   std::vector<PolicyEntry> entries;
   std::vector<JobId> jobs;  // of the present entry
-  while (trials.next()) {
+  while (rows.next()) {
     if (entries.empty() || !compares(entries.back(), rows)) {
       entries.push_back(entry_of(rows));
       jobs.clear();
     }
-    add_name(entries.back(), names.of(CampaignId{rows.getColumn(kTrialColumn + 1).getInt64()},
-                                      rows.getColumn(kNumberColumn).getInt64()));
-    const TrialState state =
-        stored(trial_state_from_name(rows.getColumn(kTrialColumn + 5).getString()));
-    const JobId job{rows.getColumn(kTrialColumn + 6).getInt64()};
+    add_name(entries.back(),
+             names.of(CampaignId{rows.integer(kTrialColumn + 1)}, rows.integer(kNumberColumn)));
+    const TrialState state = stored(trial_state_from_name(rows.text(kTrialColumn + 5)));
+    const JobId job{rows.integer(kTrialColumn + 6)};
     if (job && std::find(jobs.begin(), jobs.end(), job) != jobs.end()) continue;
     jobs.push_back(job);
     if (state == TrialState::kWaiting || state == TrialState::kRunning) {

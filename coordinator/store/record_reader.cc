@@ -4,12 +4,12 @@
 #include <unordered_map>
 
 #include "common/policy/policy_json.h"
-#include "coordinator/store/sql_values.h"
+#include "coordinator/store/point_reader.h"
 
 namespace lrtune {
 namespace {
 
-using sql::digest_of;
+using sql::Rows;
 using sql::stored;
 
 template <typename Row>
@@ -19,30 +19,40 @@ std::unordered_map<std::int64_t, Row> by_id(std::size_t rows) {
   return map;
 }
 
-std::size_t count_of(SQLite::Database& database, const std::string& table) {
-  return static_cast<std::size_t>(database.execAndGet("SELECT count(*) FROM " + table).getInt64());
+nlohmann::json json_of(const Rows& row, int column) {
+  return nlohmann::json::parse(row.text(column));
 }
 
-CampaignRecord campaign_of(const SQLite::Statement& row) {
-  CampaignRecord record;
-  record.id.value = row.getColumn(0).getInt64();
-  record.name = row.getColumn(1).getString();
-  record.hash = digest_of(row.getColumn(2));
-  record.experiment = nlohmann::json::parse(row.getColumn(3).getString());
-  record.state = stored(campaign_state_from_name(row.getColumn(4).getString()));
-  record.failure = row.getColumn(5).getString();
-  record.created_at = row.getColumn(6).getInt64();
-  record.ended_at = row.getColumn(7).getInt64();
-  record.busy_seconds = row.getColumn(8).getDouble();
-  return record;
+std::vector<CampaignRecord> read_campaigns(SQLite::Database& database) {
+  std::vector<CampaignRecord> campaigns;
+  Rows rows(database,
+            "SELECT id, name, hash, experiment, state, failure, created_at, ended_at, "
+            "busy_seconds, priority, paused, extensions, checksum FROM campaign ORDER BY id");
+  while (rows.next()) {
+    rows.verify("campaign", 0, 12);
+    CampaignRecord& record = campaigns.emplace_back();
+    record.id.value = rows.integer(0);
+    record.name = rows.string(1);
+    record.hash = rows.digest(2);
+    record.experiment = json_of(rows, 3);
+    record.state = stored(campaign_state_from_name(rows.text(4)));
+    record.failure = rows.text(5);
+    record.created_at = rows.integer(6);
+    record.ended_at = rows.integer(7);
+    record.busy_seconds = rows.real(8);
+    record.priority = static_cast<int>(rows.integer(9));
+    record.paused = rows.integer(10) != 0;
+    record.extensions = static_cast<int>(rows.integer(11));
+  }
+  return campaigns;
 }
 
 std::unordered_map<std::int64_t, Policy> read_policies(SQLite::Database& database) {
-  auto policies = by_id<Policy>(count_of(database, "policy"));
-  SQLite::Statement rows(database, "SELECT id, document FROM policy");
-  while (rows.executeStep()) {
-    const auto document = nlohmann::json::parse(rows.getColumn(1).getString());
-    policies.emplace(rows.getColumn(0).getInt64(), stored(policy_from_json(document, {})));
+  auto policies = by_id<Policy>(sql::count_rows(database, "policy"));
+  Rows rows(database, "SELECT id, hash, document, description, checksum FROM policy");
+  while (rows.next()) {
+    rows.verify("policy", 0, 4);
+    policies.emplace(rows.integer(0), stored(policy_from_json(json_of(rows, 2), {})));
   }
   return policies;
 }
@@ -51,12 +61,13 @@ std::unordered_map<std::int64_t, Policy> read_policies(SQLite::Database& databas
 std::unordered_map<std::int64_t, Digest> read_identities(SQLite::Database& database,
                                                          std::vector<IdentityRecord>& identities) {
   std::unordered_map<std::int64_t, Digest> hashes;
-  SQLite::Statement rows(database, "SELECT id, hash, document FROM identity ORDER BY id");
-  while (rows.executeStep()) {
-    const auto document = nlohmann::json::parse(rows.getColumn(2).getString());
-    IdentityRecord record{digest_of(rows.getColumn(1)),
-                          stored(training_identity_from_json(document))};
-    hashes.emplace(rows.getColumn(0).getInt64(), record.hash);
+  Rows rows(database,
+            "SELECT id, hash, dataset, model, optimizer, document, checksum FROM identity "
+            "ORDER BY id");
+  while (rows.next()) {
+    rows.verify("identity", 0, 6);
+    IdentityRecord record{rows.digest(1), stored(training_identity_from_json(json_of(rows, 5)))};
+    hashes.emplace(rows.integer(0), record.hash);
     identities.push_back(std::move(record));
   }
   return hashes;
@@ -66,147 +77,98 @@ std::vector<TrialRecord> read_trials(SQLite::Database& database,
                                      const std::unordered_map<std::int64_t, Digest>& identities) {
   const auto policies = read_policies(database);
   std::vector<TrialRecord> trials;
-  trials.reserve(count_of(database, "trial"));
-  SQLite::Statement rows(
-      database,
-      "SELECT id, campaign, number, phase, verifies, repeat, seed, identity, policy, iterations, "
-      "evaluate_every, evaluate_on, train_subset, target_measure, target_value, stop_at_target, "
-      "max_seconds, job, state, scale FROM trial ORDER BY id");
-  while (rows.executeStep()) {
+  trials.reserve(sql::count_rows(database, "trial"));
+  Rows rows(database,
+            "SELECT id, campaign, number, phase, verifies, repeat, seed, identity, policy, "
+            "iterations, evaluate_every, evaluate_on, train_subset, target_measure, target_value, "
+            "stop_at_target, job, state, max_seconds, scale, checksum FROM trial ORDER BY id");
+  while (rows.next()) {
+    rows.verify("trial", 0, 20);
     TrialRecord& trial = trials.emplace_back();
-    trial.id.value = rows.getColumn(0).getInt64();
-    trial.campaign.value = rows.getColumn(1).getInt64();
-    trial.number = rows.getColumn(2).getInt64();
-    trial.phase = stored(trial_phase_from_name(rows.getColumn(3).getString()));
-    trial.verifies.value = rows.getColumn(4).getInt64();  // NULL reads as 0
-    trial.repeat = static_cast<std::uint32_t>(rows.getColumn(5).getInt64());
-    trial.seed = static_cast<std::uint64_t>(rows.getColumn(6).getInt64());
-    trial.identity = identities.at(rows.getColumn(7).getInt64());
-    trial.policy = policies.at(rows.getColumn(8).getInt64());
-    trial.plan = plan_of(rows, 9);
-    trial.job.value = rows.getColumn(17).getInt64();
-    trial.state = stored(trial_state_from_name(rows.getColumn(18).getString()));
-    trial.scale = rows.getColumn(19).getDouble();
+    trial.id.value = rows.integer(0);
+    trial.campaign.value = rows.integer(1);
+    trial.number = rows.integer(2);
+    trial.phase = stored(trial_phase_from_name(rows.text(3)));
+    trial.verifies.value = rows.integer(4);  // NULL reads as 0
+    trial.repeat = static_cast<std::uint32_t>(rows.integer(5));
+    trial.seed = static_cast<std::uint64_t>(rows.integer(6));
+    trial.identity = identities.at(rows.integer(7));
+    trial.policy = policies.at(rows.integer(8));
+    trial.plan = plan_of(rows, 9, 18);
+    trial.job.value = rows.integer(16);
+    trial.state = stored(trial_state_from_name(rows.text(17)));
+    trial.scale = rows.real(19);
   }
   return trials;
 }
 
 std::vector<JobRecord> read_jobs(SQLite::Database& database) {
   std::vector<JobRecord> jobs;
-  jobs.reserve(count_of(database, "job"));
-  SQLite::Statement rows(
-      database,
-      "SELECT id, key, from_state, to_state, state, attempt, deaths, worker, outcome, "
-      "outcome_iteration, outcome_state, outcome_message FROM job ORDER BY id");
-  while (rows.executeStep()) {
+  jobs.reserve(sql::count_rows(database, "job"));
+  Rows rows(database,
+            "SELECT id, key, from_state, to_state, state, attempt, deaths, worker, outcome, "
+            "outcome_iteration, outcome_state, outcome_message, checksum FROM job ORDER BY id");
+  while (rows.next()) {
+    rows.verify("job", 0, 12);
     JobRecord& job = jobs.emplace_back();
-    job.id.value = rows.getColumn(0).getInt64();
-    job.key = digest_of(rows.getColumn(1));
-    job.from_state = digest_of(rows.getColumn(2));
-    job.to_state = digest_of(rows.getColumn(3));
-    job.state = stored(job_state_from_name(rows.getColumn(4).getString()));
-    job.attempt = rows.getColumn(5).getInt64();
-    job.deaths = rows.getColumn(6).getInt();
-    job.worker = rows.getColumn(7).getString();
+    job.id.value = rows.integer(0);
+    job.key = rows.digest(1);
+    job.from_state = rows.digest(2);
+    job.to_state = rows.digest(3);
+    job.state = stored(job_state_from_name(rows.text(4)));
+    job.attempt = rows.integer(5);
+    job.deaths = static_cast<int>(rows.integer(6));
+    job.worker = rows.text(7);
     job.outcome = outcome_of(rows, 8);
   }
   return jobs;
 }
 
-constexpr int kMetricColumns = 7;
-
-PartMetrics metrics_of(const SQLite::Statement& row, int first) {
-  PartMetrics metrics{row.getColumn(first).getDouble(),
-                      row.getColumn(first + 1).getDouble(),
-                      row.getColumn(first + 2).getDouble(),
-                      {}};
-  if (!row.getColumn(first + 3).isNull()) {
-    metrics.confidence = {row.getColumn(first + 3).getDouble(),
-                          row.getColumn(first + 4).getDouble(),
-                          row.getColumn(first + 5).getDouble(), row.getColumn(first + 6).getInt()};
+std::vector<WorkerOrderRecord> read_orders(SQLite::Database& database) {
+  std::vector<WorkerOrderRecord> orders;
+  Rows rows(database,
+            "SELECT worker, kind, at, reason, checksum FROM worker_order ORDER BY worker");
+  while (rows.next()) {
+    rows.verify("worker_order", 0, 4);
+    orders.push_back({rows.string(0), stored(worker_order_from_name(rows.text(1))), rows.integer(2),
+                      rows.string(3)});
   }
-  return metrics;
-}
-
-std::vector<PointRecord> read_points(SQLite::Database& database) {
-  std::vector<PointRecord> points;
-  points.reserve(count_of(database, "point"));
-  SQLite::Statement rows(database, std::string(kSelectPoints) + "ORDER BY job, attempt, iteration");
-  rows.bind(1, kMetricVersion);
-  while (rows.executeStep()) points.push_back(point_of(rows));
-  return points;
+  return orders;
 }
 
 }  // namespace
 
-const char* const kSelectPoints =
-    "SELECT job, attempt, evaluated_on, train_subset, iteration, state.name, learning_rate, "
-    "train_seconds, evaluate_seconds, "
-    "train.loss, train.top1, train.top5, train.confidence, train.confidence_deviation, "
-    "train.class_confidence_deviation, train.classes_left_out, "
-    "evaluated.loss, evaluated.top1, evaluated.top5, evaluated.confidence, "
-    "evaluated.confidence_deviation, evaluated.class_confidence_deviation, "
-    "evaluated.classes_left_out "
-    "FROM point "
-    "JOIN state ON state.id = point.state "
-    "JOIN metric AS train ON train.state = point.state AND train.part = 'train' "
-    "AND train.subset = point.train_subset AND train.version = ?1 "
-    "JOIN metric AS evaluated ON evaluated.state = point.state AND evaluated.part = "
-    "point.evaluated_on "
-    "AND evaluated.subset = 0 AND evaluated.version = ?1 ";
-
-PointRecord point_of(const SQLite::Statement& row) {
-  PointRecord record;
-  record.job.value = row.getColumn(0).getInt64();
-  record.attempt = row.getColumn(1).getInt64();
-  record.evaluated_on = stored(part_from_name(row.getColumn(2).getString()));
-  record.train_subset = row.getColumn(3).getInt64();
-  record.point.iteration = row.getColumn(4).getInt64();
-  record.point.state = digest_of(row.getColumn(5));
-  record.point.learning_rate = row.getColumn(6).getDouble();
-  record.point.train_seconds = row.getColumn(7).getDouble();
-  record.point.evaluate_seconds = row.getColumn(8).getDouble();
-  record.point.train = metrics_of(row, 9);
-  record.point.evaluated = metrics_of(row, 9 + kMetricColumns);
-  return record;
-}
-
-RunPlan plan_of(const SQLite::Statement& row, int first) {
+RunPlan plan_of(const Rows& row, int first, int max_seconds) {
   RunPlan plan;
-  plan.iterations = row.getColumn(first).getInt64();
-  plan.evaluate_every = row.getColumn(first + 1).getInt64();
-  plan.evaluate_on = stored(part_from_name(row.getColumn(first + 2).getString()));
-  plan.train_subset = row.getColumn(first + 3).getInt64();
-  if (!row.getColumn(first + 4).isNull()) {
-    const Measure measure = row.getColumn(first + 4).getString() == name_of(Measure::kLoss)
-                                ? Measure::kLoss
-                                : Measure::kTop1;
-    plan.target = Target{measure, row.getColumn(first + 5).getDouble()};
+  plan.iterations = row.integer(first);
+  plan.evaluate_every = row.integer(first + 1);
+  plan.evaluate_on = stored(part_from_name(row.text(first + 2)));
+  plan.train_subset = row.integer(first + 3);
+  if (!row.null(first + 4)) {
+    const Measure measure =
+        row.text(first + 4) == name_of(Measure::kLoss) ? Measure::kLoss : Measure::kTop1;
+    plan.target = Target{measure, row.real(first + 5)};
   }
-  plan.stop_at_target = row.getColumn(first + 6).getInt() != 0;
-  if (!row.getColumn(first + 7).isNull()) plan.max_seconds = row.getColumn(first + 7).getDouble();
+  plan.stop_at_target = row.integer(first + 6) != 0;
+  if (!row.null(max_seconds)) plan.max_seconds = row.real(max_seconds);
   return plan;
 }
 
-std::optional<Outcome> outcome_of(const SQLite::Statement& row, int first) {
-  if (row.getColumn(first).isNull()) return std::nullopt;
-  return Outcome{stored(outcome_kind_from_name(row.getColumn(first).getString())),
-                 row.getColumn(first + 1).getInt64(), digest_of(row.getColumn(first + 2)),
-                 row.getColumn(first + 3).getString()};
+std::optional<Outcome> outcome_of(const Rows& row, int first) {
+  if (row.null(first)) return std::nullopt;
+  return Outcome{stored(outcome_kind_from_name(row.text(first))), row.integer(first + 1),
+                 row.digest(first + 2), row.string(first + 3)};
 }
 
 StoredState read_all(SQLite::Database& database) {
   SQLite::Transaction snapshot(database);  // one state of the file for all the reads
   StoredState state;
-  SQLite::Statement campaigns(
-      database,
-      "SELECT id, name, hash, experiment, state, failure, created_at, ended_at, busy_seconds "
-      "FROM campaign ORDER BY id");
-  while (campaigns.executeStep()) state.campaigns.push_back(campaign_of(campaigns));
+  state.campaigns = read_campaigns(database);
   const auto identities = read_identities(database, state.identities);
   state.trials = read_trials(database, identities);
   state.jobs = read_jobs(database);
   state.points = read_points(database);
+  state.orders = read_orders(database);
   snapshot.commit();
   return state;
 }

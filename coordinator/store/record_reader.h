@@ -1,26 +1,27 @@
 // Reads the tables back into records. Private to coordinator/store.
 #pragma once
 
-#include <SQLiteCpp/SQLiteCpp.h>
-
 #include <optional>
 
 #include "coordinator/core/records.h"
+#include "coordinator/store/sql_values.h"
 
 namespace lrtune {
 
 // Points with the metrics of their states, of the present metric version: the statement's first
 // parameter. Ends before WHERE or ORDER BY.
 extern const char* const kSelectPoints;
-PointRecord point_of(const SQLite::Statement& row);
+MetricPoint point_of(const sql::Rows& row);
 
-// The run plan that stands in seven columns from `first` on, in the order of the trial table.
-RunPlan plan_of(const SQLite::Statement& row, int first);
+// The run plan that stands in seven columns from `first` on, in the order of the trial table, and
+// in column `max_seconds`.
+RunPlan plan_of(const sql::Rows& row, int first, int max_seconds);
 
 // The outcome that stands in four columns from `first` on, in the order of the job table.
-std::optional<Outcome> outcome_of(const SQLite::Statement& row, int first);
+std::optional<Outcome> outcome_of(const sql::Rows& row, int first);
 
-// All that the core goes on from. Throws std::exception if the file holds what no lrtune writes.
+// All that the core goes on from; every row that it reads is held against its checksum. Throws
+// std::exception if the file holds what no lrtune writes.
 StoredState read_all(SQLite::Database& database);
 
 }  // namespace lrtune

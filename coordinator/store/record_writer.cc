@@ -11,33 +11,82 @@ namespace {
 
 using sql::execute;
 using sql::Use;
+using sql::write_row;
 
 constexpr std::size_t kKnownTrials = 16384;
 constexpr std::int64_t kWholePart = 0;  // metric.subset of the part that is evaluated
 
 constexpr const char* kCampaign = R"sql(
-INSERT INTO campaign VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+INSERT INTO campaign VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
 ON CONFLICT (id) DO UPDATE SET name = ?2, hash = ?3, experiment = ?4, state = ?5, failure = ?6, created_at = ?7,
-  ended_at = ?8, busy_seconds = ?9)sql";
+  ended_at = ?8, busy_seconds = ?9, priority = ?10, paused = ?11, extensions = ?12,
+  checksum = ?13)sql";
 
 constexpr const char* kIdentity = R"sql(
-INSERT INTO identity (hash, dataset, model, optimizer, document) VALUES (?1, ?2, ?3, ?4, ?5)
-ON CONFLICT (hash) DO UPDATE SET dataset = ?2, model = ?3, optimizer = ?4, document = ?5)sql";
+INSERT INTO identity VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+ON CONFLICT (id) DO UPDATE SET dataset = ?3, model = ?4, optimizer = ?5, document = ?6, checksum = ?7)sql";
 
 constexpr const char* kTrial = R"sql(
-INSERT INTO trial VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
+INSERT INTO trial VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
 ON CONFLICT (id) DO UPDATE SET campaign = ?2, number = ?3, phase = ?4, verifies = ?5, repeat = ?6, seed = ?7,
   identity = ?8, policy = ?9, iterations = ?10, evaluate_every = ?11, evaluate_on = ?12, train_subset = ?13,
-  target_measure = ?14, target_value = ?15, stop_at_target = ?16, job = ?17, state = ?18, max_seconds = ?19, scale = ?20)sql";
+  target_measure = ?14, target_value = ?15, stop_at_target = ?16, job = ?17, state = ?18, max_seconds = ?19, scale = ?20,
+  checksum = ?21)sql";
 
 constexpr const char* kJob = R"sql(
-INSERT INTO job VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+INSERT INTO job VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
 ON CONFLICT (id) DO UPDATE SET key = ?2, from_state = ?3, to_state = ?4, state = ?5, attempt = ?6, deaths = ?7,
-  worker = ?8, outcome = ?9, outcome_iteration = ?10, outcome_state = ?11, outcome_message = ?12)sql";
+  worker = ?8, outcome = ?9, outcome_iteration = ?10, outcome_state = ?11, outcome_message = ?12,
+  checksum = ?13)sql";
 
 constexpr const char* kRanking = R"sql(
-INSERT INTO ranking VALUES (?1, ?2, ?3, ?4, ?5)
-ON CONFLICT (campaign, phase, rank) DO UPDATE SET trial = ?4, scores = ?5)sql";
+INSERT INTO ranking VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+ON CONFLICT (campaign, phase, rank) DO UPDATE SET trial = ?4, scores = ?5, checksum = ?6)sql";
+
+constexpr const char* kWorkerOrder = R"sql(
+INSERT INTO worker_order VALUES (?1, ?2, ?3, ?4, ?5)
+ON CONFLICT (worker) DO UPDATE SET kind = ?2, at = ?3, reason = ?4, checksum = ?5)sql";
+
+constexpr const char* kMetricAgain = R"sql(
+UPDATE metric SET loss = ?5, top1 = ?6, top5 = ?7, confidence = ?8, confidence_deviation = ?9,
+  class_confidence_deviation = ?10, classes_left_out = ?11, checksum = ?12
+WHERE state = ?1 AND part = ?2 AND subset = ?3 AND version = ?4)sql";
+
+constexpr RowChecksum kCampaignRow("campaign");
+constexpr RowChecksum kIdentityRow("identity");
+constexpr RowChecksum kPolicyRow("policy");
+constexpr RowChecksum kTrialRow("trial");
+constexpr RowChecksum kJobRow("job");
+constexpr RowChecksum kStateRow("state");
+constexpr RowChecksum kMetricRow("metric");
+constexpr RowChecksum kPointRow("point");
+constexpr RowChecksum kDecisionRow("decision");
+constexpr RowChecksum kRankingRow("ranking");
+constexpr RowChecksum kWorkerOrderRow("worker_order");
+
+// trial.job and trial.state stand in these columns; 0 is the first.
+constexpr int kTrialJobColumn = 16;
+constexpr int kTrialJobColumns = 2;
+
+// The checksum of a trial's row out of that over its other columns.
+RowChecksum with_state(RowChecksum rest, const TrialRecord& record) {
+  rest.go_to(kTrialJobColumn);
+  add(rest, record.job);
+  add(rest, name_of(record.state));
+  return rest;
+}
+
+void write_metric_row(SQLite::Statement& statement, std::int64_t state, Part part,
+                      std::int64_t subset, const PartMetrics& metrics) {
+  const auto& confidence = metrics.confidence;
+  const auto known = [&](double Confidence::*field) {
+    return confidence ? std::optional((*confidence).*field) : std::nullopt;
+  };
+  write_row(statement, kMetricRow, state, name_of(part), subset, kMetricVersion, metrics.loss,
+            metrics.top1, metrics.top5, known(&Confidence::mean), known(&Confidence::deviation),
+            known(&Confidence::class_deviation),
+            confidence ? std::optional<std::int64_t>(confidence->classes_left_out) : std::nullopt);
+}
 
 }  // namespace
 
@@ -47,58 +96,70 @@ RecordWriter::RecordWriter(SQLite::Database& database)
       identity_(database, kIdentity),
       find_identity_(database, "SELECT id FROM identity WHERE hash = ?"),
       find_policy_(database, "SELECT id FROM policy WHERE hash = ?"),
-      policy_(database, "INSERT INTO policy (hash, document, description) VALUES (?, ?, ?)"),
+      policy_(database, "INSERT INTO policy VALUES (?, ?, ?, ?, ?)"),
       trial_(database, kTrial),
-      trial_state_(database, "UPDATE trial SET job = ?2, state = ?3 WHERE id = ?1"),
+      trial_state_(database, "UPDATE trial SET job = ?2, state = ?3, checksum = ?4 WHERE id = ?1"),
       job_(database, kJob),
       find_state_(database, "SELECT id FROM state WHERE name = ?"),
-      state_(database, "INSERT INTO state (name) VALUES (?) ON CONFLICT DO NOTHING"),
+      state_(database, "INSERT INTO state VALUES (?, ?, ?) ON CONFLICT DO NOTHING"),
       metric_(
           database,
-          "INSERT INTO metric VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE "
-          "SET loss = excluded.loss, top1 = excluded.top1, top5 = excluded.top5, "
-          "confidence = coalesce(excluded.confidence, confidence), "
-          "confidence_deviation = coalesce(excluded.confidence_deviation, confidence_deviation), "
-          "class_confidence_deviation = "
-          "coalesce(excluded.class_confidence_deviation, class_confidence_deviation), "
-          "classes_left_out = coalesce(excluded.classes_left_out, classes_left_out)"),
+          "INSERT INTO metric VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"),
+      find_metric_(database,
+                   "SELECT loss, top1, top5, confidence, confidence_deviation, "
+                   "class_confidence_deviation, classes_left_out FROM metric "
+                   "WHERE state = ? AND part = ? AND subset = ? AND version = ?"),
+      metric_again_(database, kMetricAgain),
       point_(database,
-             "INSERT INTO point VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"),
-      decision_(database,
-                "INSERT INTO decision (campaign, trial, at, code, numbers) VALUES (?, ?, ?, ?, ?)"),
-      ranking_(database, kRanking) {}
+             "INSERT INTO point VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"),
+      decision_(database, "INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?, ?)"),
+      ranking_(database, kRanking),
+      worker_order_(database, kWorkerOrder),
+      take_back_order_(database, "DELETE FROM worker_order WHERE worker = ?"),
+      last_identity_(last_row("identity")),
+      last_policy_(last_row("policy")),
+      last_state_(last_row("state")),
+      last_decision_(last_row("decision")) {}
+
+std::int64_t RecordWriter::last_row(const char* table) {
+  return database_.execAndGet(std::string("SELECT coalesce(max(id), 0) FROM ") + table).getInt64();
+}
 
 void RecordWriter::write(const CampaignRecord& record) {
-  execute(campaign_, record.id, record.name, record.hash, sql::exact_text(record.experiment),
-          name_of(record.state), record.failure, record.created_at, record.ended_at,
-          record.busy_seconds);
+  write_row(campaign_, kCampaignRow, record.id, record.name, record.hash,
+            sql::exact_text(record.experiment), name_of(record.state), record.failure,
+            record.created_at, record.ended_at, record.busy_seconds, record.priority, record.paused,
+            record.extensions);
 }
 
 void RecordWriter::write(const IdentityRecord& record) {
   const TrainSpec& train = record.identity.train;
-  execute(identity_, record.hash, train.dataset.name, train.model.name, train.optimizer.name,
-          sql::exact_text(to_json(record.identity)));
+  std::int64_t row = 0;
+  {
+    Use find(find_identity_, record.hash);
+    row = find.next() ? find.column(0).getInt64() : ++last_identity_;
+  }
+  write_row(identity_, kIdentityRow, row, record.hash, train.dataset.name, train.model.name,
+            train.optimizer.name, sql::exact_text(to_json(record.identity)));
 }
 
 void RecordWriter::write(const TrialRecord& record) {
-  if (changed_state_only(record)) {
-    execute(trial_state_, record.id, record.job, name_of(record.state));
-    return;
+  if (const auto known = known_trials_.find(record.id); known != known_trials_.end()) {
+    TrialRecord& kept = known->second.record;
+    kept.job = record.job;
+    kept.state = record.state;
+    if (kept == record) {
+      execute(trial_state_, record.id, record.job, name_of(record.state),
+              with_state(known->second.rest, record).value());
+      return;
+    }
   }
-  write_whole(record);
+  const RowChecksum rest = write_whole(record);
   if (known_trials_.size() >= kKnownTrials) known_trials_.clear();
-  known_trials_.insert_or_assign(record.id, record);
+  known_trials_.insert_or_assign(record.id, KnownTrial{record, rest});
 }
 
-bool RecordWriter::changed_state_only(const TrialRecord& record) {
-  const auto known = known_trials_.find(record.id);
-  if (known == known_trials_.end()) return false;
-  known->second.job = record.job;
-  known->second.state = record.state;
-  return known->second == record;
-}
-
-void RecordWriter::write_whole(const TrialRecord& record) {
+RowChecksum RecordWriter::write_whole(const TrialRecord& record) {
   const RunPlan& plan = record.plan;
   std::optional<std::string_view> measure;
   std::optional<double> value;
@@ -106,11 +167,21 @@ void RecordWriter::write_whole(const TrialRecord& record) {
     measure = name_of(plan.target->measure);
     value = plan.target->value;
   }
+  const std::int64_t identity = identity_row(record.identity);
+  const std::int64_t policy = policy_row(record.policy);
+  RowChecksum rest = kTrialRow;
+  const auto add_all = [&rest](const auto&... values) { (add(rest, values), ...); };
+  add_all(record.id, record.campaign, record.number, name_of(record.phase), record.verifies,
+          record.repeat, record.seed, identity, policy, plan.iterations, plan.evaluate_every,
+          name_of(plan.evaluate_on), plan.train_subset, measure, value, plan.stop_at_target);
+  rest.skip(kTrialJobColumns);
+  add_all(plan.max_seconds, record.scale);
   execute(trial_, record.id, record.campaign, record.number, name_of(record.phase), record.verifies,
-          record.repeat, record.seed, identity_row(record.identity), policy_row(record.policy),
-          plan.iterations, plan.evaluate_every, name_of(plan.evaluate_on), plan.train_subset,
-          measure, value, plan.stop_at_target, record.job, name_of(record.state), plan.max_seconds,
-          record.scale);
+          record.repeat, record.seed, identity, policy, plan.iterations, plan.evaluate_every,
+          name_of(plan.evaluate_on), plan.train_subset, measure, value, plan.stop_at_target,
+          record.job, name_of(record.state), plan.max_seconds, record.scale,
+          with_state(rest, record).value());
+  return rest;
 }
 
 void RecordWriter::write(const JobRecord& record) {
@@ -124,8 +195,9 @@ void RecordWriter::write(const JobRecord& record) {
     state = record.outcome->state;
     message = record.outcome->message;
   }
-  execute(job_, record.id, record.key, record.from_state, record.to_state, name_of(record.state),
-          record.attempt, record.deaths, record.worker, kind, iteration, state, message);
+  write_row(job_, kJobRow, record.id, record.key, record.from_state, record.to_state,
+            name_of(record.state), record.attempt, record.deaths, record.worker, kind, iteration,
+            state, message);
 }
 
 void RecordWriter::write(const PointRecord& record) {
@@ -133,18 +205,28 @@ void RecordWriter::write(const PointRecord& record) {
   const std::int64_t state = state_row(point.state);
   write_metric(state, Part::kTrain, record.train_subset, point.train);
   write_metric(state, record.evaluated_on, kWholePart, point.evaluated);
-  execute(point_, record.job, record.attempt, point.iteration, state, name_of(record.evaluated_on),
-          record.train_subset, point.learning_rate, point.train_seconds, point.evaluate_seconds);
+  write_row(point_, kPointRow, record.job, record.attempt, point.iteration, state,
+            name_of(record.evaluated_on), record.train_subset, point.learning_rate,
+            point.train_seconds, point.evaluate_seconds);
 }
 
 void RecordWriter::write(const DecisionRecord& record) {
-  execute(decision_, record.campaign, record.trial, record.at, record.code,
-          sql::exact_text(record.numbers));
+  write_row(decision_, kDecisionRow, ++last_decision_, record.campaign, record.trial, record.at,
+            record.code, sql::exact_text(record.numbers));
 }
 
 void RecordWriter::write(const RankingRecord& record) {
-  execute(ranking_, record.campaign, name_of(record.phase), record.rank, record.trial,
-          sql::exact_text(record.scores));
+  write_row(ranking_, kRankingRow, record.campaign, name_of(record.phase), record.rank,
+            record.trial, sql::exact_text(record.scores));
+}
+
+void RecordWriter::write(const WorkerOrderRecord& record) {
+  if (record.order == WorkerOrder::kAdmit) {
+    execute(take_back_order_, record.worker);
+  } else {
+    write_row(worker_order_, kWorkerOrderRow, record.worker, name_of(record.order), record.at,
+              record.reason);
+  }
 }
 
 std::int64_t RecordWriter::policy_row(const Policy& policy) {
@@ -154,8 +236,8 @@ std::int64_t RecordWriter::policy_row(const Policy& policy) {
     Use find(find_policy_, hash);
     if (find.next()) return find.column(0).getInt64();
   }
-  execute(policy_, hash, document, describe(policy));
-  return database_.getLastInsertRowid();
+  write_row(policy_, kPolicyRow, ++last_policy_, hash, document, describe(policy));
+  return last_policy_;
 }
 
 std::int64_t RecordWriter::identity_row(const Digest& hash) {
@@ -171,8 +253,8 @@ std::int64_t RecordWriter::identity_row(const Digest& hash) {
 
 // Most states are new, so that the insertion comes first.
 std::int64_t RecordWriter::state_row(const Digest& name) {
-  execute(state_, name);
-  if (database_.getChanges() > 0) return database_.getLastInsertRowid();
+  write_row(state_, kStateRow, last_state_ + 1, name);
+  if (database_.getChanges() > 0) return ++last_state_;
   Use find(find_state_, name);
   if (!find.next()) throw std::runtime_error("state " + name.hex() + " is in the store and is not");
   return find.column(0).getInt64();
@@ -180,14 +262,26 @@ std::int64_t RecordWriter::state_row(const Digest& name) {
 
 void RecordWriter::write_metric(std::int64_t state, Part part, std::int64_t subset,
                                 const PartMetrics& metrics) {
-  const auto& confidence = metrics.confidence;
-  const auto known = [&](double Confidence::*field) {
-    return confidence ? std::optional((*confidence).*field) : std::nullopt;
-  };
-  execute(metric_, state, name_of(part), subset, kMetricVersion, metrics.loss, metrics.top1,
-          metrics.top5, known(&Confidence::mean), known(&Confidence::deviation),
-          known(&Confidence::class_deviation),
-          confidence ? std::optional<std::int64_t>(confidence->classes_left_out) : std::nullopt);
+  write_metric_row(metric_, state, part, subset, metrics);
+  if (database_.getChanges() == 0) measure_again(state, part, subset, metrics);
+}
+
+// Most often the state was measured before with the same numbers: then nothing is written.
+void RecordWriter::measure_again(std::int64_t state, Part part, std::int64_t subset,
+                                 const PartMetrics& metrics) {
+  PartMetrics old;
+  {
+    Use find(find_metric_, state, name_of(part), subset, kMetricVersion);
+    if (!find.next()) throw std::runtime_error("a metric is in the store and is not");
+    old = {find.column(0).getDouble(), find.column(1).getDouble(), find.column(2).getDouble(), {}};
+    if (!find.column(3).isNull()) {
+      old.confidence = {find.column(3).getDouble(), find.column(4).getDouble(),
+                        find.column(5).getDouble(), find.column(6).getInt()};
+    }
+  }
+  PartMetrics present = metrics;
+  if (!present.confidence) present.confidence = old.confidence;  // a measure is not forgotten
+  if (present != old) write_metric_row(metric_again_, state, part, subset, present);
 }
 
 }  // namespace lrtune

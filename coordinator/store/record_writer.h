@@ -7,11 +7,13 @@
 #include <unordered_map>
 
 #include "coordinator/core/records.h"
+#include "coordinator/store/row_checksum.h"
 
 namespace lrtune {
 
 // Holds the prepared statements of one connection; used inside a transaction. All members throw
-// SQLite::Exception, or std::exception for values that a store cannot keep (NaN).
+// SQLite::Exception, or std::exception for values that a store cannot keep (NaN). Useless after a
+// transaction that was rolled back: it knows rows that are not there.
 class RecordWriter {
  public:
   explicit RecordWriter(SQLite::Database& database);
@@ -23,15 +25,18 @@ class RecordWriter {
   void write(const PointRecord& record);
   void write(const DecisionRecord& record);
   void write(const RankingRecord& record);
+  void write(const WorkerOrderRecord& record);
 
  private:
-  // The trial as the store has it, if it was written lately and only `job` and `state` differ.
-  bool changed_state_only(const TrialRecord& record);
-  void write_whole(const TrialRecord& record);
+  // Gives the checksum of all columns but `job` and `state`.
+  RowChecksum write_whole(const TrialRecord& record);
   std::int64_t policy_row(const Policy& policy);
   std::int64_t identity_row(const Digest& hash);
   std::int64_t state_row(const Digest& name);
   void write_metric(std::int64_t state, Part part, std::int64_t subset, const PartMetrics& metrics);
+  void measure_again(std::int64_t state, Part part, std::int64_t subset,
+                     const PartMetrics& metrics);
+  std::int64_t last_row(const char* table);
 
   SQLite::Database& database_;
   SQLite::Statement campaign_;
@@ -45,12 +50,27 @@ class RecordWriter {
   SQLite::Statement find_state_;
   SQLite::Statement state_;
   SQLite::Statement metric_;
+  SQLite::Statement find_metric_;
+  SQLite::Statement metric_again_;
   SQLite::Statement point_;
   SQLite::Statement decision_;
   SQLite::Statement ranking_;
+  SQLite::Statement worker_order_;
+  SQLite::Statement take_back_order_;
 
-  // A trial is written several times in its life, all but its state once: the newest trials.
-  std::unordered_map<TrialId, TrialRecord> known_trials_;
+  // Row numbers are chosen here, since a row's checksum holds its number.
+  std::int64_t last_identity_;
+  std::int64_t last_policy_;
+  std::int64_t last_state_;
+  std::int64_t last_decision_;
+
+  // A trial is written several times in its life, all but its job and state once: the newest
+  // trials, each with the checksum over all its other columns.
+  struct KnownTrial {
+    TrialRecord record;
+    RowChecksum rest;
+  };
+  std::unordered_map<TrialId, KnownTrial> known_trials_;
   std::unordered_map<Digest, std::int64_t> known_identities_;
 };
 

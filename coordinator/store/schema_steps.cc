@@ -13,7 +13,7 @@ namespace {
 // at each row, so names are checked by a chain of OR; a deferred reference that is open makes the
 // insertion of any parent scan its children, so references are immediate and the writer goes from
 // parents to children.
-constexpr std::array<Migration, 3> kMigrations = {{{1, R"sql(
+constexpr std::array<Migration, 5> kMigrations = {{{1, R"sql(
 CREATE TABLE store (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   created_at INTEGER NOT NULL,
@@ -223,6 +223,95 @@ INSERT INTO new_trial SELECT *, 1.0 FROM trial;
 DROP TABLE trial;
 ALTER TABLE new_trial RENAME TO trial;
 CREATE INDEX trial_by_policy ON trial (policy);
+)sql"},
+                                                   {4, R"sql(
+CREATE TABLE new_campaign (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+  experiment TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state = 'surveying' OR state = 'searching' OR state = 'verifying'
+      OR state = 'scaling' OR state = 'done' OR state = 'failed' OR state = 'cancelled'),
+  failure TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  ended_at INTEGER NOT NULL,
+  busy_seconds REAL NOT NULL,
+  priority INTEGER NOT NULL,
+  paused INTEGER NOT NULL CHECK (paused = 0 OR paused = 1),
+  extensions INTEGER NOT NULL CHECK (extensions >= 0)
+) STRICT;
+INSERT INTO new_campaign SELECT *, 0, 0, 0 FROM campaign;
+DROP TABLE campaign;
+ALTER TABLE new_campaign RENAME TO campaign;
+CREATE TABLE new_trial (
+  id INTEGER PRIMARY KEY,
+  campaign INTEGER NOT NULL REFERENCES campaign (id),
+  number INTEGER NOT NULL CHECK (number >= 0),
+  phase TEXT NOT NULL CHECK (phase = 'search' OR phase = 'verify' OR phase = 'tolerance'),
+  verifies INTEGER REFERENCES trial (id),
+  repeat INTEGER NOT NULL CHECK (repeat >= 0),
+  seed INTEGER NOT NULL CHECK (seed >= 0),
+  identity INTEGER NOT NULL REFERENCES identity (id),
+  policy INTEGER NOT NULL REFERENCES policy (id),
+  iterations INTEGER NOT NULL,
+  evaluate_every INTEGER NOT NULL,
+  evaluate_on TEXT NOT NULL CHECK (evaluate_on = 'train' OR evaluate_on = 'validation'
+      OR evaluate_on = 'test'),
+  train_subset INTEGER NOT NULL,
+  target_measure TEXT CHECK (target_measure IN ('top1', 'loss')),
+  target_value REAL,
+  stop_at_target INTEGER NOT NULL CHECK (stop_at_target IN (0, 1)),
+  job INTEGER REFERENCES job (id),
+  state TEXT NOT NULL CHECK (state = 'waiting' OR state = 'running' OR state = 'done'
+      OR state = 'diverged' OR state = 'failed' OR state = 'cancelled'),
+  max_seconds REAL CHECK (max_seconds > 0),
+  scale REAL NOT NULL CHECK (scale > 0),
+  UNIQUE (campaign, number),
+  CHECK ((target_measure IS NULL) = (target_value IS NULL))
+) STRICT;
+INSERT INTO new_trial SELECT * FROM trial;
+DROP TABLE trial;
+ALTER TABLE new_trial RENAME TO trial;
+CREATE INDEX trial_by_policy ON trial (policy);
+CREATE TABLE worker_order (
+  worker TEXT PRIMARY KEY NOT NULL,
+  kind TEXT NOT NULL CHECK (kind = 'drain' OR kind = 'ban'),
+  at INTEGER NOT NULL,
+  reason TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+)sql"},
+                                                   {5, R"sql(
+ALTER TABLE store ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE campaign ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE identity ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE policy ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE job ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE trial ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE state ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE metric ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE point ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE decision ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ranking ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE worker_order ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+UPDATE store SET checksum = row_checksum('store', one, created_at, recoveries);
+UPDATE campaign SET checksum = row_checksum('campaign', id, name, hash, experiment, state,
+  failure, created_at, ended_at, busy_seconds, priority, paused, extensions);
+UPDATE identity SET checksum = row_checksum('identity', id, hash, dataset, model, optimizer,
+  document);
+UPDATE policy SET checksum = row_checksum('policy', id, hash, document, description);
+UPDATE job SET checksum = row_checksum('job', id, key, from_state, to_state, state, attempt,
+  deaths, worker, outcome, outcome_iteration, outcome_state, outcome_message);
+UPDATE trial SET checksum = row_checksum('trial', id, campaign, number, phase, verifies, repeat,
+  seed, identity, policy, iterations, evaluate_every, evaluate_on, train_subset, target_measure,
+  target_value, stop_at_target, job, state, max_seconds, scale);
+UPDATE state SET checksum = row_checksum('state', id, name);
+UPDATE metric SET checksum = row_checksum('metric', state, part, subset, version, loss, top1,
+  top5, confidence, confidence_deviation, class_confidence_deviation, classes_left_out);
+UPDATE point SET checksum = row_checksum('point', job, attempt, iteration, state, evaluated_on,
+  train_subset, learning_rate, train_seconds, evaluate_seconds);
+UPDATE decision SET checksum = row_checksum('decision', id, campaign, trial, at, code, numbers);
+UPDATE ranking SET checksum = row_checksum('ranking', campaign, phase, rank, trial, scores);
+UPDATE worker_order SET checksum = row_checksum('worker_order', worker, kind, at, reason);
 )sql"}}};
 
 }  // namespace

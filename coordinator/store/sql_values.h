@@ -4,6 +4,7 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/format.h>
+#include <sqlite3.h>
 
 #include <cmath>
 #include <cstdint>
@@ -18,6 +19,7 @@
 #include "common/hash.h"
 #include "common/ids.h"
 #include "common/result.h"
+#include "coordinator/store/row_checksum.h"
 
 namespace lrtune::sql {
 
@@ -100,14 +102,68 @@ void execute(SQLite::Statement& statement, const Values&... values) {
   }
 }
 
-inline Digest digest_of(const SQLite::Column& column) {
-  Digest digest;
-  if (column.getBytes() != static_cast<int>(digest.bytes.size())) {
-    throw std::runtime_error(fmt::format("column {} holds {} bytes where a SHA-256 has 32",
-                                         column.getName(), column.getBytes()));
+// The same with the row's checksum as the last parameter. The values are all columns of `table`.
+template <typename... Values>
+void write_row(SQLite::Statement& statement, RowChecksum table, const Values&... values) {
+  (add(table, values), ...);
+  execute(statement, values..., table.value());
+}
+
+// The rows of a query, straight from SQLite: a million of them are read at a restart. Throws
+// SQLite::Exception. Views last until the next next().
+class Rows {
+ public:
+  template <typename... Values>
+  Rows(SQLite::Database& database, const std::string& query, const Values&... values)
+      : Rows(database, query) {
+    use(values...);
   }
-  std::memcpy(digest.bytes.data(), column.getBlob(), digest.bytes.size());
-  return digest;
+  Rows(SQLite::Database& database, const std::string& query);
+  ~Rows();
+  Rows(const Rows&) = delete;
+  Rows& operator=(const Rows&) = delete;
+
+  // Starts the query anew with other parameters. Texts must outlive the use.
+  template <typename... Values>
+  void use(const Values&... values) {
+    sqlite3_reset(statement_);
+    int index = 0;
+    (bind(++index, values), ...);
+  }
+
+  bool next();  // true while there is a row
+  bool null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
+  std::int64_t integer(int column) const { return sqlite3_column_int64(statement_, column); }
+  double real(int column) const { return sqlite3_column_double(statement_, column); }
+  std::string_view text(int column) const;
+  std::string string(int column) const { return std::string(text(column)); }
+  Digest digest(int column) const;  // throws if it is not 32 bytes
+
+  // The next `count` columns from `first` on are a whole row of the table, in its order, and its
+  // checksum stands behind them. Throws std::runtime_error if they do not fit.
+  void verify(std::string_view table, int first, int count) const;
+
+ private:
+  void bind(int index, std::int64_t value) { sqlite3_bind_int64(statement_, index, value); }
+  void bind(int index, int value) { sqlite3_bind_int(statement_, index, value); }
+  void bind(int index, std::string_view value) {
+    sqlite3_bind_text(statement_, index, value.data(), static_cast<int>(value.size()),
+                      SQLITE_STATIC);
+  }
+  template <typename Tag>
+  void bind(int index, Id<Tag> id) {
+    bind(index, id.value);
+  }
+  void bind(int index, const std::optional<std::int64_t>& value) {
+    value ? bind(index, *value) : static_cast<void>(sqlite3_bind_null(statement_, index));
+  }
+
+  sqlite3* database_;
+  sqlite3_stmt* statement_ = nullptr;
+};
+
+inline std::size_t count_rows(SQLite::Database& database, const std::string& table) {
+  return static_cast<std::size_t>(database.execAndGet("SELECT count(*) FROM " + table).getInt64());
 }
 
 // The value of a Result that the store itself wrote; an error means that the file was changed by

@@ -1,6 +1,7 @@
 #include "coordinator/store/sqlite_store.h"
 
 #include <fmt/format.h>
+#include <sqlite3.h>
 
 #include <filesystem>
 #include <utility>
@@ -12,6 +13,11 @@
 #include "coordinator/store/store_file.h"
 
 namespace lrtune {
+namespace {
+
+constexpr int kLogPages = 4000;  // then a checkpoint: fewer, longer ones than SQLite's 1000
+
+}  // namespace
 
 struct SqliteStore::Connection {
   explicit Connection(std::unique_ptr<SQLite::Database> opened)
@@ -19,7 +25,14 @@ struct SqliteStore::Connection {
         begin(*database, "BEGIN IMMEDIATE"),
         commit(*database, "COMMIT"),
         rollback(*database, "ROLLBACK"),
-        writer(*database) {}
+        writer(*database) {
+    sqlite3_wal_hook(database->getHandle(), note_log_size, &log_pages);
+  }
+  static int note_log_size(void* pages, sqlite3*, const char*, int size) {
+    *static_cast<int*>(pages) = size;
+    return SQLITE_OK;
+  }
+  void shorten_log();
 
   void write_all(std::span<const Record> records);
   template <typename Kind>
@@ -33,6 +46,7 @@ struct SqliteStore::Connection {
   std::unique_ptr<SQLite::Database> database;
   SQLite::Statement begin, commit, rollback;
   RecordWriter writer;
+  int log_pages = 0;  // of the write-ahead log, after the last commit
 };
 
 struct SqliteStore::Parts {
@@ -62,7 +76,14 @@ void SqliteStore::Connection::write_all(std::span<const Record> records) {
   write_kind<PointRecord>(records);
   write_kind<DecisionRecord>(records);
   write_kind<RankingRecord>(records);
+  write_kind<WorkerOrderRecord>(records);
   run(commit);
+}
+
+// A reader may keep the log from starting anew; then it is tried again after the next commit.
+void SqliteStore::Connection::shorten_log() {
+  if (log_pages < kLogPages) return;
+  if (empty_log(*database)) log_pages = 0;
 }
 
 void SqliteStore::Connection::roll_back() noexcept {
@@ -100,12 +121,20 @@ Result<void> SqliteStore::commit(std::span<const Record> records) {
     return fail("the store refuses to write after a failed commit until it is loaded again");
   try {
     parts_->connection->write_all(records);
-    return {};
   } catch (const std::exception& error) {
     parts_->connection->roll_back();
     parts_->failed = true;
     return fail(fmt::format("cannot write to the store {}: {}", parts_->path, error.what()));
   }
+  // The records are on disk, whatever happens to a checkpoint; after one that failed, the next
+  // commit asks for load().
+  try {
+    parts_->connection->shorten_log();
+  } catch (const std::exception&) {
+    parts_->connection->roll_back();
+    parts_->failed = true;
+  }
+  return {};
 }
 
 // A commit whose sync failed is rolled back, but its frames still stand in the write-ahead log,
@@ -115,7 +144,9 @@ Result<void> SqliteStore::reopen() {
   if (parts_->connection) {
     SQLite::Database& failed = *parts_->connection->database;
     SQLite::Transaction overwrite(failed, SQLite::TransactionBehavior::IMMEDIATE);
-    failed.exec("UPDATE store SET recoveries = recoveries + 1");
+    failed.exec(
+        "UPDATE store SET recoveries = recoveries + 1, "
+        "checksum = row_checksum('store', one, created_at, recoveries + 1)");
     overwrite.commit();
   }
   parts_->connection.reset();

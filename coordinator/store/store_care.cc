@@ -2,6 +2,7 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <filesystem>
 #include <memory>
@@ -10,6 +11,7 @@
 #include "common/hash.h"
 #include "common/training.h"
 #include "coordinator/store/migrations.h"
+#include "coordinator/store/row_checksum.h"
 #include "coordinator/store/sqlite_store.h"
 #include "coordinator/store/store_file.h"
 
@@ -17,6 +19,8 @@ namespace lrtune {
 namespace {
 
 constexpr int kMostFaults = 100;  // of a kind
+constexpr int kSchemaOfExtensions = 4;
+constexpr int kSchemaOfChecksums = 5;
 
 // Adds to the faults of one kind, up to the most that are told.
 class Faults {
@@ -62,12 +66,19 @@ std::optional<Digest> name_of_identity(const std::string& document) {
   return identity->hash();
 }
 
-void check_names(SQLite::Database& database, const char* table, const char* document,
-                 NameOf name_of, std::vector<std::string>& all) {
+struct NamedText {
+  const char* table;
+  const char* column;
+  const char* where;  // the rows whose hash names it
+  NameOf name_of;
+};
+
+void check_names(SQLite::Database& database, const NamedText& text, std::vector<std::string>& all) {
   Faults faults(all);
-  SQLite::Statement rows(database, fmt::format("SELECT id, hash, {} FROM {}", document, table));
+  SQLite::Statement rows(database, fmt::format("SELECT id, hash, {} FROM {} WHERE {}", text.column,
+                                               text.table, text.where));
   while (rows.executeStep()) {
-    const auto name = name_of(rows.getColumn(2).getString());
+    const auto name = text.name_of(rows.getColumn(2).getString());
     const SQLite::Column hash = rows.getColumn(1);
     const std::string_view kept(static_cast<const char*>(hash.getBlob()),
                                 static_cast<std::size_t>(hash.getBytes()));
@@ -76,9 +87,55 @@ void check_names(SQLite::Database& database, const char* table, const char* docu
                                          name->bytes.size());
     if (!same) {
       faults.add(fmt::format("row {} of {}: its {} is not what its hash names",
-                             rows.getColumn(0).getInt64(), table, document));
+                             rows.getColumn(0).getInt64(), text.table, text.column));
     }
   }
+}
+
+std::vector<std::string> column(SQLite::Database& database, const std::string& query) {
+  std::vector<std::string> values;
+  SQLite::Statement rows(database, query);
+  while (rows.executeStep()) values.push_back(rows.getColumn(0).getString());
+  return values;
+}
+
+// SQLite does not look at what a number says: every row has a checksum for that.
+void check_rows(SQLite::Database& database, const std::string& table,
+                std::vector<std::string>& all) {
+  const std::string from = fmt::format(" FROM pragma_table_info('{}') WHERE ", table);
+  const auto columns = column(database, "SELECT name" + from + "name <> 'checksum' ORDER BY cid");
+  const auto key = column(database, "SELECT name" + from + "pk > 0 ORDER BY pk");
+  Faults faults(all);
+  SQLite::Statement rows(
+      database,
+      fmt::format("SELECT {} FROM {} WHERE checksum <> row_checksum('{}', {})",
+                  fmt::join(key, " || ', ' || "), table, table, fmt::join(columns, ", ")));
+  while (rows.executeStep()) {
+    faults.add(fmt::format("row {} of {} does not fit its checksum", rows.getColumn(0).getString(),
+                           table));
+  }
+}
+
+void check_checksums(SQLite::Database& database, std::vector<std::string>& all) {
+  for (const std::string& table :
+       column(database,
+              "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' "
+              "ORDER BY name"))
+    check_rows(database, table, all);
+}
+
+// Tables and indices must be those of a new store, to the letter.
+void check_definitions(SQLite::Database& database, int schema, std::vector<std::string>& all) {
+  const std::string query =
+      "SELECT type || ' ' || name || ' of ' || tbl_name || ': ' || sql FROM sqlite_master "
+      "WHERE sql IS NOT NULL ORDER BY type, name";
+  SQLite::Database wanted(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  add_checksum_function(wanted);
+  const auto steps = all_migrations().first(static_cast<std::size_t>(schema));
+  if (const auto made = migrate(wanted, ":memory:", steps); !made)
+    throw std::runtime_error(made.error().message);
+  if (column(database, query) != column(wanted, query))
+    all.push_back(fmt::format("its tables are not defined as those of schema {}", schema));
 }
 
 std::vector<std::pair<std::string, std::int64_t>> count_rows(SQLite::Database& database) {
@@ -100,11 +157,17 @@ StoreCheck check(SQLite::Database& database) {
   found.schema = version_of(database);
   try {
     check_pages(database, found.faults);
+    check_definitions(database, found.schema, found.faults);
+    if (found.schema >= kSchemaOfChecksums) check_checksums(database, found.faults);
     check_references(database, found.faults);
-    check_names(database, "policy", "document", name_of_text, found.faults);
-    check_names(database, "campaign", "experiment", name_of_text, found.faults);
+    check_names(database, {"policy", "document", "true", name_of_text}, found.faults);
+    // An extended campaign keeps the hash of the file that it was made of.
+    const bool extends = found.schema >= kSchemaOfExtensions;
+    check_names(database,
+                {"campaign", "experiment", extends ? "extensions = 0" : "true", name_of_text},
+                found.faults);
     if (found.schema == schema_version())
-      check_names(database, "identity", "document", name_of_identity, found.faults);
+      check_names(database, {"identity", "document", "true", name_of_identity}, found.faults);
     found.rows = count_rows(database);
   } catch (const SQLite::Exception& error) {
     found.faults.push_back(fmt::format("it cannot be read to its end: {}", error.what()));

@@ -19,10 +19,10 @@ struct StoreCheck {
 };
 
 // Reads the whole store, beside a coordinator or without one: SQLite's own checks of pages and
-// indices (PRAGMA integrity_check, https://sqlite.org/pragma.html), references to rows that are not
-// there, and what is named by a hash against it: policies, experiments, and training identities of
-// the present schema. A flipped bit in another row's number is not found. Errors: the file cannot
-// be read, or is no store.
+// indices (PRAGMA integrity_check, https://sqlite.org/pragma.html), the tables' definitions,
+// references to rows that are not there, every row against its checksum, and what is named by a
+// hash against it: policies, experiments, and training identities of the present schema. SCHEMA.md
+// says what is not found. Errors: the file cannot be read, or is no store.
 Result<StoreCheck> check_store(const std::string& path);
 
 // Copies the store as it is at one moment to `target`, which must not be there: beside a

@@ -16,7 +16,9 @@
 #include <sstream>
 #include <utility>
 
+#include "coordinator/store/log_check.h"
 #include "coordinator/store/migrations.h"
+#include "coordinator/store/row_checksum.h"
 #include "coordinator/store/sqlite_store.h"
 
 namespace lrtune {
@@ -105,7 +107,7 @@ void set_up(SQLite::Database& database, const std::string& path) {
       "PRAGMA foreign_keys = ON;"
       "PRAGMA trusted_schema = OFF;"
       "PRAGMA cache_size = -65536;"           // KiB
-      "PRAGMA wal_autocheckpoint = 4000;"     // pages; fewer, longer checkpoints than SQLite's 1000
+      "PRAGMA wal_autocheckpoint = 0;"        // SqliteStore does it, with empty_log()
       "PRAGMA journal_size_limit = 67108864"  // bytes that an idle write-ahead log keeps
   );
 }
@@ -170,14 +172,34 @@ Result<void> check_store_file(const std::string& path) {
   return {};
 }
 
+bool empty_log(SQLite::Database& database) {
+  sqlite3_busy_timeout(database.getHandle(), 0);
+  int frames = 0;
+  int done = 0;
+  const int rc = sqlite3_wal_checkpoint_v2(database.getHandle(), "main", SQLITE_CHECKPOINT_RESTART,
+                                           &frames, &done);
+  sqlite3_busy_timeout(database.getHandle(), kBusyMillis);
+  if (rc == SQLITE_BUSY) return false;
+  if (rc != SQLITE_OK) throw SQLite::Exception(database.getHandle(), rc);
+  if (frames <= 0) return true;
+  // The next commit starts the log anew, and this is it.
+  SQLite::Transaction first(database, SQLite::TransactionBehavior::IMMEDIATE);
+  database.exec("UPDATE store SET created_at = created_at");
+  first.commit();
+  return true;
+}
+
 Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& path) {
   try {
+    if (auto log = check_log(path); !log) return tl::unexpected(log.error());
     auto database = std::make_unique<SQLite::Database>(
         path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMillis);
     if (auto kind = check_kind(*database, path); !kind) return tl::unexpected(kind.error());
+    add_checksum_function(*database);
     set_up(*database, path);
     if (auto done = migrate(*database, path, all_migrations()); !done)
       return tl::unexpected(done.error());
+    empty_log(*database);
     return database;
   } catch (const SQLite::Exception& error) {
     return fail(fmt::format("cannot open the store {}: {}", path, words_of(error)));
@@ -252,9 +274,11 @@ Result<std::unique_ptr<SQLite::Database>> open_any_schema(const std::string& pat
         fmt::format("there is no store {}; `lrtune run` makes one, --store names another", path));
   }
   if (auto file = check_store_file(path); !file) return tl::unexpected(file.error());
+  if (auto log = check_log(path); !log) return tl::unexpected(log.error());
   try {
     auto database = open_anywhere(path);
     if (auto kind = check_kind(*database, path); !kind) return tl::unexpected(kind.error());
+    add_checksum_function(*database);
     return database;
   } catch (const SQLite::Exception& error) {
     return fail(fmt::format("cannot read the store {}: {}", path, words_of(error)));

@@ -21,6 +21,12 @@ std::optional<std::string_view> network_file_system(std::int64_t magic, std::str
 // An error that says why, if the folder lies on a network file system or is not there.
 Result<void> check_folder(const std::string& folder);
 
+// What the write-ahead log holds goes into the database, and the log starts anew; false if somebody
+// reads an older state of it just now. So no frame of a log that is read later is in the database
+// already: a log that lost its end is an older store, never a mixture. Waits for nobody. Throws
+// SQLite::Exception.
+bool empty_log(SQLite::Database& database);
+
 // Opens for writing with the settings that SCHEMA.md promises, making and migrating it. The caller
 // holds the lock.
 Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& path);

@@ -15,8 +15,14 @@ struct Plan {
   bool lasting = false;
   bool struck = false;
 
-  bool strikes(bool sync) {
-    if (!armed || sync != (fault == DiskFault::kSync)) return false;
+  bool is_of(DiskFault operation) const {
+    const bool writes = fault == DiskFault::kFull || fault == DiskFault::kTorn;
+    return operation == fault || (operation == DiskFault::kFull && writes);
+  }
+
+  // `operation`: kFull for any write.
+  bool strikes(DiskFault operation) {
+    if (!armed || !is_of(operation)) return false;
     if (left-- > 0) return false;
     armed = lasting;
     left = 0;
@@ -41,16 +47,18 @@ int read_file(sqlite3_file* file, void* data, int size, sqlite3_int64 at) {
   return real(file)->pMethods->xRead(real(file), data, size, at);
 }
 int write_file(sqlite3_file* file, const void* data, int size, sqlite3_int64 at) {
-  if (!plan.strikes(false)) return real(file)->pMethods->xWrite(real(file), data, size, at);
+  if (!plan.strikes(DiskFault::kFull))
+    return real(file)->pMethods->xWrite(real(file), data, size, at);
   if (plan.fault == DiskFault::kFull) return SQLITE_FULL;
   real(file)->pMethods->xWrite(real(file), data, size / 2, at);
   return SQLITE_IOERR_WRITE;
 }
 int truncate_file(sqlite3_file* file, sqlite3_int64 size) {
+  if (plan.strikes(DiskFault::kTruncate)) return SQLITE_IOERR_TRUNCATE;
   return real(file)->pMethods->xTruncate(real(file), size);
 }
 int sync_file(sqlite3_file* file, int flags) {
-  if (plan.strikes(true)) return SQLITE_IOERR_FSYNC;
+  if (plan.strikes(DiskFault::kSync)) return SQLITE_IOERR_FSYNC;
   return real(file)->pMethods->xSync(real(file), flags);
 }
 int file_size(sqlite3_file* file, sqlite3_int64* size) {

@@ -6,9 +6,10 @@
 namespace lrtune {
 
 enum class DiskFault {
-  kFull,  // a write fails with SQLITE_FULL, nothing of it is written
-  kTorn,  // a write fails after the first half of it
-  kSync,  // a sync fails; what was written before stands
+  kFull,      // a write fails with SQLITE_FULL, nothing of it is written
+  kTorn,      // a write fails after the first half of it
+  kSync,      // a sync fails; what was written before stands
+  kTruncate,  // a truncation fails, and changes nothing
 };
 
 // While it lives it is SQLite's default VFS, so that every database opened meanwhile goes through

@@ -39,6 +39,7 @@ class RecordSource {
   Record trial(std::int64_t id);
   Record job(std::int64_t id);
   Record point();
+  Record worker_order();
   Record any();
 
   std::mt19937_64 random_;

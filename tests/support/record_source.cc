@@ -51,11 +51,14 @@ Record RecordSource::campaign(std::int64_t id) {
   record.name = text();
   record.hash = sha256("campaign " + std::to_string(id));
   record.experiment = {{"name", record.name}, {"number", number()}, {"seed", random_()}};
-  record.state = static_cast<CampaignState>(below(5));
+  record.state = static_cast<CampaignState>(below(7));
   record.failure = text();
   record.created_at = below(std::numeric_limits<std::int64_t>::max());
   record.ended_at = below(2);
   record.busy_seconds = number();
+  record.priority = static_cast<int>(below(7)) - 3;
+  record.paused = below(2) == 1;
+  record.extensions = static_cast<int>(below(3));
   return record;
 }
 
@@ -97,7 +100,7 @@ Record RecordSource::trial(std::int64_t id) {
   if (below(2) == 1) record.plan.target = Target{static_cast<Measure>(below(2)), number()};
   if (below(2) == 1) record.plan.max_seconds = static_cast<double>(1 + below(1000)) / 8;
   record.job.value = below(jobs_ + 1);
-  record.state = static_cast<TrialState>(below(5));
+  record.state = static_cast<TrialState>(below(6));
   return record;
 }
 
@@ -126,8 +129,12 @@ Record RecordSource::point() {
   return record;
 }
 
+Record RecordSource::worker_order() {
+  return WorkerOrderRecord{text(), static_cast<WorkerOrder>(below(3)), below(1000), text()};
+}
+
 Record RecordSource::any() {
-  switch (below(10)) {
+  switch (below(11)) {
     case 0:
       return campaign(1 + below(campaigns_));
     case 1:
@@ -147,6 +154,8 @@ Record RecordSource::any() {
       return RankingRecord{CampaignId{1 + below(campaigns_)}, static_cast<TrialPhase>(below(2)),
                            1 + static_cast<int>(below(5)), TrialId{1 + below(trials_)},
                            nlohmann::json{{"top1", number()}}};
+    case 8:
+      return worker_order();
     default:
       return point();
   }

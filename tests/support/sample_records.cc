@@ -177,6 +177,13 @@ class Sample {
     }
   }
 
+  void order_workers() {
+    order("node2/0", WorkerOrder::kDrain, "");
+    order("node1/0", WorkerOrder::kDrain, "its fan is loud");
+    order("node3/0", WorkerOrder::kBan, "wrong driver");
+    order("node1/0", WorkerOrder::kAdmit, "");
+  }
+
   void end() {
     decide({}, "done",
            {{"trials", 12}, {"done", 10}, {"diverged", 1}, {"failed", 1}, {"reused", 0}});
@@ -187,7 +194,12 @@ class Sample {
   void write_campaign(CampaignState state, WallMillis ended) {
     records.emplace_back(CampaignRecord{CampaignId{1}, "mnist-lenet", sha256("experiment"),
                                         nlohmann::json{{"name", "mnist-lenet"}, {"seed", 7}}, state,
-                                        "", 1'700'000'000'000, ended, ended == 0 ? 0 : 200.25});
+                                        "", 1'700'000'000'000, ended, ended == 0 ? 0 : 200.25,
+                                        /*priority=*/2, /*paused=*/false, /*extensions=*/0});
+  }
+
+  void order(const std::string& worker, WorkerOrder order, const std::string& reason) {
+    records.emplace_back(WorkerOrderRecord{worker, order, 1'700'000'100'000, reason});
   }
 
   void decide(TrialId trial, const std::string& code, const nlohmann::json& numbers) {
@@ -241,6 +253,7 @@ std::vector<Record> sample_records() {
   sample.finish(10, OutcomeKind::kCompleted, kIterations, {0.9825, 1500, 0.032});
   sample.finish(11, OutcomeKind::kCompleted, kIterations, {0.9834, 1000, 0.028});
   sample.rank_verification(8);
+  sample.order_workers();
   sample.end();
   return sample.records;
 }

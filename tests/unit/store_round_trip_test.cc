@@ -23,6 +23,7 @@ void expect_same(const StoredState& found, const StoredState& wanted) {
   EXPECT_TRUE(found.trials == wanted.trials);
   EXPECT_TRUE(found.jobs == wanted.jobs);
   EXPECT_TRUE(found.points == wanted.points);
+  EXPECT_TRUE(found.orders == wanted.orders);
 }
 
 TEST(StoreRoundTrip, NewStoreIsEmpty) {
