@@ -46,6 +46,19 @@ bool holds(const std::variant<Kinds...>& one) {
   return std::holds_alternative<T>(one);
 }
 
+// A worker's key gives no orders, a client's trains nothing.
+Result<std::vector<wire::ToCoordinator>> allowed_messages(const wire::Incoming& incoming) {
+  auto messages = wire::decode_to_coordinator(incoming.frame);
+  if (!messages || incoming.role == wire::PeerRole::kUnauthenticated) return messages;
+  const bool client = incoming.role == wire::PeerRole::kClient;
+  for (const wire::ToCoordinator& message : *messages) {
+    if (wire::is_from_client(message) == client) continue;
+    return fail(fmt::format("the key '{}' is admitted as a {}'s, which may not say this",
+                            incoming.key_name, name_of(incoming.role)));
+  }
+  return messages;
+}
+
 }  // namespace
 
 Runtime::Runtime(wire::RouterSocket socket, Store& store, RuntimeOptions options,
@@ -163,7 +176,7 @@ void Runtime::take_frames(Actions& actions) {
     observer_.received(incoming->frame.size());
     if (refused_.contains(incoming->peer)) {
       send_to(incoming->peer, {wire::Rejected{kUnreadable}});
-    } else if (auto messages = wire::decode_to_coordinator(incoming->frame)) {
+    } else if (auto messages = allowed_messages(*incoming)) {
       for (wire::ToCoordinator& message : *messages) {
         note_peer(incoming->peer, message);
         step(event::Received{incoming->peer, std::move(message)}, actions);

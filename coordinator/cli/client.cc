@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
 
 #include "common/wire/codec.h"
 
@@ -15,17 +16,26 @@ using Clock = std::chrono::steady_clock;
 
 constexpr milliseconds kLongestWait{200};
 
+std::string given_or_set(const std::string& given, const char* variable) {
+  const char* set = std::getenv(variable);
+  return given.empty() && set != nullptr ? set : given;
+}
+
 }  // namespace
 
 Result<Client> Client::connect(const ClientOptions& options) {
-  std::string endpoint = options.coordinator;
-  if (const char* named = std::getenv("LRTUNE_COORDINATOR"); endpoint.empty() && named != nullptr)
-    endpoint = named;
+  std::string endpoint = given_or_set(options.coordinator, "LRTUNE_COORDINATOR");
   if (endpoint.empty()) {
     return fail(
         "no coordinator is named: give --coordinator tcp://HOST:PORT or set LRTUNE_COORDINATOR");
   }
-  auto socket = wire::DealerSocket::connect(endpoint);
+  std::optional<wire::ClientSecurity> security;
+  if (const std::string keys = given_or_set(options.keys, "LRTUNE_KEYS"); !keys.empty()) {
+    auto loaded = wire::load_client_keys(keys, wire::PeerRole::kClient);
+    if (!loaded) return tl::unexpected(loaded.error());
+    security = *std::move(loaded);
+  }
+  auto socket = wire::DealerSocket::connect(endpoint, {}, security);
   if (!socket) return tl::unexpected(socket.error());
   const milliseconds patience(static_cast<std::int64_t>(options.patience * 1e3));
   return Client(std::move(*socket), std::move(endpoint), patience);
@@ -82,8 +92,10 @@ Result<nlohmann::json> Client::wait_for_answer(const wire::ToCoordinator& reques
     const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now());
     socket_.wait({}, std::clamp(left, milliseconds{0}, kLongestWait));
   }
-  return fail(fmt::format("no coordinator answers at {} within {} s", endpoint_,
-                          std::chrono::duration<double>(patience_).count()));
+  const auto refusal = socket_.refusal();
+  return fail(fmt::format("no coordinator answers at {} within {} s{}", endpoint_,
+                          std::chrono::duration<double>(patience_).count(),
+                          refusal ? ": " + *refusal : ""));
 }
 
 }  // namespace lrtune

@@ -15,13 +15,15 @@ namespace lrtune {
 // What every client command takes.
 struct ClientOptions {
   std::string coordinator;  // tcp://HOST:PORT; empty: $LRTUNE_COORDINATOR
+  std::string keys;         // folder; empty: $LRTUNE_KEYS; if that is not set: none
   double patience = 10;     // seconds without an answer until it gives up
 };
 
 // One thread.
 class Client {
  public:
-  // Errors: no coordinator is named; its endpoint is none.
+  // Errors: no coordinator is named; its endpoint is none, or not loopback and there are no keys;
+  // the keys cannot be read.
   static Result<Client> connect(const ClientOptions& options);
 
   // Asks, again after each connection that is made anew, until the answer is there: every question

@@ -26,6 +26,10 @@ void add_client_options(CLI::App& command, ClientCommand& options) {
       .add_option("--coordinator", options.client.coordinator,
                   "The coordinator; default: $LRTUNE_COORDINATOR")
       ->type_name("tcp://HOST:PORT");
+  command
+      .add_option("--keys", options.client.keys,
+                  "Folder with this client's keys (`lrtune keygen`); default: $LRTUNE_KEYS")
+      ->type_name("DIR");
   command.add_option("--patience", options.client.patience, "Seconds to wait for an answer")
       ->check(CLI::Range(0.1, 1e6))
       ->capture_default_str();

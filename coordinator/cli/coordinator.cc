@@ -11,10 +11,13 @@
 #include <csignal>
 #include <memory>
 
+#include "common/logfmt.h"
+#include "common/wire/security/key_folder.h"
 #include "coordinator/cli/exit_code.h"
 #include "coordinator/cli/open_files.h"
 #include "coordinator/cli/stop_signals.h"
 #include "coordinator/cli/terminal.h"
+#include "coordinator/operations/operations.h"
 #include "coordinator/runtime.h"
 #include "coordinator/store/sqlite_store.h"
 
@@ -24,7 +27,9 @@ namespace {
 struct CoordinatorOptions {
   std::string listen = "tcp://127.0.0.1:5580";
   std::string store = "lrtune.db";
-  double lease = 10;  // seconds
+  double lease = 10;    // seconds
+  std::string keys;     // folder; empty: none, which loopback alone allows
+  std::string metrics;  // ADDR:PORT; empty: nowhere
   std::string log_level = "info";
 };
 
@@ -77,6 +82,31 @@ RuntimeOptions runtime_options(const CoordinatorOptions& options) {
   return runtime;
 }
 
+// Listens, with keys if there are some; then nobody gets in whose key is not admitted, which is
+// shown before anything else happens.
+Result<wire::RouterSocket> listen(const CoordinatorOptions& options,
+                                  const std::shared_ptr<spdlog::logger>& log) {
+  if (options.keys.empty()) return wire::RouterSocket::bind(options.listen);
+  auto security = wire::load_server_keys(options.keys);
+  if (!security) return tl::unexpected(security.error());
+  security->log = [log](const std::string& text) {
+    log->warn(LogLine("stranger").add("text", text).text());
+  };
+  auto socket = wire::RouterSocket::bind(options.listen, {}, *security);
+  if (!socket) return socket;
+  if (auto proof = socket->prove_strangers_refused(); !proof) return tl::unexpected(proof.error());
+  return socket;
+}
+
+Result<std::unique_ptr<Operations>> start_operations(const CoordinatorOptions& options) {
+  if (options.metrics.empty()) return std::unique_ptr<Operations>();
+  OperationsOptions operations;
+  operations.listen = options.metrics;
+  operations.store = options.store;
+  operations.version = LRTUNE_VERSION;
+  return Operations::start(std::move(operations));
+}
+
 int run(const CoordinatorOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);  // whoever read the log may go away
   const std::uint64_t files = raise_open_files();
@@ -86,22 +116,35 @@ int run(const CoordinatorOptions& options) {
     return complain(file.error(), kExitBadInput);
   auto store = SqliteStore::open(options.store);
   if (!store) return complain(store.error(), kExitFailure);
-  auto socket = wire::RouterSocket::bind(options.listen);
-  if (!socket) return complain(socket.error(), kExitBadInput);
   const auto log = make_log(options);
-  log->info("event=listening endpoint={} store={} connections_at_most={}", socket->endpoint(),
-            options.store, connections_within(files));
+  auto operations = start_operations(options);
+  if (!operations) return complain(operations.error(), kExitBadInput);
+  auto socket = listen(options, log);
+  if (!socket) return complain(socket.error(), kExitBadInput);
+  log->info(LogLine("listening")
+                .add("endpoint", socket->endpoint())
+                .add("store", options.store)
+                .add("keys", options.keys)
+                .add("connections_at_most", connections_within(files))
+                .text());
   if (connections_within(files) < kManyConnections) {
-    log->warn("event=few_files limit={} hint=\"raise it: ulimit -n, or LimitNOFILE in the unit\"",
-              files);
+    log->warn(LogLine("few_files")
+                  .add("limit", files)
+                  .add("hint", "raise it: ulimit -n, or LimitNOFILE in the unit")
+                  .text());
   }
-  Runtime runtime(std::move(*socket), **store, runtime_options(options), log);
+  RuntimeOptions with = runtime_options(options);
+  if (*operations) with.observer = &(*operations)->observer();
+  Runtime runtime(std::move(*socket), **store, with, log);
   UntilSignalled watcher(*signals);
   if (auto ran = runtime.run(watcher); !ran) {
-    log->error("event=ended reason=\"{}\"", ran.error().message);
+    log->error(LogLine("ended").add("reason", ran.error().message).text());
     return complain(ran.error(), kExitFailure);
   }
-  log->info("event=ended signal={} open_campaigns={}", watcher.signal(), watcher.open_campaigns());
+  log->info(LogLine("ended")
+                .add("signal", watcher.signal())
+                .add("open_campaigns", watcher.open_campaigns())
+                .text());
   return watcher.open_campaigns() == 0 ? kExitDone : kExitResumable;
 }
 
@@ -117,6 +160,16 @@ void add_coordinator_command(CLI::App& app, int& exit_code) {
   command->add_option("--store", options->store, "The policy store")
       ->type_name("FILE")
       ->capture_default_str();
+  command
+      ->add_option(
+          "--keys", options->keys,
+          "Folder of `lrtune keygen`: whose keys are in it may come in, nobody else; needed "
+          "unless --listen is loopback")
+      ->type_name("DIR");
+  command
+      ->add_option("--metrics", options->metrics,
+                   "Where to serve /metrics, /healthz and /readyz (docs/OPERATIONS.md)")
+      ->type_name("ADDR:PORT");
   command
       ->add_option("--lease", options->lease,
                    "Seconds without a sign of life after which a worker's jobs go to others")
