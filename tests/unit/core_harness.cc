@@ -9,6 +9,7 @@ StoredState KeptRecords::state() const {
   std::map<Digest, IdentityRecord> identities;
   std::map<TrialId, TrialRecord> trials;
   std::map<JobId, JobRecord> jobs;
+  std::map<std::string, WorkerOrderRecord> orders;
   StoredState stored;
   for (const Record& record : all) {
     if (const auto* campaign = std::get_if<CampaignRecord>(&record))
@@ -18,11 +19,15 @@ StoredState KeptRecords::state() const {
     if (const auto* trial = std::get_if<TrialRecord>(&record)) trials[trial->id] = *trial;
     if (const auto* job = std::get_if<JobRecord>(&record)) jobs[job->id] = *job;
     if (const auto* point = std::get_if<PointRecord>(&record)) stored.points.push_back(*point);
+    if (const auto* order = std::get_if<WorkerOrderRecord>(&record)) orders[order->worker] = *order;
   }
   for (auto& [id, record] : campaigns) stored.campaigns.push_back(std::move(record));
   for (auto& [hash, record] : identities) stored.identities.push_back(std::move(record));
   for (auto& [id, record] : trials) stored.trials.push_back(std::move(record));
   for (auto& [id, record] : jobs) stored.jobs.push_back(std::move(record));
+  for (auto& [worker, order] : orders) {
+    if (order.order != WorkerOrder::kAdmit) stored.orders.push_back(std::move(order));
+  }
   return stored;
 }
 
