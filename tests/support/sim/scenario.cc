@@ -192,9 +192,9 @@ Scenario make_scenario(Family family, std::uint64_t seed) {
 
 std::string name_of(Family family) {
   static constexpr std::array<const char*, kFamilies> kNames = {
-      "NoFaults",      "WorkerCrashes", "CoordinatorCrashes", "NetworkFaults",
-      "Partitions",    "FailedCommits", "AllTogether",        "PoisonousJobs",
-      "SharedWork",    "StopAndResume", "PowerCuts",          "HungThreads"};
+      "NoFaults",   "WorkerCrashes", "CoordinatorCrashes", "NetworkFaults",
+      "Partitions", "FailedCommits", "AllTogether",        "PoisonousJobs",
+      "SharedWork", "StopAndResume", "PowerCuts",          "HungThreads"};
   return kNames[static_cast<std::size_t>(family)];
 }
 
