@@ -18,6 +18,7 @@ std::string last_line(const std::filesystem::path& log) {
   constexpr std::size_t kLongest = 300;
   std::string line = end_of_log(log, 1);
   const std::size_t begin = line.find_first_not_of(" \n");
+  if (line.empty()) return fmt::format("its log {} is empty", log.string());
   if (begin == std::string::npos) return fmt::format("its log is {}", log.string());
   line = line.substr(begin);
   if (line.size() > kLongest) line = line.substr(0, kLongest) + "...";
