@@ -44,7 +44,7 @@ TEST_F(WorkerFaultsTest, AThreadThatHangsIsFoundAndItsJobGoesOnElsewhere) {
   EXPECT_TRUE(std::filesystem::exists(once));
   expect_usual_output(result.err, {"exited with code 3; it is started again"});
   EXPECT_THAT(result.err, HasSubstr("exited with code 3; it is started again"));
-  EXPECT_THAT(logs(), HasSubstr("outcome=failed_here iteration=20 its training thread made no "
+  EXPECT_THAT(logs(), HasSubstr("its training thread made no "
                                 "step for 4 s, since iteration 20"));
   expect_whole_campaign();
   EXPECT_GE(jobs_that([](const StoredJob& job) { return job.attempt == 2; }), 1);
@@ -66,7 +66,7 @@ TEST_F(WorkerFaultsTest, AWorkerThatWakesUpAfterItsLeaseChangesNothing) {
   const auto before = jobs();
   kill(sleeper, SIGCONT);
   process.until("it is told that its attempt is over", [&] {
-    return logs().find("attempt=1 cancelled: this attempt was given up") != std::string::npos;
+    return logs().find("reason=\"this attempt was given up\"") != std::string::npos;
   });
   const ProcessResult result = process.wait();
   EXPECT_EQ(result.exit_code, 0) << result.err;
@@ -100,7 +100,7 @@ TEST_F(WorkerFaultsTest, AWorkerWhoseWalltimeEndsHandsItsJobBack) {
   Process process =
       run_with("synthetic:iteration_us=100000", {"--walltime", "4", "--leave-before", "2"}, "1");
   process.until("it has left and was started again", [&] {
-    return read("out/logs/worker-1.log").find("exits: its walltime of 4 s is nearly over") !=
+    return read("out/logs/worker-1.log").find("reason=\"its walltime of 4 s is nearly over") !=
                std::string::npos &&
            count_decisions("requeued") > 0;
   });
