@@ -141,7 +141,8 @@ void lose_worker(CoreState& state, const PeerId& peer, const std::string& reason
       how == Departure::kInOrder ? std::set<JobId>{} : may_have_killed(state, it->second, how);
   const bool alone = blamed.size() + it->second.surveys.size() == 1;
   const AttemptEnd died = alone ? AttemptEnd::kDiedAlone : AttemptEnd::kDiedInCompany;
-  it->second.draining = true;  // what goes back to the queue is not for it
+  it->second.draining = true;   // what goes back to the queue is not for it
+  it->second.dismissed = true;  // nobody drained it: if it wakes up, it introduces itself again
   note_room(state, it->second);
   for (const JobId id : jobs) {
     requeue(state, state.jobs.at(id), why, blamed.contains(id) ? died : AttemptEnd::kReturned);

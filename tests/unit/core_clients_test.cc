@@ -246,6 +246,18 @@ TEST_F(CoreClientsTest, ADrainedWorkerEndsWhatItTrainsAndLeaves) {
   EXPECT_NE(harness.assignment("a"), std::nullopt);
 }
 
+// Bug: a worker that slept past its lease was sent away as if it had been drained.
+TEST_F(CoreClientsTest, ALostWorkerIsNotDismissed) {
+  harness.hello("a");
+  submit("x");
+  harness.stall(1000);
+  for (int i = 0; i < 12; ++i) {
+    harness.advance(1000);
+    EXPECT_THAT(harness.sent<wire::Shutdown>("a"), IsEmpty());
+  }
+  EXPECT_EQ(harness.core().snapshot().workers, 0);
+}
+
 TEST_F(CoreClientsTest, ABannedWorkerIsSentAwayAndItsJobGoesToAnotherWithoutAStain) {
   harness.hello("a");
   submit("x");
