@@ -13,10 +13,9 @@ wire::Welcome welcome(const CoreOptions& options) {
 }
 
 // A restarted coordinator may have filled the slot of a job that comes back later. What has not
-// started then goes back to the queue, rather than what has. What was sent ahead to the worker
-// comes back as well, whatever its window is now.
-bool make_room(CoreState& state, Worker& worker, const Job& job) {
-  if (worker.has_slot() || job.record.state == JobState::kAssigned) return true;
+// started then goes back to the queue, rather than what has.
+bool make_room(CoreState& state, Worker& worker) {
+  if (worker.has_room()) return true;
   for (const JobId id : worker.jobs) {
     Job& other = state.jobs.at(id);
     if (other.record.state != JobState::kAssigned) continue;
@@ -40,6 +39,15 @@ void adopt(CoreState& state, Worker& worker, Job& job) {
   note_room(state, worker);
   state.write(job.record);
   state.decide(job, "adopted", {{"worker", worker.name}, {"attempt", job.record.attempt}});
+}
+
+// What an earlier coordinator sent ahead of the worker's slots: it may keep it.
+int held_ahead(const CoreState& state, const Worker& worker,
+               const std::vector<wire::HeldAttempt>& held) {
+  const auto orphans = std::count_if(held.begin(), held.end(), [&](const wire::HeldAttempt& one) {
+    return state.orphans.contains(one.job);
+  });
+  return std::clamp(static_cast<int>(orphans) - worker.slots, 0, kMostAhead);
 }
 
 void compare_held(CoreState& state, Worker& worker, const std::vector<wire::HeldAttempt>& held) {
@@ -85,7 +93,7 @@ bool holds(const std::vector<wire::HeldAttempt>& held, const Job& job) {
 bool is_held_by(CoreState& state, Worker& worker, Job& job) {
   if (job.held() && job.holder == worker.peer) return true;
   if (!state.orphans.contains(job.record.id)) return false;
-  if (make_room(state, worker, job)) {
+  if (make_room(state, worker)) {
     adopt(state, worker, job);
     return true;
   }
@@ -117,6 +125,7 @@ void on_hello(CoreState& state, const PeerId& peer, const wire::Hello& hello) {
   worker.last_heard = state.now.steady;
   state.send(peer, welcome(state.options));
   if (state.stopping) state.send(peer, wire::Shutdown{state.stop_reason});
+  worker.window = std::max(worker.window, held_ahead(state, worker, hello.held));
   compare_held(state, worker, hello.held);
   note_room(state, worker);
   state.survey_wanted = true;

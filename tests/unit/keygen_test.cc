@@ -77,7 +77,7 @@ TEST_F(Keygen, ACheckpointServiceListensFarOnlyWithKeys) {
   ASSERT_EQ(run({"keygen", "keys"}).exit_code, 0);
   Process service(LRTUNE_CHECKPOINTS, {"there", "--listen", "tcp://*:*", "--keys", "keys"},
                   folder_.path());
-  service.until_error_has("listens on tcp://0.0.0.0:");
+  service.until_error_has("event=listens endpoint=tcp://0.0.0.0:");
 }
 
 // A worker that is refused says so once, goes on trying, and leaves when it was told to.
@@ -86,7 +86,7 @@ TEST_F(Keygen, AWorkerThatIsNotAdmittedSaysSo) {
   ASSERT_EQ(run({"keygen", "other"}).exit_code, 0);
   Process service(LRTUNE_CHECKPOINTS, {"there", "--listen", "tcp://127.0.0.1:*", "--keys", "keys"},
                   folder_.path());
-  service.until_error_has("listens on ");
+  service.until_error_has("event=listens ");
   const std::string text = service.err();
   const auto at = text.rfind("tcp://");
   const std::string endpoint = text.substr(at, text.find_first_of("\n", at) - at);

@@ -182,7 +182,8 @@ TEST_F(SecureTransport, APeerWithAnotherServersKeyIsRefused) {
 
 TEST_F(SecureTransport, APeerWithoutEncryptionIsRefused) {
   DealerSocket plain = DealerSocket::connect(router_->endpoint()).value();
-  until_log_has("a connection was refused: it does not encrypt");
+  // Whether the server reads its greeting first or sees it break off first is a race.
+  until_log_has("a connection was refused: it ");
   until("its refusal", [&] { return plain.refusal().has_value(); });
   EXPECT_FALSE(plain.send(Frame{1}));
   EXPECT_EQ(plain.connections(), 0U);
