@@ -89,7 +89,7 @@ TEST_F(Keygen, AWorkerThatIsNotAdmittedSaysSo) {
   service.until_error_has("event=listens ");
   const std::string text = service.err();
   const auto at = text.rfind("tcp://");
-  const std::string endpoint = text.substr(at, text.find_first_of("\n", at) - at);
+  const std::string endpoint = text.substr(at, text.find_first_of(" \n", at) - at);
   // That server's key, and a worker's that it does not list.
   std::filesystem::copy(file("keys/checkpoints.public"), file("other/coordinator.public"),
                         std::filesystem::copy_options::overwrite_existing);
