@@ -96,7 +96,7 @@ TEST_F(Keygen, AWorkerThatIsNotAdmittedSaysSo) {
   Process worker(LRTUNE_WORKER,
                  {"--connect", endpoint, "--trainer", "synthetic", "--keys", "other"},
                  folder_.path());
-  worker.until_error_has("no connection to the coordinator: this key is not admitted there");
+  worker.until_error_has("event=no_connection reason=\"this key is not admitted there");
 }
 
 }  // namespace
