@@ -49,6 +49,12 @@ Result<Experiment> experiment_from_json(const nlohmann::json& json) {
   return experiment;
 }
 
+Result<Experiment> on_device(const Experiment& experiment, const std::string& device) {
+  nlohmann::json normal = experiment.normalised;
+  normal["train"]["device"] = device;
+  return experiment_from_json(normal);
+}
+
 std::string_view name_of(SearchMethod method) {
   return kMethodNames[static_cast<std::size_t>(method)];
 }

@@ -82,6 +82,10 @@ struct Experiment {
 // intervals by their ends.
 Result<Experiment> experiment_from_yaml(const std::string& text, const std::string& file);
 
+// The same with `device` in place of its `train.device`: another experiment, with another hash.
+// Errors: there is no such device.
+Result<Experiment> on_device(const Experiment& experiment, const std::string& device);
+
 // From the normal form (as the store keeps it).
 Result<Experiment> experiment_from_json(const nlohmann::json& json);
 

@@ -41,10 +41,9 @@ Result<Client> Client::connect(const ClientOptions& options) {
   return Client(std::move(*socket), std::move(endpoint), patience);
 }
 
-void Client::send(const wire::ToCoordinator& request) {
-  const auto frames = wire::encode(std::span(&request, 1));
-  sent_ = frames && std::all_of(frames->begin(), frames->end(),
-                                [&](const wire::Frame& frame) { return socket_.send(frame); });
+void Client::send(const std::vector<wire::Frame>& frames) {
+  sent_ = std::all_of(frames.begin(), frames.end(),
+                      [&](const wire::Frame& frame) { return socket_.send(frame); });
 }
 
 bool Client::take_answer(std::int64_t number, Result<nlohmann::json>& result) {
@@ -75,9 +74,8 @@ bool Client::take_answer(std::int64_t number, Result<nlohmann::json>& result) {
 
 Result<nlohmann::json> Client::wait_for_answer(const wire::ToCoordinator& request,
                                                std::int64_t number) {
-  // What cannot be encoded would never be answered.
-  if (const auto frames = wire::encode(std::span(&request, 1)); !frames)
-    return tl::unexpected(frames.error());
+  const auto frames = wire::encode(std::span(&request, 1));
+  if (!frames) return tl::unexpected(frames.error());
   const auto deadline = Clock::now() + patience_;
   Result<nlohmann::json> result;
   sent_ = answered_ = false;
@@ -86,7 +84,7 @@ Result<nlohmann::json> Client::wait_for_answer(const wire::ToCoordinator& reques
       connections_ = connections;
       sent_ = false;
     }
-    if (!sent_) send(request);
+    if (!sent_) send(*frames);
     answered_ = take_answer(number, result);
     if (answered_) return result;
     const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now());

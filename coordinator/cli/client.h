@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "common/result.h"
 #include "common/wire/messages.h"
@@ -43,7 +44,7 @@ class Client {
   Client(wire::DealerSocket socket, std::string endpoint, std::chrono::milliseconds patience)
       : socket_(std::move(socket)), endpoint_(std::move(endpoint)), patience_(patience) {}
   Result<nlohmann::json> wait_for_answer(const wire::ToCoordinator& request, std::int64_t number);
-  void send(const wire::ToCoordinator& request);
+  void send(const std::vector<wire::Frame>& frames);
   // Whether the request was answered by what has arrived: `result` has the answer then.
   bool take_answer(std::int64_t number, Result<nlohmann::json>& result);
 

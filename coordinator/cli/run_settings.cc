@@ -18,9 +18,7 @@ Result<Experiment> read_experiment(const RunOptions& options) {
   if (!text) return tl::unexpected(text.error());
   auto experiment = experiment_from_yaml(*text, options.file);
   if (!experiment || options.device.empty()) return experiment;
-  nlohmann::json normalised = experiment->normalised;
-  normalised["train"]["device"] = options.device;
-  return experiment_from_json(normalised);
+  return on_device(*experiment, options.device);
 }
 
 WorkerNeeds worker_needs(const Experiment& experiment) {

@@ -86,10 +86,7 @@ void cancel_trials(CoreState& state, Campaign& campaign, const std::string& reas
   for (const TrialId id : campaign.trials) {
     TrialRecord& trial = state.trials.at(id);
     if (trial.state > TrialState::kRunning) continue;
-    count_trial(state, trial, -1);
-    trial.state = TrialState::kCancelled;
-    count_trial(state, trial, +1);
-    state.write(trial);
+    set_trial_state(state, trial, TrialState::kCancelled);
     drop_job(state, state.jobs.at(trial.job), reason);
   }
 }
@@ -98,11 +95,14 @@ void revive_cancelled(CoreState& state, Campaign& campaign) {
   for (const TrialId id : campaign.trials) {
     TrialRecord& trial = state.trials.at(id);
     if (trial.state != TrialState::kCancelled) continue;
-    count_trial(state, trial, -1);
-    trial.state = trial_state_of(state.jobs.at(trial.job).record.state);
-    count_trial(state, trial, +1);
-    state.write(trial);
+    set_trial_state(state, trial, trial_state_of(state.jobs.at(trial.job).record.state));
   }
+}
+
+// Whoever was asked does not work on them any more.
+void drop_surveys(CoreState& state, Campaign& campaign) {
+  for (auto& [key, need] : campaign.surveys) release_survey(state, need);
+  campaign.surveys.clear();
 }
 
 void take_up_again(Campaign& campaign) {
@@ -367,8 +367,7 @@ void fail_campaign(CoreState& state, Campaign& campaign, std::string reason) {
   campaign.record.state = CampaignState::kFailed;
   campaign.record.failure = reason;
   campaign.record.ended_at = state.now.wall;
-  for (auto& [key, need] : campaign.surveys) release_survey(state, need);
-  campaign.surveys.clear();
+  drop_surveys(state, campaign);
   cancel_trials(state, campaign, "its campaign failed");
   note_busy_time(state, campaign);
   state.write(campaign.record);
@@ -404,8 +403,7 @@ void cancel_campaign(CoreState& state, Campaign& campaign, const std::string& re
   campaign.record.state = CampaignState::kCancelled;
   campaign.record.paused = false;
   campaign.record.ended_at = state.now.wall;
-  for (auto& [key, need] : campaign.surveys) release_survey(state, need);
-  campaign.surveys.clear();
+  drop_surveys(state, campaign);
   state.decide(campaign.record.id, {}, "cancelled", {{"reason", reason}, {"open", campaign.open}});
   cancel_trials(state, campaign, "its campaign was cancelled");
   note_busy_time(state, campaign);
@@ -419,7 +417,7 @@ void extend_campaign(CoreState& state, Campaign& campaign, Experiment experiment
   ++campaign.record.extensions;
   campaign.making.reset();
   state.making.erase(campaign.record.id);
-  campaign.surveys.clear();
+  drop_surveys(state, campaign);
   take_up_again(campaign);
   state.write(campaign.record);
   state.decide(campaign.record.id, {}, "campaign_extended",

@@ -21,9 +21,7 @@ void answer(CoreState& state, const PeerId& peer, std::int64_t request, nlohmann
 Result<Experiment> submitted_experiment(const wire::Submit& request) {
   auto experiment = experiment_from_yaml(request.experiment, request.file);
   if (!experiment || request.device.empty()) return experiment;
-  nlohmann::json normal = experiment->normalised;
-  normal["train"]["device"] = request.device;
-  return experiment_from_json(normal);
+  return on_device(*experiment, request.device);
 }
 
 void prioritise(CoreState& state, Campaign& campaign, std::int64_t priority) {

@@ -220,6 +220,8 @@ void make_tolerance_trials(CoreState& state, Campaign& campaign,
                            const std::vector<TrialId>& ranked);
 // The trial's iterations and best accuracy are added to its campaign's counts.
 void count_trial(CoreState& state, const TrialRecord& trial, int sign);
+// Written, and counted by its campaign.
+void set_trial_state(CoreState& state, TrialRecord& trial, TrialState to);
 TrialState trial_state_of(JobState state);
 
 // ---- ranking_step.cc: the order of a campaign's trials

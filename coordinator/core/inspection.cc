@@ -72,18 +72,55 @@ nlohmann::json worker_document(const CoreState& state, const Worker& worker) {
           {"draining", worker.draining}};
 }
 
+// `running_iterations`: of its trials that run.
+nlohmann::json summary(const CoreState& state, const Campaign& campaign,
+                       std::int64_t running_iterations) {
+  const CampaignView shown = view(state, campaign);
+  return {{"campaign", campaign.record.id.value},
+          {"name", cut(campaign.record.name)},
+          {"hash", campaign.record.hash.hex()},
+          {"state", name_of(campaign.record.state)},
+          {"paused", campaign.record.paused},
+          {"priority", campaign.record.priority},
+          {"extensions", campaign.record.extensions},
+          {"failure", cut(campaign.record.failure)},
+          {"created_at", campaign.record.created_at},
+          {"ended_at", campaign.record.ended_at},
+          {"trials", shown.trials},
+          {"ended", shown.done},
+          {"diverged", shown.diverged},
+          {"failed", shown.failed},
+          {"cancelled", campaign.cancelled},
+          {"reused", shown.reused},
+          {"running", campaign.running},
+          {"queued", queue_length(campaign)},
+          {"iterations_done", shown.iterations_done + running_iterations},
+          {"iterations_total", shown.iterations_total},
+          {"best_top1", optional_number(shown.best_top1)},
+          {"best_trial", shown.best_trial.value},
+          {"waiting_for", cut(shown.waiting_for)}};
+}
+
+std::map<CampaignId, std::int64_t> running_iterations(const CoreState& state) {
+  std::map<CampaignId, std::int64_t> iterations;
+  for (const JobId id : state.held) {
+    const Job& job = state.jobs.at(id);
+    for (const TrialId trial : job.trials)
+      iterations[state.trials.at(trial).campaign] += job.iteration;
+  }
+  return iterations;
+}
+
 nlohmann::json campaigns_page(const CoreState& state, const std::string& after) {
   nlohmann::json list = nlohmann::json::array();
+  std::map<CampaignId, std::int64_t> iterations = running_iterations(state);
   const CampaignId limit{after.empty() ? 0 : std::strtoll(after.c_str(), nullptr, 10)};
   bool more = false;
   for (auto it = state.campaigns.rbegin(); it != state.campaigns.rend(); ++it) {
     if (limit && it->first >= limit) continue;
     more = list.size() >= kCampaignsAPage;
     if (more) break;
-    nlohmann::json one = campaign_document(state, it->second);
-    one.erase("trials_running");
-    one.erase("best");
-    list.push_back(std::move(one));
+    list.push_back(summary(state, it->second, iterations[it->first]));
   }
   return {{"campaigns", std::move(list)}, {"more", more}};
 }
@@ -115,9 +152,8 @@ nlohmann::json workers_page(const CoreState& state, const std::string& after) {
 }  // namespace
 
 nlohmann::json campaign_document(const CoreState& state, const Campaign& campaign) {
-  const CampaignView shown = view(state, campaign);
   nlohmann::json running = nlohmann::json::array();
-  std::int64_t iterations = shown.iterations_done;
+  std::int64_t iterations = 0;
   for (const JobId id : state.held) {
     const Job& job = state.jobs.at(id);
     for (const TrialId trial : job.trials) {
@@ -128,31 +164,10 @@ nlohmann::json campaign_document(const CoreState& state, const Campaign& campaig
         running.push_back(running_document(running_trial(state, job, record)));
     }
   }
-  return {{"campaign", campaign.record.id.value},
-          {"name", cut(campaign.record.name)},
-          {"hash", campaign.record.hash.hex()},
-          {"state", name_of(campaign.record.state)},
-          {"paused", campaign.record.paused},
-          {"priority", campaign.record.priority},
-          {"extensions", campaign.record.extensions},
-          {"failure", cut(campaign.record.failure)},
-          {"created_at", campaign.record.created_at},
-          {"ended_at", campaign.record.ended_at},
-          {"trials", shown.trials},
-          {"ended", shown.done},
-          {"diverged", shown.diverged},
-          {"failed", shown.failed},
-          {"cancelled", campaign.cancelled},
-          {"reused", shown.reused},
-          {"running", campaign.running},
-          {"queued", queue_length(campaign)},
-          {"iterations_done", iterations},
-          {"iterations_total", shown.iterations_total},
-          {"best_top1", optional_number(shown.best_top1)},
-          {"best_trial", shown.best_trial.value},
-          {"waiting_for", cut(shown.waiting_for)},
-          {"trials_running", std::move(running)},
-          {"best", best_documents(state, campaign)}};
+  nlohmann::json document = summary(state, campaign, iterations);
+  document["trials_running"] = std::move(running);
+  document["best"] = best_documents(state, campaign);
+  return document;
 }
 
 void on_inspect(CoreState& state, const PeerId& peer, const wire::Inspect& request) {

@@ -147,10 +147,7 @@ void end_job(CoreState& state, Job& job, Outcome outcome) {
   for (const TrialId id : job.trials) {
     TrialRecord& trial = state.trials.at(id);
     if (trial.state > TrialState::kRunning) continue;
-    count_trial(state, trial, -1);
-    trial.state = trial_state_of(job.record.state);
-    count_trial(state, trial, +1);
-    state.write(trial);
+    set_trial_state(state, trial, trial_state_of(job.record.state));
   }
   const std::vector<TrialId> ended =
       job.trials;  // ending a phase may make trials that share this job

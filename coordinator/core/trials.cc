@@ -254,6 +254,13 @@ void count_trial(CoreState& state, const TrialRecord& trial, int sign) {
   }
 }
 
+void set_trial_state(CoreState& state, TrialRecord& trial, TrialState to) {
+  count_trial(state, trial, -1);
+  trial.state = to;
+  count_trial(state, trial, +1);
+  state.write(trial);
+}
+
 void drop_job(CoreState& state, Job& job, const std::string& reason) {
   if (state.needed(job)) return;
   if (job.record.state == JobState::kPending) return dequeue(state, job);

@@ -141,24 +141,24 @@ void on_hello(CoreState& state, const PeerId& peer, const wire::Hello& hello) {
 }
 
 void lose_worker(CoreState& state, const PeerId& peer, const std::string& reason, Departure how) {
-  const auto it = state.workers.find(peer);
-  if (it == state.workers.end()) return;
-  const std::string why = fmt::format("worker {}: {}", it->second.name, reason);
-  state.out.facts.departed.push_back({it->second.name, reason, how == Departure::kInOrder});
-  const std::set<JobId> jobs = it->second.jobs;
+  // It is off all lists before its work goes to others: nothing is for it any more.
+  const auto node = state.workers.extract(peer);
+  if (node.empty()) return;
+  const Worker& worker = node.mapped();
+  const PeerId gone = worker.peer;  // `peer` may be a part of what is emptied here
+  state.with_room.erase(gone);
+  state.freed.erase(gone);
+  const std::string why = fmt::format("worker {}: {}", worker.name, reason);
+  state.out.facts.departed.push_back({worker.name, reason, how == Departure::kInOrder});
   const std::set<JobId> blamed =
-      how == Departure::kInOrder ? std::set<JobId>{} : may_have_killed(state, it->second, how);
-  const bool alone = blamed.size() + it->second.surveys.size() == 1;
+      how == Departure::kInOrder ? std::set<JobId>{} : may_have_killed(state, worker, how);
+  const bool alone = blamed.size() + worker.surveys.size() == 1;
   const AttemptEnd died = alone ? AttemptEnd::kDiedAlone : AttemptEnd::kDiedInCompany;
-  it->second.draining = true;   // what goes back to the queue is not for it
-  it->second.dismissed = true;  // nobody drained it: if it wakes up, it introduces itself again
-  note_room(state, it->second);
-  for (const JobId id : jobs) {
+  for (const JobId id : worker.jobs) {
     requeue(state, state.jobs.at(id), why, blamed.contains(id) ? died : AttemptEnd::kReturned);
   }
-  state.workers.erase(peer);
   state.survey_wanted = true;
-  lose_surveys(state, peer, why, how == Departure::kDied ? died : AttemptEnd::kReturned);
+  lose_surveys(state, gone, why, how == Departure::kDied ? died : AttemptEnd::kReturned);
 }
 
 void dismiss_if_drained(CoreState& state, Worker& worker) {
