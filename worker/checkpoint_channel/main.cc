@@ -63,12 +63,10 @@ int complain(int code, const std::string& message) {
   return code;
 }
 
-Result<std::optional<wire::ServerSecurity>> load_keys(const Options& options,
-                                                      const CheckpointService::Log& log) {
+Result<std::optional<wire::ServerSecurity>> load_keys(const Options& options) {
   if (options.keys.empty()) return std::nullopt;
   auto keys = wire::load_server_keys(options.keys, wire::kCheckpointsKey);
   if (!keys) return tl::unexpected(keys.error());
-  keys->log = log;
   return *std::move(keys);
 }
 
@@ -95,7 +93,7 @@ int run(int argc, char** argv) {
   const auto warn = [log](const std::string& text) {
     log->warn(LogLine("refused").add("text", text).text());
   };
-  const auto security = load_keys(options, warn);
+  const auto security = load_keys(options);
   if (!security) return complain(kBadUsage, security.error().message);
   auto server = CheckpointServer::listen(options.endpoint, **folder, warn, *security);
   if (!server) return complain(kBadUsage, server.error().message);

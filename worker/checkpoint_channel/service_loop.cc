@@ -25,9 +25,11 @@ CheckpointServer::CheckpointServer(CheckpointServer&&) noexcept = default;
 CheckpointServer& CheckpointServer::operator=(CheckpointServer&&) noexcept = default;
 CheckpointServer::~CheckpointServer() = default;
 
-Result<CheckpointServer> CheckpointServer::listen(
-    const std::string& endpoint, CheckpointFolder& folder, CheckpointService::Log log,
-    const std::optional<wire::ServerSecurity>& security) {
+Result<CheckpointServer> CheckpointServer::listen(const std::string& endpoint,
+                                                  CheckpointFolder& folder,
+                                                  CheckpointService::Log log,
+                                                  std::optional<wire::ServerSecurity> security) {
+  if (security) security->log = log;
   auto socket = wire::RouterSocket::bind(endpoint, kCheckpointSocket, security);
   if (!socket) return tl::unexpected(socket.error());
   if (security) {

@@ -14,11 +14,11 @@ namespace lrtune {
 class CheckpointServer {
  public:
   // Listens on `endpoint`, e.g. "tcp://*:5557". `folder` outlives it. With `security` only workers'
-  // keys get in. Errors: the address is bad, taken, or not loopback without `security`; with it, a
-  // stranger is not refused.
+  // keys get in; who was refused goes to `log` too, from another thread. Errors: the address is
+  // bad, taken, or not loopback without `security`; with it, a stranger is not refused.
   static Result<CheckpointServer> listen(
       const std::string& endpoint, CheckpointFolder& folder, CheckpointService::Log log,
-      const std::optional<wire::ServerSecurity>& security = std::nullopt);
+      std::optional<wire::ServerSecurity> security = std::nullopt);
   CheckpointServer(CheckpointServer&&) noexcept;
   CheckpointServer& operator=(CheckpointServer&&) noexcept;
   ~CheckpointServer();
