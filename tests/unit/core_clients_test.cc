@@ -216,6 +216,16 @@ TEST_F(CoreClientsTest, ACampaignThatRunsCanBeExtended) {
   EXPECT_EQ(state_of("x"), "done");
 }
 
+// Bug: a worker that was asked before counted as busy with the old survey for ever.
+TEST_F(CoreClientsTest, AnExtensionWhileSurveyingLeavesNoWorkerBusy) {
+  harness.hello("a");
+  ask(wire::Submit{1, "x.yaml", text_of("x", kRandom), "", 0});
+  ask(wire::Extend{1, "x", 200, 0, 0, ""});
+  order(wire::OrderKind::kCancel, "x");
+  order(wire::OrderKind::kDrain, "a");
+  EXPECT_EQ(harness.sent<wire::Shutdown>("a").size(), 1U);
+}
+
 TEST_F(CoreClientsTest, WhatCannotBeExtendedSaysWhy) {
   harness.hello("a");
   submit("x");
