@@ -104,7 +104,7 @@ Result<std::unique_ptr<Operations>> start_operations(const CoordinatorOptions& o
   operations.listen = options.metrics;
   operations.store = options.store;
   operations.version = LRTUNE_VERSION;
-  return Operations::start(std::move(operations));
+  return Operations::start(operations);
 }
 
 int run(const CoordinatorOptions& options) {

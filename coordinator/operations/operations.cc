@@ -70,7 +70,7 @@ struct Operations::Parts {
 Operations::Operations(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Operations::~Operations() = default;
 
-Result<std::unique_ptr<Operations>> Operations::start(OperationsOptions options) {
+Result<std::unique_ptr<Operations>> Operations::start(const OperationsOptions& options) {
   const auto address = parse_listen_address(options.listen);
   if (!address) return tl::unexpected(address.error());
   auto parts = std::make_unique<Parts>(options);

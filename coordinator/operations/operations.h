@@ -30,7 +30,7 @@ class Operations {
  public:
   // Begins to listen: at once alive, and not ready. Errors: `listen` is no address, or cannot be
   // listened on.
-  static Result<std::unique_ptr<Operations>> start(OperationsOptions options);
+  static Result<std::unique_ptr<Operations>> start(const OperationsOptions& options);
   ~Operations();  // the server's thread has ended
 
   // For RuntimeOptions; must go after the runtime.

@@ -144,7 +144,7 @@ void PointTable::drop_unmeasured() {
     if (dropped < unmeasured.size() && unmeasured[dropped] == i) {
       ++dropped;
     } else {
-      points_[kept++] = std::move(points_[i]);
+      points_[kept++] = points_[i];
     }
   }
   points_.resize(kept);

@@ -27,7 +27,7 @@ CheckpointServer::~CheckpointServer() = default;
 
 Result<CheckpointServer> CheckpointServer::listen(const std::string& endpoint,
                                                   CheckpointFolder& folder,
-                                                  CheckpointService::Log log,
+                                                  const CheckpointService::Log& log,
                                                   std::optional<wire::ServerSecurity> security) {
   if (security) security->log = log;
   auto socket = wire::RouterSocket::bind(endpoint, kCheckpointSocket, security);

@@ -17,7 +17,7 @@ class CheckpointServer {
   // keys get in; who was refused goes to `log` too, from another thread. Errors: the address is
   // bad, taken, or not loopback without `security`; with it, a stranger is not refused.
   static Result<CheckpointServer> listen(
-      const std::string& endpoint, CheckpointFolder& folder, CheckpointService::Log log,
+      const std::string& endpoint, CheckpointFolder& folder, const CheckpointService::Log& log,
       std::optional<wire::ServerSecurity> security = std::nullopt);
   CheckpointServer(CheckpointServer&&) noexcept;
   CheckpointServer& operator=(CheckpointServer&&) noexcept;

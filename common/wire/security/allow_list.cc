@@ -26,7 +26,7 @@ std::string described(const AdmittedPeer& peer) {
 
 }  // namespace
 
-AllowList::AllowList(std::filesystem::path allowed, Log log)
+AllowList::AllowList(const std::filesystem::path& allowed, Log log)
     : log_(std::move(log)), inotify_(inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
   folders_[0].role = PeerRole::kWorker;
   folders_[1].role = PeerRole::kClient;

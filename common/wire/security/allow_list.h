@@ -26,7 +26,7 @@ class AllowList {
 
   // Reads it. `log` gets a line for each key that is admitted or revoked later, and for each file
   // that is none.
-  AllowList(std::filesystem::path allowed, Log log);
+  AllowList(const std::filesystem::path& allowed, Log log);
 
   // Reads what has changed. What cannot be read is not admitted: a folder that is gone revokes all
   // of its keys. Only a file that has not changed since it was read stays admitted when the process
