@@ -25,10 +25,14 @@ Experiment read(const std::string& text) {
 }
 
 // The base with this search section.
-Experiment with_search(const std::string& search, const std::string& batch = "100") {
+std::string text_with_search(const std::string& search, const std::string& batch = "100") {
   std::string text = base_experiment();
   text = text.substr(0, text.find("search:"));
-  return read(replaced(text, "batch: 100", "batch: " + batch) + "search:\n" + search);
+  return replaced(text, "batch: 100", "batch: " + batch) + "search:\n" + search;
+}
+
+Experiment with_search(const std::string& search, const std::string& batch = "100") {
+  return read(text_with_search(search, batch));
 }
 
 std::vector<std::string> policies_of(const Experiment& experiment) {
@@ -110,15 +114,21 @@ TEST(Search, GridBeyondAMillionIsAnError) {
   for (int i = 2; i <= 1000; ++i) values += ", " + std::to_string(i);
   values += "]";
   const auto grid = [&](const std::string& policy) {
-    return candidate_count(with_search("  method: grid\n  policies: [" + policy + "]\n"));
+    const auto experiment = experiment_from_yaml(
+        text_with_search("  method: grid\n  policies: [" + policy + "]\n"), "e.yaml");
+    return experiment ? candidate_count(*experiment)
+                      : Result<std::int64_t>(tl::unexpected(experiment.error()));
   };
   EXPECT_EQ(grid("{function: tri, k0: " + values + ", k1: 0, l: " + values + "}"), 1'000'000);
-  const std::string error =
-      "the grid has more than 1000000 candidates; use method random, or fewer choices";
+  const auto error = [](int policy) {
+    return "e.yaml:13: the grid has more than 1000000 candidates; use method random, or fewer "
+           "choices (search.policies[" +
+           std::to_string(policy) + "])";
+  };
   const auto sum =
       grid("{function: tri, k0: " + values + ", k1: 0, l: " + values + "}, {function: fix, k0: 1}");
   ASSERT_FALSE(sum);
-  EXPECT_EQ(sum.error().message, error);
+  EXPECT_EQ(sum.error().message, error(1));
   // 1000^4 and a product beyond 64 bits
   std::string segments;
   for (int i = 1; i <= 8; ++i) {
@@ -127,7 +137,7 @@ TEST(Search, GridBeyondAMillionIsAnError) {
   }
   const auto product = grid("{segments: [" + segments + "{function: fix, k0: 1}]}");
   ASSERT_FALSE(product);
-  EXPECT_EQ(product.error().message, error);
+  EXPECT_EQ(product.error().message, error(0));
 }
 
 Experiment random_experiment(const std::string& seed = "7") {
