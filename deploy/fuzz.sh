@@ -40,24 +40,26 @@ done
 ((${#targets[@]} > 0)) || mapfile -t targets < <(cd "$kept" && printf '%s\n' *)
 
 "$repo/deploy/build.sh" fuzz "${targets[@]/#/fuzz_}"
-# Each target's own limits: nothing may take 10 s or 1 GB, whatever the input. A frame is at most 64 KiB; a file of
+# Whatever the input, nothing may take a minute (of a busy machine and with the sanitizers) or 1 GB. A frame is at most 64 KiB; a file of
 # that size is long enough to reach everything, and shorter ones are tried more often.
 export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1
-limits=(-timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=1024 -max_len=70000 -print_final_stats=1 -use_value_profile=1)
+limits=(-timeout=60 -rss_limit_mb=2048 -malloc_limit_mb=1024 -max_len=70000 -print_final_stats=1 -use_value_profile=1)
 
 # The last number behind a word in libFuzzer's log.
 figure() { awk -v word="$1" '{ for (i = 1; i < NF; ++i) if ($i == word) value = $(i + 1) } END { print value + 0 }' "$2"; }
 
 run() { # TARGET
-  local log="$build/logs/$1.log" crashes="$build/crashes/$1-" status=0 found dictionary=()
+  local log="$build/logs/$1.log" crashes="$build/crashes/$1-" status=0 found dictionary=() TIMEFORMAT='cpu-seconds %U'
   mkdir -p "$build/corpus/$1" "$build/crashes" "$build/logs"
   [[ ! -f $repo/tests/fuzz/$1.dict ]] || dictionary=("-dict=$repo/tests/fuzz/$1.dict")
-  "$build/fuzz_$1" "${limits[@]}" "${dictionary[@]}" "-artifact_prefix=$crashes" "-max_total_time=$seconds" \
-    "$build/corpus/$1" "$kept/$1" </dev/null >"$log" 2>&1 || status=$?
+  {
+    time "$build/fuzz_$1" "${limits[@]}" "${dictionary[@]}" "-artifact_prefix=$crashes" "-max_total_time=$seconds" \
+      "$build/corpus/$1" "$kept/$1" </dev/null || status=$?
+  } >"$log" 2>&1
   found=$(find "$build/crashes" -name "$1-*" -newer "$started" | wc -l)
   if ((status != 0 && found == 0)); then found=1; fi
-  printf '%-22s %11d %8d %9d %8d\n' "$1" "$(figure stat::number_of_executed_units: "$log")" "$seconds" \
-    "$(figure cov: "$log")" "$found"
+  printf '%-22s %11d %8d %12.0f %9d %8d\n' "$1" "$(figure stat::number_of_executed_units: "$log")" "$seconds" \
+    "$(figure cpu-seconds "$log")" "$(figure cov: "$log")" "$found"
   if ((found > 0)); then
     grep -E -m 3 '^(==|SUMMARY|terminate|  what)|ERROR' "$log" || true
     printf '  log: %s\n' "$log"
@@ -68,7 +70,7 @@ run() { # TARGET
 started=$(mktemp)
 trap 'rm -f "$started"' EXIT
 failed=0
-printf '%-22s %11s %8s %9s %8s\n' target runs seconds coverage crashes
+printf '%-22s %11s %8s %12s %9s %8s\n' target runs seconds cpu-seconds coverage crashes
 for target in "${targets[@]}"; do
   run "$target" || failed=1
   if $keep && ((failed == 0)); then
