@@ -33,7 +33,7 @@ TEST_P(Corpus, HoldsEveryProperty) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Fuzz, Corpus, ::testing::ValuesIn(targets().begin(), targets().end()),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& shown) { return std::string(shown.param.name); });
 
 TEST(CorpusFolders, AreThoseOfTargets) {
   std::set<std::string> names;

@@ -57,7 +57,7 @@ TEST(CampaignSize, BoundsWhatVerificationAdds) {
   const std::string count = with("count: 10", "count: 999000");
   expect_accepted(count + "verify: {top: 100, repeats: 10}\n");
   expect_refused(count + "verify: {top: 77, repeats: 13}\n",
-                 "e.yaml:19: verification adds 1001 trials to the 999000 of the search; a campaign "
+                 "e.yaml:20: verification adds 1001 trials to the 999000 of the search; a campaign "
                  "may have at most 1000000 (verify)");
   // No more than there are can be verified.
   expect_accepted(test::base_experiment() + "verify: {top: 1000, repeats: 1000}\n");
@@ -68,7 +68,7 @@ TEST(CampaignSize, BoundsWhatToleranceAdds) {
       with("count: 10", "count: 999000") + "verify: {top: 10, repeats: 50}\n";
   expect_accepted(count + "tolerance: {top: 250, scales: [1, 2]}\n");
   expect_refused(count + "tolerance: {top: 251, scales: [1, 2]}\n",
-                 "e.yaml:20: tolerance adds 502 trials to the 999500 of search and verification; a "
+                 "e.yaml:21: tolerance adds 502 trials to the 999500 of search and verification; a "
                  "campaign may have at most 1000000 (tolerance)");
 }
 

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "common/policy/policy_json.h"
+#include "coordinator/search/extension.h"
 #include "tests/support/experiment_text.h"
 
 namespace lrtune {
@@ -260,6 +261,33 @@ TEST(Search, DrawsStayInTheirDomains) {
     lengths.insert(policy["l"].get<int>());
   }
   EXPECT_EQ(lengths, (std::set<int>{1, 2}));
+}
+
+TEST(Extension, IsBoundedAsAnExperimentIs) {
+  const auto refusal = [](const Experiment& experiment, const Extension& extension) {
+    const auto longer = extended(experiment, extension);
+    return longer ? "" : longer.error().message;
+  };
+  const Experiment drawn = read(base_experiment());
+  EXPECT_EQ(refusal(drawn, {.count = 1'000'000}), "");
+  EXPECT_EQ(refusal(drawn, {.count = 1'000'001}),
+            "count of search must be a whole number from 1 to 1000000, not 1000001 (search.count)");
+  std::string values = "[1";
+  for (int i = 2; i <= 1000; ++i) values += ", " + std::to_string(i);
+  values += "]";
+  const std::string thousand = "{function: tri, k0: " + values + ", k1: 0, l: 1}";
+  const std::string most =
+      "{function: tri, k0: " + values + ", k1: 0, l: " + values.substr(0, values.rfind(',')) + "]}";
+  const Experiment grid = with_search("  method: grid\n  policies: [" + most + "]\n");
+  EXPECT_EQ(refusal(grid, {.policies = "[" + thousand + "]"}), "");  // 999,000 and 1,000
+  EXPECT_EQ(refusal(grid, {.policies = "[" + thousand + ", {function: fix, k0: 1}]"}),
+            "the grid has more than 1000000 candidates; use method random, or fewer choices "
+            "(search.policies[2])");
+  std::string list = "[";
+  for (int i = 1; i <= 10'000; ++i) list += "{function: fix, k0: " + std::to_string(i) + "}, ";
+  const Experiment one = with_search("  method: list\n  policies: [{function: fix, k0: 0.5}]\n");
+  EXPECT_EQ(refusal(one, {.policies = list + "]"}),
+            "policies of search must be a list of 1 to 10000 policies (search.policies)");
 }
 
 TEST(Search, EveryCandidateIsAPolicy) {

@@ -24,9 +24,20 @@ class Empty(tune.Trainable):
         return {"loss": 0.0, "done": True}
 
 
+def start(processes):
+    # It gives itself 30 s to start, which a busy machine may not grant at once.
+    for attempt in range(4):
+        try:
+            return ray.init(num_cpus=processes, include_dashboard=False, log_to_driver=False)
+        except Exception:
+            ray.shutdown()
+            if attempt == 3:
+                raise
+
+
 def main():
     kind, trials, processes, folder = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
-    ray.init(num_cpus=processes, include_dashboard=False, log_to_driver=False)
+    start(processes)
     tuner = tune.Tuner(
         Empty,
         param_space={"k0": tune.loguniform(1e-4, 1)},
