@@ -28,9 +28,10 @@ Result<Experiment> checked_experiment(const nlohmann::json& json) {
   const nlohmann::json normal = normal_form(*experiment);
   const std::string text = normal.dump();
   if (text.size() > kMostNormalBytes) {
-    return fail(fmt::format("the experiment has {} bytes in its normal form; at most {} are "
-                            "allowed",
-                            text.size(), kMostNormalBytes));
+    return fail(
+        fmt::format("the experiment has {} bytes in its normal form; at most {} are "
+                    "allowed",
+                    text.size(), kMostNormalBytes));
   }
   experiment = read_experiment(normal);
   if (!experiment) return experiment;

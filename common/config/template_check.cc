@@ -24,19 +24,19 @@ class Effort {
   std::optional<Error> spend(const nlohmann::json& tried) {
     spent_ += values_in(tried);
     if (spent_ <= kMostTriedValues) return std::nullopt;
-    return Error{fmt::format("the domains of search.policies and train have too many combinations "
-                             "to try them in pairs: more than {} values; use fewer domains, or "
-                             "shorter lists",
-                             kMostTriedValues)};
+    return Error{
+        fmt::format("the domains of search.policies and train have too many combinations "
+                    "to try them in pairs: more than {} values; use fewer domains, or "
+                    "shorter lists",
+                    kMostTriedValues)};
   }
 
  private:
   static std::int64_t values_in(const nlohmann::json& json) {
     if (!json.is_structured()) return 1;
-    return std::accumulate(json.begin(), json.end(), std::int64_t{1},
-                           [](std::int64_t sum, const nlohmann::json& inner) {
-                             return sum + values_in(inner);
-                           });
+    return std::accumulate(
+        json.begin(), json.end(), std::int64_t{1},
+        [](std::int64_t sum, const nlohmann::json& inner) { return sum + values_in(inner); });
   }
 
   std::int64_t spent_ = 0;

@@ -136,9 +136,9 @@ class FunctionReader {
       // The words of errors cost more than all the rest, and a list may be long.
       auto boundary = plain_iterations((*list)[i], 1);
       if (!boundary) {
-        auto read = read_length_from((*list)[i], context_,
-                                     fmt::format("entry {} of {}", i + 1, what),
-                                     child_path(child_path(path_, "l"), i), 1);
+        auto read =
+            read_length_from((*list)[i], context_, fmt::format("entry {} of {}", i + 1, what),
+                             child_path(child_path(path_, "l"), i), 1);
         if (!read) return reader.error(read.error());
         boundary = *read;
       }

@@ -15,8 +15,8 @@
 
 namespace lrtune::wire {
 
-// Texts for people (reasons, errors) are cut to so many bytes when they are sent, so that no message
-// of a library makes a frame too large.
+// Texts for people (reasons, errors) are cut to so many bytes when they are sent, so that no
+// message of a library makes a frame too large.
 inline constexpr std::size_t kMaxTextBytes = 4096;
 
 class BodyReader {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <ostream>
 #include <set>
 #include <string>
 #include <vector>
@@ -12,6 +13,10 @@
 #include "tests/fuzz/target.h"
 
 namespace lrtune::fuzz {
+
+// CTest names the cases after it.
+void PrintTo(const Target& target, std::ostream* out) { *out << target.name; }
+
 namespace {
 
 const std::filesystem::path kCorpus = LRTUNE_FIXTURES "/fuzz";

@@ -13,9 +13,8 @@ namespace {
 
 template <typename Message>
 bool same_kinds(const std::vector<Message>& a, const std::vector<Message>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const Message& x, const Message& y) {
-    return x.index() == y.index();
-  });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const Message& x, const Message& y) { return x.index() == y.index(); });
 }
 
 template <typename Message>

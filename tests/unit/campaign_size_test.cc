@@ -64,8 +64,7 @@ TEST(CampaignSize, BoundsWhatVerificationAdds) {
 }
 
 TEST(CampaignSize, BoundsWhatToleranceAdds) {
-  const std::string count =
-      with("count: 10", "count: 999000") + "verify: {top: 10, repeats: 50}\n";
+  const std::string count = with("count: 10", "count: 999000") + "verify: {top: 10, repeats: 50}\n";
   expect_accepted(count + "tolerance: {top: 250, scales: [1, 2]}\n");
   expect_refused(count + "tolerance: {top: 251, scales: [1, 2]}\n",
                  "e.yaml:21: tolerance adds 502 trials to the 999500 of search and verification; a "
@@ -125,9 +124,9 @@ TEST(CampaignSize, BoundsAListOfValues) {
 // every pair of domains is tried.
 TEST(CampaignSize, BoundsTheWorkOfTryingDomains) {
   const auto domains = [](std::size_t segments) {
-    return with(kPolicy,
-                "{segments: " +
-                    list_of(segments, "{until: #, function: fix, k0: {log: [1e-4, 1]}}") + "}");
+    return with(
+        kPolicy,
+        "{segments: " + list_of(segments, "{until: #, function: fix, k0: {log: [1e-4, 1]}}") + "}");
   };
   expect_accepted(domains(20));
   const auto experiment = experiment_from_yaml(domains(200), "e.yaml");
@@ -151,15 +150,15 @@ TEST(CampaignSize, BoundsTheNormalForm) {
   std::size_t left = kMostNormalBytes - normal.dump().size();
   for (; left > 2 * bytes; left -= bytes) policies.push_back(policy);
   // Labels fill the rest up to the last byte.
-  const nlohmann::json filler = {{"function", "fix"}, {"k0", 1}, {"name", ""}};
+  nlohmann::json filler = {{"function", "fix"}, {"k0", 1}, {"name", ""}};
   const std::size_t frame = filler.dump().size() + 1;
   while (left > 0) {
-    const std::size_t label = left < 2 * (frame + 200) ? std::min<std::size_t>(left - frame, 200)
-                                                       : std::size_t{200};
+    // What is left behind it has room for another one.
+    const std::size_t label =
+        left <= frame + kMostLabelBytes ? left - frame : kMostLabelBytes - frame;
+    filler["name"] = std::string(label, 'n');
     policies.push_back(filler);
-    const std::size_t rest = left - frame - label;
-    policies.back()["name"] = std::string(rest > 0 && rest < frame ? label - frame : label, 'n');
-    left = kMostNormalBytes - normal.dump().size();
+    left -= frame + label;
   }
   ASSERT_EQ(normal.dump().size(), kMostNormalBytes);
   const auto accepted = experiment_from_json(normal);
@@ -185,8 +184,9 @@ TEST(CampaignSize, BoundsDepthAndTakesNoAliases) {
   std::string laughs = "a: &a [x, x, x, x, x, x, x, x, x, x]\n";
   for (char name = 'b'; name < 'k'; ++name)
     laughs += fmt::format("{0}: &{0} [*{1}, *{1}, *{1}]\n", name, static_cast<char>(name - 1));
-  expect_refused(laughs, "e.yaml:1: anchors and aliases (&name, *name) are not read; write the "
-                         "value out");
+  expect_refused(laughs,
+                 "e.yaml:1: anchors and aliases (&name, *name) are not read; write the "
+                 "value out");
   const auto nested = [](std::size_t depth) {
     return std::string(depth, '[') + "1" + std::string(depth, ']');
   };

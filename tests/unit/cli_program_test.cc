@@ -202,31 +202,31 @@ TEST_F(Program, WhatIsTooLargeIsBadInput) {
   std::ofstream(file("long.yaml")) << head + "  method: list\n  policies: [" + steps + "]\n";
   std::ofstream(file("many.yaml"))
       << head + "  method: random\n  count: 2000000\n  policies: [{function: fix, k0: 1}]\n";
-  std::ofstream(file("deep.yaml")) << std::string(20, '[');
-  std::ofstream(file("large.yaml")) << head + "  method: list\n  policies:\n" +
-                                           std::string(70'000, '#');
+  std::ofstream(file("deep.yaml")) << std::string(17, '[') + std::string(17, ']');
+  std::ofstream(file("large.yaml"))
+      << head + "  method: list\n  policies:\n" + std::string(70'000, '#');
   const std::string too_long =
       ": l of nstep has 2001 iterations; at most 2000 are allowed (search.policies[0].l)\n";
   const std::pair<const char*, std::string> cases[] = {
-      {"run long.yaml", "lrtune run: long.yaml:6" + too_long},
+      {"run long.yaml", "lrtune: long.yaml:6" + too_long},
       {"submit long.yaml", "lrtune submit: long.yaml:6" + too_long},
       {"schedule steps.yaml --at 0",
        "lrtune schedule: steps.yaml:1: l of nstep has 2001 iterations; at most 2000 are allowed "
        "(l)\n"},
       {"run many.yaml",
-       "lrtune run: many.yaml:6: count of search must be a whole number from 1 to 1000000, not "
+       "lrtune: many.yaml:6: count of search must be a whole number from 1 to 1000000, not "
        "2000000 (search.count)\n"},
-      {"run deep.yaml", "lrtune run: deep.yaml:1: maps and lists are nested deeper than 16\n"},
+      {"run deep.yaml", "lrtune: deep.yaml:1: maps and lists are nested deeper than 16\n"},
       {"extend 1 --policies deep.yaml",
        "lrtune extend: deep.yaml:1: maps and lists are nested deeper than 16\n"},
       {"submit large.yaml",
-       "lrtune submit: large.yaml has 70140 bytes; an experiment that is submitted has at most "
+       "lrtune submit: large.yaml has 70144 bytes; an experiment that is submitted has at most "
        "60000\n"},
       {"extend 1 --policies large.yaml",
-       "lrtune extend: large.yaml has 70140 bytes; policies that are added have at most 60000 at a "
+       "lrtune extend: large.yaml has 70144 bytes; policies that are added have at most 60000 at a "
        "time\n"},
       {"run /dev/zero",
-       "lrtune run: /dev/zero has more than 1048576 bytes; an experiment has at most so many\n"},
+       "lrtune: /dev/zero has more than 1048576 bytes; an experiment has at most so many\n"},
   };
   for (const auto& [arguments, words] : cases) {
     const Finished run = this->run(arguments);
