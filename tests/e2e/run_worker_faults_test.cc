@@ -93,7 +93,7 @@ TEST_F(WorkerFaultsTest, AJobThatKillsItsWorkersIsSetAsideWithTheirLog) {
   const ProcessResult why = lrtune({"why", "1", "--store", "lrtune.db"}).wait();
   EXPECT_THAT(why.out, HasSubstr("worker-1 was killed by signal 9 (Killed); its log "
                                  "out/logs/worker-1.log ends with: "));
-  EXPECT_THAT(why.out, HasSubstr("event=started job=1 attempt=3"));
+  EXPECT_THAT(read("out/logs/worker-1.log"), HasSubstr("event=started job=1 attempt=3"));
 }
 
 TEST_F(WorkerFaultsTest, AWorkerWhoseWalltimeEndsHandsItsJobBack) {
