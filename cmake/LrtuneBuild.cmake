@@ -34,6 +34,12 @@ if(LRTUNE_SANITIZE)
     add_compile_options(-fno-sanitize=null,alignment,object-size,vptr)
   endif()
 endif()
+if(LRTUNE_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "LRTUNE_FUZZ needs clang: libFuzzer is part of it (deploy/setup.sh --checks installs it)")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
 
 # lrtune_library(NAME SOURCES ... DEPENDS ...): a static library with the project's flags; DEPENDS are public.
 function(lrtune_library name)

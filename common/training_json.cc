@@ -14,6 +14,7 @@ constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kMostBatch = 1'000'000;  // samples; more is a slip of the pen
 constexpr std::int64_t kMostThreads = 1024;
 constexpr std::int64_t kMostRevision = 1'000'000;
+constexpr std::size_t kMostShortText = 200;  // bytes
 
 const std::array<std::string, 2> kPrecisions = {"float32", "bfloat16"};
 const std::array<std::string, 2> kDevices = {"cpu", "cuda"};
@@ -40,6 +41,16 @@ InputSpec read_input(ObjectReader& reader, const TrainSpec& spec) {
   return read_part(reader, "input", [&](const nlohmann::json& json, const std::string& path) {
     return input_from_json(json, path, spec.dataset, spec.model);
   });
+}
+
+// A worker says it, and it travels with each assignment.
+std::string read_short_text(ObjectReader& reader, std::string_view key) {
+  std::string text = reader.required_string(key);
+  if (text.size() > kMostShortText) {
+    reader.error(key, fmt::format("{} of numerics has {} bytes; at most {} are allowed", key,
+                                  text.size(), kMostShortText));
+  }
+  return text;
 }
 
 Result<Digest> digest_from_json(const nlohmann::json& json, const std::string& path) {
@@ -173,10 +184,10 @@ nlohmann::json to_json(const Numerics& numerics) {
 Result<Numerics> numerics_from_json(const nlohmann::json& json, const std::string& path) {
   ObjectReader reader(json, path, "numerics");
   Numerics numerics;
-  numerics.backend = reader.required_string("backend");
+  numerics.backend = read_short_text(reader, "backend");
   numerics.revision = static_cast<int>(reader.required_integer("revision", 1, kMostRevision));
   numerics.device = reader.one_of("device", kDevices);
-  numerics.instruction_set = reader.required_string("instruction_set");
+  numerics.instruction_set = read_short_text(reader, "instruction_set");
   numerics.threads = static_cast<int>(reader.required_integer("threads", 1, kMostThreads));
   numerics.memory_format = reader.one_of("memory_format", kMemoryFormats);
   if (auto error = reader.finish()) return tl::unexpected(*error);

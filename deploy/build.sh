@@ -8,7 +8,7 @@ usage() {
   cat <<'END'
 usage: deploy/build.sh PRESET [TARGET ...]
 
-Builds the targets (all, unless named) of a preset: dev, release, asan or tsan.
+Builds the targets (all, unless named) of a preset: dev, release, asan, tsan or fuzz.
 LRTUNE_JOBS sets the number of compilers at work; one a core unless set, fewer where memory is short.
 END
 }
@@ -25,7 +25,7 @@ default_jobs() {
 }
 
 case ${1:-} in
-  dev | release | asan | tsan) ;;
+  dev | release | asan | tsan | fuzz) ;;
   --help | -h) usage; exit 0 ;;
   *)
     printf 'build: error: unknown preset "%s"\n' "${1:-}" >&2

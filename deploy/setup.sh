@@ -17,7 +17,7 @@ Installs the Debian packages and the LibTorch that lrtune is built with. What is
   --cpu      LibTorch for a machine without a GPU (0.6 GB to download, 1.2 GB on disk)
   --cuda     LibTorch with all CUDA libraries (2.7 GB to download, 4.1 GB on disk)
              Default: --cuda where there is an NVIDIA driver, --cpu elsewhere.
-  --checks   also what .ci/run needs: clang-format, clang-tidy, shellcheck, systemd-analyze
+  --checks   also what .ci/run needs: clang with its fuzzer, clang-format, clang-tidy, shellcheck, systemd-analyze
   --help     this text
 
 LRTUNE_LIBTORCH_DIR says where LibTorch goes; <repository>/.libtorch unless set.

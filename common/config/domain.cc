@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
+#include <set>
 
 #include "common/config/template.h"
 #include "common/json_reader.h"
@@ -39,14 +41,16 @@ Result<Domain> choices_from_json(const nlohmann::json& list, const std::string& 
                 path);
   }
   Domain domain;
+  domain.choices.reserve(list.size());  // `known` points into it
+  std::set<std::reference_wrapper<const nlohmann::json>, std::less<nlohmann::json>> known;
   for (std::size_t i = 0; i < list.size(); ++i) {
     if (auto error = refuse_choice(list[i], key, list_values, child_path(path, i))) {
       return tl::unexpected(*error);
     }
     domain.choices.push_back(canonical(list[i]));
-    const auto last = domain.choices.end() - 1;
-    if (std::find(domain.choices.begin(), last, *last) != last) {
-      return fail(fmt::format("the list of {} has {} twice", key, last->dump()),
+    const nlohmann::json& last = domain.choices.back();
+    if (!known.insert(last).second) {
+      return fail(fmt::format("the list of {} has {} twice", key, last.dump()),
                   child_path(path, i));
     }
   }

@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "common/config/campaign_size.h"
 #include "common/config/experiment_reader.h"
 #include "common/config/located_json.h"
 #include "common/json_reader.h"
@@ -19,14 +20,23 @@ constexpr std::array<std::string_view, 2> kRankAtNames = {"best", "final"};
 Result<Experiment> checked_experiment(const nlohmann::json& json) {
   auto experiment = read_experiment(json);
   if (!experiment) return experiment;
+  if (auto checked = check_campaign_size(*experiment); !checked)
+    return tl::unexpected(checked.error());
   if (auto checked = check_templates(*experiment); !checked) return tl::unexpected(checked.error());
   // The templates again, from their normal form: defaults are theirs, too, and candidates of the
   // file and of the store are the same to the last byte.
   const nlohmann::json normal = normal_form(*experiment);
+  const std::string text = normal.dump();
+  if (text.size() > kMostNormalBytes) {
+    return fail(
+        fmt::format("the experiment has {} bytes in its normal form; at most {} are "
+                    "allowed",
+                    text.size(), kMostNormalBytes));
+  }
   experiment = read_experiment(normal);
   if (!experiment) return experiment;
   experiment->normalised = normal;
-  experiment->hash = sha256(normal.dump());
+  experiment->hash = sha256(text);
   return experiment;
 }
 
@@ -44,6 +54,7 @@ Result<Experiment> experiment_from_json(const nlohmann::json& json) {
   auto experiment = checked_experiment(json);
   if (!experiment) {
     const Error& error = experiment.error();
+    if (error.path.empty()) return experiment;
     return fail(fmt::format("{} ({})", error.message, key_words(error.path)), error.path);
   }
   return experiment;

@@ -8,6 +8,7 @@
 #include <functional>
 #include <limits>
 
+#include "common/config/campaign_size.h"
 #include "common/config/template.h"
 #include "common/json_reader.h"
 
@@ -16,8 +17,6 @@ namespace {
 
 constexpr std::int64_t kMostIterations = 1'000'000'000'000;
 constexpr double kMostEpochs = 1e6;
-constexpr std::int64_t kMostCandidates = 1'000'000;
-constexpr std::int64_t kMostPolicies = 10'000;
 constexpr std::int64_t kMostRepeats = 1000;
 constexpr std::int64_t kMostSamples = 1'000'000'000;
 
@@ -134,6 +133,17 @@ std::optional<Error> read_run(const nlohmann::json& json, const std::string& pat
   return reader.finish();
 }
 
+// A label stands in every table and with every trial of the policy.
+std::optional<Error> refuse_label(const nlohmann::json& policy, const std::string& path) {
+  const auto name = policy.is_object() ? policy.find("name") : policy.end();
+  if (name == policy.end() || !name->is_string()) return std::nullopt;
+  const std::size_t size = name->get_ref<const std::string&>().size();
+  if (size <= kMostLabelBytes) return std::nullopt;
+  return Error{
+      fmt::format("name of policy has {} bytes; at most {} are allowed", size, kMostLabelBytes),
+      child_path(path, "name")};
+}
+
 void read_policies(ObjectReader& reader, Experiment& experiment) {
   const nlohmann::json* list = reader.required_raw("policies");
   if (list == nullptr || reader.failed()) return;
@@ -144,6 +154,7 @@ void read_policies(ObjectReader& reader, Experiment& experiment) {
   }
   const std::string path = child_path(reader.path(), "policies");
   for (std::size_t i = 0; i < list->size(); ++i) {
+    if (auto error = refuse_label((*list)[i], child_path(path, i))) return reader.error(*error);
     auto policy = policy_template_from_json((*list)[i], experiment.method, child_path(path, i));
     if (!policy) return reader.error(policy.error());
     experiment.policies.push_back(*std::move(policy));

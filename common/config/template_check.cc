@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <numeric>
 #include <optional>
 
+#include "common/config/campaign_size.h"
 #include "common/config/experiment_reader.h"
 #include "common/config/template.h"
 #include "common/json_reader.h"
@@ -14,6 +16,31 @@
 
 namespace lrtune {
 namespace {
+
+// How many values have been read, of all templates of an experiment.
+class Effort {
+ public:
+  // An error if it is too much.
+  std::optional<Error> spend(const nlohmann::json& tried) {
+    spent_ += values_in(tried);
+    if (spent_ <= kMostTriedValues) return std::nullopt;
+    return Error{
+        fmt::format("the domains of search.policies and train have too many combinations "
+                    "to try them in pairs: more than {} values; use fewer domains, or "
+                    "shorter lists",
+                    kMostTriedValues)};
+  }
+
+ private:
+  static std::int64_t values_in(const nlohmann::json& json) {
+    if (!json.is_structured()) return 1;
+    return std::accumulate(
+        json.begin(), json.end(), std::int64_t{1},
+        [](std::int64_t sum, const nlohmann::json& inner) { return sum + values_in(inner); });
+  }
+
+  std::int64_t spent_ = 0;
+};
 
 using Read = std::function<std::optional<Error>(const nlohmann::json&)>;
 
@@ -133,9 +160,11 @@ PolicyContext context_with(const RunLength& run, double iterations_an_epoch) {
   return context;
 }
 
-std::optional<Error> try_policy(const nlohmann::json& policy, const RunLength& run) {
+std::optional<Error> try_policy(const nlohmann::json& policy, const RunLength& run,
+                                Effort& effort) {
   std::optional<Error> first;
   for (const double count : iterations_an_epoch(policy, run)) {
+    if (auto too_much = effort.spend(policy)) return too_much;
     const auto result = policy_from_json(policy, context_with(run, count));
     if (result) return std::nullopt;
     if (!first) first = result.error();
@@ -143,7 +172,8 @@ std::optional<Error> try_policy(const nlohmann::json& policy, const RunLength& r
   return first;
 }
 
-std::optional<Error> try_train(const nlohmann::json& train) {
+std::optional<Error> try_train(const nlohmann::json& train, Effort& effort) {
+  if (auto too_much = effort.spend(train)) return too_much;
   const auto result = train_spec_from_json(train);
   if (result) return std::nullopt;
   return result.error();
@@ -157,10 +187,12 @@ tl::unexpected<Error> below(Error error, const std::string& prefix) {
 }  // namespace
 
 Result<void> check_templates(const Experiment& experiment) {
-  if (auto error = Check(experiment.train, try_train).run()) return below(*error, "/train");
+  Effort effort;
+  const Read read_train = [&](const nlohmann::json& json) { return try_train(json, effort); };
+  if (auto error = Check(experiment.train, read_train).run()) return below(*error, "/train");
   for (std::size_t i = 0; i < experiment.policies.size(); ++i) {
     const Read read = [&](const nlohmann::json& json) {
-      return try_policy(json, experiment.length);
+      return try_policy(json, experiment.length, effort);
     };
     if (auto error = Check(experiment.policies[i], read).run()) {
       return below(*error, child_path("/search/policies", i));

@@ -56,6 +56,13 @@ std::optional<std::int64_t> iterations_of_epochs(double epochs, double samples_p
   return static_cast<std::int64_t>(whole ? nearest : std::ceil(exact));
 }
 
+std::optional<std::int64_t> plain_iterations(const nlohmann::json& json, std::int64_t least) {
+  if (!json.is_number()) return std::nullopt;
+  const auto iterations = whole_number(json);
+  if (!iterations || *iterations < least || *iterations > kMostIterations) return std::nullopt;
+  return iterations;
+}
+
 Result<std::int64_t> read_length_from(const nlohmann::json& json, const PolicyContext& context,
                                       const std::string& what, const std::string& path,
                                       std::int64_t least) {

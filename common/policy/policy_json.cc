@@ -133,15 +133,20 @@ class FunctionReader {
                                            list->size(), kMostBoundaries));
     }
     for (std::size_t i = 0; i < list->size(); ++i) {
-      const std::string path = child_path(child_path(path_, "l"), i);
-      auto boundary = read_length_from((*list)[i], context_,
-                                       fmt::format("entry {} of {}", i + 1, what), path, 1);
-      if (!boundary) return reader.error(boundary.error());
+      // The words of errors cost more than all the rest, and a list may be long.
+      auto boundary = plain_iterations((*list)[i], 1);
+      if (!boundary) {
+        auto read =
+            read_length_from((*list)[i], context_, fmt::format("entry {} of {}", i + 1, what),
+                             child_path(child_path(path_, "l"), i), 1);
+        if (!read) return reader.error(read.error());
+        boundary = *read;
+      }
       if (!function_.boundaries.empty() && *boundary <= function_.boundaries.back()) {
         return reader.error(
             Error{fmt::format("entry {} of {} must be above the one before it: {} after {}", i + 1,
                               what, *boundary, function_.boundaries.back()),
-                  path});
+                  child_path(child_path(path_, "l"), i)});
       }
       function_.boundaries.push_back(*boundary);
     }

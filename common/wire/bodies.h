@@ -60,9 +60,8 @@ inline constexpr std::string_view kKind<Cancel> = "cancel";
 template <>
 inline constexpr std::string_view kKind<Shutdown> = "shutdown";
 
-// Texts for people (reasons, errors, a worker's name) are cut to so many bytes, so that no message
-// of a library makes a frame too large.
-inline constexpr std::size_t kMaxTextBytes = 4096;
+// The name and the process of a worker, which stand in lists of many.
+inline constexpr std::size_t kMaxNameBytes = 200;
 
 nlohmann::json body_of(const Hello& message);
 nlohmann::json body_of(const Heartbeat& message);

@@ -64,11 +64,12 @@ double BodyReader::real(const char* key, double low, double high) {
   return low;
 }
 
-std::string BodyReader::text(const char* key) {
+std::string BodyReader::text(const char* key, std::size_t most_bytes) {
   const nlohmann::json* json = value(key);
   if (json == nullptr) return {};
-  if (json->is_string()) return json->get<std::string>();
-  error(key, "must be a text");
+  if (json->is_string() && json->get_ref<const std::string&>().size() <= most_bytes)
+    return json->get<std::string>();
+  error(key, fmt::format("must be a text of at most {} bytes", most_bytes));
   return {};
 }
 

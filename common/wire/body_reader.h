@@ -15,6 +15,10 @@
 
 namespace lrtune::wire {
 
+// Texts for people (reasons, errors) are cut to so many bytes when they are sent, so that no
+// message of a library makes a frame too large.
+inline constexpr std::size_t kMaxTextBytes = 4096;
+
 class BodyReader {
  public:
   // `body` must outlive the reader; `kind` names the message in errors.
@@ -30,7 +34,7 @@ class BodyReader {
   std::uint64_t unsigned_integer(const char* key);
   double real(const char* key);                           // any double, NaN and infinities too
   double real(const char* key, double low, double high);  // low <= x <= high
-  std::string text(const char* key);
+  std::string text(const char* key, std::size_t most_bytes = kMaxTextBytes);
   Digest digest(const char* key);  // 32 bytes of binary
 
   // `from_json(value)` of a nested document, e.g. a policy.

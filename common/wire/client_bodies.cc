@@ -30,13 +30,6 @@ void read_name(BodyReader& reader, const char* key, int count, Enum& value) {
   reader.error(key, fmt::format("must be one of {}", fmt::join(names, ", ")));
 }
 
-std::string read_long_text(BodyReader& reader, const char* key) {
-  std::string text = reader.text(key);
-  if (text.size() > kMaxExperimentBytes)
-    reader.error(key, fmt::format("must have at most {} bytes", kMaxExperimentBytes));
-  return text;
-}
-
 }  // namespace
 
 json body_of(const Submit& message) {
@@ -80,7 +73,7 @@ json body_of(const Answer& message) {
 void read_body(BodyReader& reader, Submit& message) {
   message.request = reader.integer("request", 0);
   message.file = reader.text("file");
-  message.experiment = read_long_text(reader, "experiment");
+  message.experiment = reader.text("experiment", kMaxExperimentBytes);
   message.device = reader.text("device");
   message.priority = reader.integer("priority", -kMostPriority, kMostPriority);
 }
@@ -98,7 +91,7 @@ void read_body(BodyReader& reader, Extend& message) {
   message.iterations = reader.integer("iterations", 0);
   message.epochs = reader.real("epochs", 0, kMostEpochs);
   message.count = reader.integer("count", 0);
-  message.policies = read_long_text(reader, "policies");
+  message.policies = reader.text("policies", kMaxExperimentBytes);
 }
 
 void read_body(BodyReader& reader, Inspect& message) {

@@ -91,8 +91,8 @@ void read_held(BodyReader& reader, std::vector<HeldAttempt>& held) {
 }  // namespace
 
 void read_body(BodyReader& reader, Hello& message) {
-  message.worker = reader.text("worker");
-  message.process = reader.text("process");
+  message.worker = reader.text("worker", kMaxNameBytes);
+  message.process = reader.text("process", kMaxNameBytes);
   message.slots = static_cast<int>(reader.integer("slots", 1, kMaxSlots));
   reader.document("numerics", message.numerics,
                   [](const json& j) { return numerics_from_json(j); });

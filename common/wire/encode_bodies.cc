@@ -51,8 +51,8 @@ json body_of(const Hello& message) {
   for (const HeldAttempt& attempt : message.held) {
     held.push_back(json::array({attempt.job.value, attempt.attempt}));
   }
-  return {{"worker", shown(message.worker)},
-          {"process", shown(message.process)},
+  return {{"worker", repaired_text(message.worker, kMaxNameBytes)},
+          {"process", repaired_text(message.process, kMaxNameBytes)},
           {"slots", message.slots},
           {"numerics", to_json(message.numerics)},
           {"held", std::move(held)}};

@@ -6,6 +6,7 @@
 #include <CLI/Formatter.hpp>
 #include <CLI/Validators.hpp>
 
+#include "common/config/located_json.h"
 #include "coordinator/cli/client_command.h"
 #include "coordinator/cli/exit_code.h"
 #include "coordinator/cli/status_text.h"
@@ -60,6 +61,16 @@ int extend(const ExtendOptions& options) {
   if (!options.policies.empty()) {
     auto text = read_text_file(options.policies, "a list of policies");
     if (!text) return complain("extend", text.error(), true);
+    if (text->size() > wire::kMaxExperimentBytes) {
+      return complain(
+          "extend",
+          {fmt::format("{} has {} bytes; policies that are added have at most {} at a time",
+                       options.policies, text->size(), wire::kMaxExperimentBytes)},
+          true);
+    }
+    // What the coordinator says of it names no line.
+    if (const auto yaml = yaml_to_json(*text, options.policies); !yaml)
+      return complain("extend", yaml.error(), true);
     request.policies = std::move(*text);
   }
   return ask_and_show("extend", options, request, [&](const nlohmann::json& document) {

@@ -1,10 +1,7 @@
 #include "coordinator/search/search.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cassert>
-#include <optional>
 #include <vector>
 
 #include "common/config/template.h"
@@ -14,23 +11,8 @@
 namespace lrtune {
 namespace {
 
-constexpr std::int64_t kMostGridCandidates = 1'000'000;
-
 std::int64_t choices_of(const Template::Hole& hole) {
   return static_cast<std::int64_t>(hole.domain.choices.size());
-}
-
-// Combinations of a policy's and train's choices; none above the limit, so that no product
-// overflows.
-std::optional<std::int64_t> combinations(const Template& policy, const Template& train) {
-  std::int64_t product = 1;
-  for (const Template* part : {&policy, &train}) {
-    for (const Template::Hole& hole : part->holes) {
-      product *= choices_of(hole);
-      if (product > kMostGridCandidates) return std::nullopt;
-    }
-  }
-  return product;
 }
 
 // Takes the value of the last hole first: it counts fastest.
@@ -110,22 +92,6 @@ Candidate random_candidate(const Experiment& experiment, std::int64_t index) {
 }
 
 }  // namespace
-
-Result<std::int64_t> candidate_count(const Experiment& experiment) {
-  if (experiment.method == SearchMethod::kRandom) return experiment.count;
-  std::int64_t total = 0;
-  for (const Template& policy : experiment.policies) {
-    const auto count = combinations(policy, experiment.train);
-    if (!count || total + *count > kMostGridCandidates) {
-      return fail(
-          fmt::format("the grid has more than {} candidates; use method random, or fewer choices",
-                      kMostGridCandidates),
-          "/search/policies");
-    }
-    total += *count;
-  }
-  return total;
-}
 
 Candidate candidate(const Experiment& experiment, std::int64_t index) {
   assert(index >= 0);

@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "common/config/campaign_size.h"
 #include "common/config/experiment.h"
-#include "common/result.h"
 
 namespace lrtune {
 
@@ -18,9 +18,6 @@ struct Candidate {
   nlohmann::json train;
   nlohmann::json policy;
 };
-
-// How many candidates there are. An error if a grid has more than 1,000,000.
-Result<std::int64_t> candidate_count(const Experiment& experiment);
 
 // Candidate `index`, 0 <= index < candidate_count. list and grid: the policies in the order of the
 // file, each with all combinations of its choices and of train's, the last hole fastest. random: a

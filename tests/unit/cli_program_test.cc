@@ -189,6 +189,52 @@ TEST_F(Program, ShownPolicyCanBeScheduled) {
   EXPECT_EQ(schedule.out, "t,lr\n0,0.01\n500,0.06\n1500,0.001\n");
 }
 
+// Bug: a file without an end was read until memory was full, and a policy too long for a frame was
+// taken and starved its queue.
+TEST_F(Program, WhatIsTooLargeIsBadInput) {
+  const std::string head =
+      "name: a\ntrain: {dataset: {name: mnist}, model: lenet, optimizer: {name: sgd}, batch: 1}\n"
+      "run: {iterations: 1}\nsearch:\n";
+  std::string boundaries;
+  for (int i = 1; i <= 2001; ++i) boundaries += std::to_string(i) + ", ";
+  const std::string steps = "{function: nstep, k0: 1, gamma: 0.5, l: [" + boundaries + "]}";
+  std::ofstream(file("steps.yaml")) << steps;
+  std::ofstream(file("long.yaml")) << head + "  method: list\n  policies: [" + steps + "]\n";
+  std::ofstream(file("many.yaml"))
+      << head + "  method: random\n  count: 2000000\n  policies: [{function: fix, k0: 1}]\n";
+  std::ofstream(file("deep.yaml")) << std::string(17, '[') + std::string(17, ']');
+  std::ofstream(file("large.yaml"))
+      << head + "  method: list\n  policies:\n" + std::string(70'000, '#');
+  const std::string too_long =
+      ": l of nstep has 2001 iterations; at most 2000 are allowed (search.policies[0].l)\n";
+  const std::pair<const char*, std::string> cases[] = {
+      {"run long.yaml", "lrtune: long.yaml:6" + too_long},
+      {"submit long.yaml", "lrtune submit: long.yaml:6" + too_long},
+      {"schedule steps.yaml --at 0",
+       "lrtune schedule: steps.yaml:1: l of nstep has 2001 iterations; at most 2000 are allowed "
+       "(l)\n"},
+      {"run many.yaml",
+       "lrtune: many.yaml:6: count of search must be a whole number from 1 to 1000000, not "
+       "2000000 (search.count)\n"},
+      {"run deep.yaml", "lrtune: deep.yaml:1: maps and lists are nested deeper than 16\n"},
+      {"extend 1 --policies deep.yaml",
+       "lrtune extend: deep.yaml:1: maps and lists are nested deeper than 16\n"},
+      {"submit large.yaml",
+       "lrtune submit: large.yaml has 70144 bytes; an experiment that is submitted has at most "
+       "60000\n"},
+      {"extend 1 --policies large.yaml",
+       "lrtune extend: large.yaml has 70144 bytes; policies that are added have at most 60000 at a "
+       "time\n"},
+      {"run /dev/zero",
+       "lrtune: /dev/zero has more than 1048576 bytes; an experiment has at most so many\n"},
+  };
+  for (const auto& [arguments, words] : cases) {
+    const Finished run = this->run(arguments);
+    EXPECT_EQ(run.exit_code, 2) << arguments;
+    EXPECT_EQ(run.err, words);
+  }
+}
+
 TEST_F(Program, FullStandardOutputIsAFailure) {
   make_store("lrtune.db");
   const Finished run = this->run("policies list > /dev/full");

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "common/policy/policy_json.h"
+#include "coordinator/search/extension.h"
 #include "tests/support/experiment_text.h"
 
 namespace lrtune {
@@ -25,10 +26,14 @@ Experiment read(const std::string& text) {
 }
 
 // The base with this search section.
-Experiment with_search(const std::string& search, const std::string& batch = "100") {
+std::string text_with_search(const std::string& search, const std::string& batch = "100") {
   std::string text = base_experiment();
   text = text.substr(0, text.find("search:"));
-  return read(replaced(text, "batch: 100", "batch: " + batch) + "search:\n" + search);
+  return replaced(text, "batch: 100", "batch: " + batch) + "search:\n" + search;
+}
+
+Experiment with_search(const std::string& search, const std::string& batch = "100") {
+  return read(text_with_search(search, batch));
 }
 
 std::vector<std::string> policies_of(const Experiment& experiment) {
@@ -110,15 +115,21 @@ TEST(Search, GridBeyondAMillionIsAnError) {
   for (int i = 2; i <= 1000; ++i) values += ", " + std::to_string(i);
   values += "]";
   const auto grid = [&](const std::string& policy) {
-    return candidate_count(with_search("  method: grid\n  policies: [" + policy + "]\n"));
+    const auto experiment = experiment_from_yaml(
+        text_with_search("  method: grid\n  policies: [" + policy + "]\n"), "e.yaml");
+    return experiment ? candidate_count(*experiment)
+                      : Result<std::int64_t>(tl::unexpected(experiment.error()));
   };
   EXPECT_EQ(grid("{function: tri, k0: " + values + ", k1: 0, l: " + values + "}"), 1'000'000);
-  const std::string error =
-      "the grid has more than 1000000 candidates; use method random, or fewer choices";
+  const auto error = [](int policy) {
+    return "e.yaml:13: the grid has more than 1000000 candidates; use method random, or fewer "
+           "choices (search.policies[" +
+           std::to_string(policy) + "])";
+  };
   const auto sum =
       grid("{function: tri, k0: " + values + ", k1: 0, l: " + values + "}, {function: fix, k0: 1}");
   ASSERT_FALSE(sum);
-  EXPECT_EQ(sum.error().message, error);
+  EXPECT_EQ(sum.error().message, error(1));
   // 1000^4 and a product beyond 64 bits
   std::string segments;
   for (int i = 1; i <= 8; ++i) {
@@ -127,7 +138,7 @@ TEST(Search, GridBeyondAMillionIsAnError) {
   }
   const auto product = grid("{segments: [" + segments + "{function: fix, k0: 1}]}");
   ASSERT_FALSE(product);
-  EXPECT_EQ(product.error().message, error);
+  EXPECT_EQ(product.error().message, error(0));
 }
 
 Experiment random_experiment(const std::string& seed = "7") {
@@ -250,6 +261,33 @@ TEST(Search, DrawsStayInTheirDomains) {
     lengths.insert(policy["l"].get<int>());
   }
   EXPECT_EQ(lengths, (std::set<int>{1, 2}));
+}
+
+TEST(Extension, IsBoundedAsAnExperimentIs) {
+  const auto refusal = [](const Experiment& experiment, const Extension& extension) {
+    const auto longer = extended(experiment, extension);
+    return longer ? "" : longer.error().message;
+  };
+  const Experiment drawn = read(base_experiment());
+  EXPECT_EQ(refusal(drawn, {.count = 1'000'000}), "");
+  EXPECT_EQ(refusal(drawn, {.count = 1'000'001}),
+            "count of search must be a whole number from 1 to 1000000, not 1000001 (search.count)");
+  std::string values = "[1";
+  for (int i = 2; i <= 1000; ++i) values += ", " + std::to_string(i);
+  values += "]";
+  const std::string thousand = "{function: tri, k0: " + values + ", k1: 0, l: 1}";
+  const std::string most =
+      "{function: tri, k0: " + values + ", k1: 0, l: " + values.substr(0, values.rfind(',')) + "]}";
+  const Experiment grid = with_search("  method: grid\n  policies: [" + most + "]\n");
+  EXPECT_EQ(refusal(grid, {.policies = "[" + thousand + "]"}), "");  // 999,000 and 1,000
+  EXPECT_EQ(refusal(grid, {.policies = "[" + thousand + ", {function: fix, k0: 1}]"}),
+            "the grid has more than 1000000 candidates; use method random, or fewer choices "
+            "(search.policies[2])");
+  std::string list = "[";
+  for (int i = 1; i <= 10'000; ++i) list += "{function: fix, k0: " + std::to_string(i) + "}, ";
+  const Experiment one = with_search("  method: list\n  policies: [{function: fix, k0: 0.5}]\n");
+  EXPECT_EQ(refusal(one, {.policies = list + "]"}),
+            "policies of search must be a list of 1 to 10000 policies (search.policies)");
 }
 
 TEST(Search, EveryCandidateIsAPolicy) {

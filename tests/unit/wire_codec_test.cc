@@ -84,7 +84,13 @@ TEST(WireCodec, TheLargestPolicyFitsInAFrame) {
     if (const auto* one = std::get_if<Assign>(&sample.message)) assign = *one;
   }
   assign.policy = largest_policy();
+  // Whatever else is as long as it may be.
   assign.identity.train.dataset.path = std::string(4096, 'x');
+  assign.identity.train.model = {.name = kTorchscript, .file = std::string(4096, 'x')};
+  assign.identity.train.input.mean = std::vector<double>(16, 1.0 / 3);
+  assign.identity.train.input.deviation = std::vector<double>(16, 1.0 / 3);
+  assign.identity.numerics.backend = std::string(200, 'x');
+  assign.identity.numerics.instruction_set = std::string(200, 'x');
   EXPECT_GT(only_frame<ToWorker>({assign}).size(), std::size_t{40'000});
 }
 

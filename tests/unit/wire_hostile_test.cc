@@ -224,6 +224,47 @@ TEST(WireHostile, BadBodiesAreNamed) {
   }
 }
 
+// Bug: a worker whose name or back end had 60,000 bytes was taken; what it was then to train fitted
+// in no frame, and lists of workers had no end.
+TEST(WireHostile, TextsAreBounded) {
+  const auto decode = [](const json& message) {
+    return decode_to_coordinator(json::to_msgpack(json::array({2, message})));
+  };
+  const auto hello = [&](std::size_t worker, std::size_t process, std::size_t backend) {
+    json numerics = to_json(testing::sample_assign().identity.numerics);
+    numerics["backend"] = std::string(backend, 'b');
+    return decode({"hello",
+                   {{"worker", std::string(worker, 'w')},
+                    {"process", std::string(process, 'p')},
+                    {"slots", 1},
+                    {"numerics", numerics},
+                    {"held", json::array()}}});
+  };
+  EXPECT_TRUE(hello(200, 200, 200));
+  EXPECT_THAT(hello(201, 1, 1).error().message,
+              HasSubstr("hello: 'worker' must be a text of at most 200 bytes"));
+  EXPECT_THAT(hello(1, 201, 1).error().message,
+              HasSubstr("hello: 'process' must be a text of at most 200 bytes"));
+  EXPECT_THAT(hello(1, 1, 201).error().message,
+              HasSubstr("backend of numerics has 201 bytes; at most 200 are allowed"));
+  const auto refused = [&](std::size_t bytes) {
+    return decode({"refused", {{"job", 1}, {"attempt", 1}, {"reason", std::string(bytes, 'r')}}});
+  };
+  EXPECT_TRUE(refused(4096));
+  EXPECT_THAT(refused(4097).error().message, HasSubstr("a text of at most 4096 bytes"));
+  const auto submit = [&](std::size_t bytes) {
+    return decode({"submit",
+                   {{"request", 1},
+                    {"file", "e.yaml"},
+                    {"experiment", std::string(bytes, 'e')},
+                    {"device", ""},
+                    {"priority", 0}}});
+  };
+  EXPECT_TRUE(submit(kMaxExperimentBytes));
+  EXPECT_THAT(submit(kMaxExperimentBytes + 1).error().message,
+              HasSubstr("submit: 'experiment' must be a text of at most 60000 bytes"));
+}
+
 TEST(WireHostile, AFrameWithoutAMessageIsRefused) {
   EXPECT_FALSE(decode_to_coordinator(Frame{0x91, 0x02}));
 }

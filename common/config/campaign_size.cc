@@ -1,0 +1,60 @@
+#include "common/config/campaign_size.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/json_reader.h"
+
+namespace lrtune {
+
+std::optional<std::int64_t> combinations(const Template& policy, const Template& train) {
+  std::int64_t product = 1;
+  for (const Template* part : {&policy, &train}) {
+    for (const Template::Hole& hole : part->holes) {
+      product *= static_cast<std::int64_t>(hole.domain.choices.size());
+      if (product > kMostCandidates) return std::nullopt;
+    }
+  }
+  return product;
+}
+
+Result<std::int64_t> candidate_count(const Experiment& experiment) {
+  if (experiment.method == SearchMethod::kRandom) return experiment.count;
+  std::int64_t total = 0;
+  for (std::size_t i = 0; i < experiment.policies.size(); ++i) {
+    const auto count = combinations(experiment.policies[i], experiment.train);
+    if (!count || total + *count > kMostCandidates) {
+      return fail(
+          fmt::format("the grid has more than {} candidates; use method random, or fewer choices",
+                      kMostCandidates),
+          child_path("/search/policies", i));
+    }
+    total += *count;
+  }
+  return total;
+}
+
+Result<void> check_campaign_size(const Experiment& experiment) {
+  const auto candidates = candidate_count(experiment);
+  if (!candidates) return tl::unexpected(candidates.error());
+  const std::int64_t verified =
+      std::min<std::int64_t>(experiment.verify_top, *candidates) * experiment.verify_repeats;
+  if (*candidates + verified > kMostTrials) {
+    return fail(fmt::format("verification adds {} trials to the {} of the search; a campaign may "
+                            "have at most {}",
+                            verified, *candidates, kMostTrials),
+                "/verify");
+  }
+  const std::int64_t scaled = std::min<std::int64_t>(experiment.tolerance_top, *candidates) *
+                              std::ssize(experiment.tolerance_scales);
+  if (*candidates + verified + scaled > kMostTrials) {
+    return fail(fmt::format("tolerance adds {} trials to the {} of search and verification; a "
+                            "campaign may have at most {}",
+                            scaled, *candidates + verified, kMostTrials),
+                "/tolerance");
+  }
+  return {};
+}
+
+}  // namespace lrtune
