@@ -111,6 +111,22 @@ TEST_F(CoreClientsTest, PauseStopsWhatRunsAndFreesItsSlotAndResumeGoesOn) {
   EXPECT_EQ(harness.assignment("a")->job, first.job);
 }
 
+// A pause forgot whom it had asked, so a data set that takes minutes to look at was looked at
+// twice.
+TEST_F(CoreClientsTest, ASurveyThatIsUnderWayIsNotAskedAgainAfterAPause) {
+  harness.hello("a");
+  ask(wire::Submit{1, "x.yaml", text_of("x", kRandom), "", 0});
+  order(wire::OrderKind::kPause, "x");
+  order(wire::OrderKind::kResume, "x");
+  EXPECT_THAT(harness.sent<wire::Survey>("a"), IsEmpty());
+  order(wire::OrderKind::kPause, "x");
+  harness.answer_survey("a");
+  EXPECT_THAT(harness.kept().of<TrialRecord>(), IsEmpty()) << "it is paused";
+  order(wire::OrderKind::kResume, "x");
+  EXPECT_THAT(harness.sent<wire::Survey>("a"), IsEmpty());
+  EXPECT_NE(harness.assignment("a"), std::nullopt);
+}
+
 TEST_F(CoreClientsTest, APauseSurvivesARestart) {
   harness.hello("a");
   submit("x");
