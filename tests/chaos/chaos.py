@@ -6,6 +6,7 @@ import collections
 import json
 import os
 import random
+import select
 import shutil
 import signal
 import socket
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import time
 
+sys.dont_write_bytecode = True  # beside the sources
 from cluster import Cluster, Here, Trouble
 from network import Network
 from store_watch import StoreWatch
@@ -56,6 +58,10 @@ class Campaigns:
 
     def open(self):
         return len(self.submissions) + sum(state not in ENDED for state in self.states.values())
+
+    def answers(self):
+        status = [self.status] if self.status is not None else []
+        return [process.stdout for process in self.submissions + status]
 
     def settled(self):
         """Every question is answered; no further one is asked after `wanted` is False."""
@@ -126,7 +132,8 @@ class Chaos:
             if event == "hello" and worker in self.away:
                 self.back.append(now - self.away.pop(worker))
         self.campaigns.turn()
-        time.sleep(LOOK_EVERY)
+        # Until a client is answered, or it is time to look after the others.
+        select.select(self.campaigns.answers(), [], [], LOOK_EVERY)
 
     def pass_time(self, seconds):
         until = time.monotonic() + seconds

@@ -44,19 +44,16 @@ on() { # MACHINE COMMAND LINE
 
 in_background() { # MACHINE COMMAND LINE
   printf '%s$ %s &\n' "$1" "$2"
-  (become "$1" "exec $2" >"$folder/$1/program.log" 2>&1) &
+  : >"$folder/$1/program.log"
+  (become "$1" "exec $2" >>"$folder/$1/program.log" 2>&1) &
   started[$1]=$!
 }
 
 until_log_has() { # MACHINE TEXT
-  local tries
-  for ((tries = 0; tries < 600; ++tries)); do
-    if grep -qF "$2" "$folder/$1/program.log"; then return 0; fi
-    kill -0 "${started[$1]}" 2>/dev/null || break
-    sleep 0.1
-  done
+  local log=$folder/$1/program.log
+  timeout 60 grep -qm1 -F -- "$2" <(tail -n +1 -f --pid="${started[$1]}" "$log") && return 0
   printf 'no "%s" on %s:\n' "$2" "$1" >&2
-  cat "$folder/$1/program.log" >&2
+  cat "$log" >&2
   return 1
 }
 
