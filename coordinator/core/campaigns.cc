@@ -351,6 +351,7 @@ void end_phase(CoreState& state, Campaign& campaign) {
   }
   if (campaign.record.state == CampaignState::kScaling) note_tolerance(state, campaign);
   campaign.record.state = CampaignState::kDone;
+  campaign.record.paused = false;  // what it is extended by does not wait for a word
   campaign.record.ended_at = state.now.wall;
   note_busy_time(state, campaign);
   state.write(campaign.record);
@@ -366,6 +367,7 @@ void end_phase(CoreState& state, Campaign& campaign) {
 void fail_campaign(CoreState& state, Campaign& campaign, std::string reason) {
   campaign.record.state = CampaignState::kFailed;
   campaign.record.failure = reason;
+  campaign.record.paused = false;
   campaign.record.ended_at = state.now.wall;
   drop_surveys(state, campaign);
   cancel_trials(state, campaign, "its campaign failed");

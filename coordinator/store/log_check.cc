@@ -66,7 +66,7 @@ class Log {
     while (good < frames() && fits(frame(good))) ++good;
     std::size_t commits = 0;
     for (std::size_t i = good; i < frames(); ++i) {
-      if (has_salts(frame(i)) && frame(i).ends_commit()) ++commits;
+      if (is_of_this_log(frame(i)) && frame(i).ends_commit()) ++commits;
     }
     if (commits < 2) return {};
     return fmt::format("its frame {} of {} does not fit its checksum, and {} commits stand behind",
@@ -88,8 +88,15 @@ class Log {
   Frame frame(std::size_t number) const {
     return {bytes_.data() + kHeaderSize + number * (kFrameHeaderSize + page_size_)};
   }
+  const unsigned char* salts() const { return bytes_.data() + 16; }
   bool has_salts(Frame frame) const {
-    return std::equal(frame.salts(), frame.salts() + 8, bytes_.data() + 16);
+    return std::equal(frame.salts(), frame.salts() + 8, salts());
+  }
+  // When a log starts anew, one salt grows and the other is drawn, so a frame from before has none
+  // of the two; one that was hit in one salt has the other.
+  bool is_of_this_log(Frame frame) const {
+    return std::equal(frame.salts(), frame.salts() + 4, salts()) ||
+           std::equal(frame.salts() + 4, frame.salts() + 8, salts() + 4);
   }
   bool fits(Frame frame) {
     if (!has_salts(frame)) return false;

@@ -164,6 +164,22 @@ TEST_F(CoreClientsTest, TheBestPoliciesAreShownAfterARestartToo) {
   EXPECT_EQ(best(), verified);
 }
 
+// A campaign that ended while it was paused stayed paused, where no resume could reach it: what it
+// was extended by never ran.
+TEST_F(CoreClientsTest, WhatEndsWhilePausedIsNotPausedWhenItIsExtended) {
+  harness.hello("a");
+  submit("x");
+  submit("y");  // the same trials, so x ends with it
+  const wire::Assign first = harness.assignment("a").value();
+  order(wire::OrderKind::kPause, "x");
+  harness.run("a", first, 0.5);
+  harness.run("a", harness.assignment("a").value(), 0.6);
+  ASSERT_EQ(state_of("x"), "done");
+  EXPECT_EQ(ask(wire::Extend{1, "x", 200, 0, 0, ""}).error, "");
+  harness.answer_survey("a");
+  EXPECT_EQ(harness.assignment("a")->plan.iterations, 200);
+}
+
 TEST_F(CoreClientsTest, AJobThatAnotherCampaignNeedsOutlivesAPauseAndACancel) {
   harness.hello("a");
   submit("x");

@@ -188,6 +188,22 @@ TEST_F(StoreDamage, AFlippedBitInTheLogIsNoticedUnlessItIsInTheLastCommit) {
   EXPECT_GT(found[0], cases() / 8);
 }
 
+// A frame whose salts were hit passed for one of an earlier log, so the end of the last commit but
+// one could go without a word.
+TEST_F(StoreDamage, AFrameOfTheLogWhoseSaltsWereHitIsNoticed) {
+  constexpr std::size_t kHeader = 32, kFrame = 24 + 4096;
+  std::vector<std::size_t> ends;  // frames that end a commit
+  for (std::size_t at = kHeader; at + kFrame <= open_.log.size(); at += kFrame) {
+    if (open_.log.substr(at + 4, 4) != std::string(4, '\0')) ends.push_back(at);
+  }
+  ASSERT_EQ(ends.size(), older_.size() - 1);
+  for (std::size_t byte = 8; byte < 16; ++byte) {
+    Image hit = open_;
+    hit.log[ends[ends.size() - 2] + byte] ^= 0x10;
+    EXPECT_EQ(read(hit), Found::kNoticed) << "byte " << byte << " of the frame";
+  }
+}
+
 TEST_F(StoreDamage, ALogThatLostItsEndIsAnOlderStore) {
   const auto found = run("a log cut", [this](std::mt19937_64& random) {
     return Image{open_.file, cut(open_.log, random)};
