@@ -382,7 +382,7 @@ void pause_campaign(CoreState& state, Campaign& campaign, const std::string& rea
   state.write(campaign.record);
   state.decide(campaign.record.id, {}, "paused", {{"reason", reason}, {"open", campaign.open}});
   state.making.erase(campaign.record.id);
-  for (auto& [key, need] : campaign.surveys) release_survey(state, need);
+  // A survey that is under way goes on: nobody can stop its worker, and the answer will be wanted.
   dequeue_all(state, campaign);
   const std::set<JobId> held = state.held;
   for (const JobId id : held) drop_job(state, state.jobs.at(id), "its campaign is paused");

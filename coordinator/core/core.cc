@@ -154,7 +154,9 @@ Actions Core::step(const Event& event, Now now) {
   forgive_stall(state, now.steady);
   state.now = now;
   std::visit(Overloaded{
-                 [&](const event::Submitted& submitted) { submit(state, submitted.experiment); },
+                 [&](const event::Submitted& submitted) {
+                   resume_campaign(state, submit(state, submitted.experiment));
+                 },
                  [&](const event::Received& message) { received(state, message); },
                  [&](const event::PeerLost& lost) {
                    lose_worker(state, lost.peer, lost.reason,

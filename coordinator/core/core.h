@@ -54,7 +54,7 @@ struct CoreOptions {
 using PeerId = std::string;
 
 namespace event {
-struct Submitted {  // makes the campaign or resumes the one with the same hash
+struct Submitted {  // makes the campaign or resumes the one with the same hash, a paused one too
   Experiment experiment;
 };
 struct Received {
