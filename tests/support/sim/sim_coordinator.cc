@@ -47,9 +47,8 @@ bool SimCoordinator::make_core(bool submit_always) {
     const auto index = static_cast<std::size_t>(id.value - 1);
     const auto& experiments = world_.scenario.experiments;
     if (index >= experiments.size()) continue;
-    const CampaignRecord* campaign = world_.store.campaign(experiments[index]->hash);
-    const bool known = campaign != nullptr;
-    if (known && campaign->state == CampaignState::kCancelled) continue;  // they meant it
+    const bool known = world_.store.campaign(experiments[index]->hash) != nullptr;
+    if (known && world_.scenario.orders) continue;  // that would take back a pause or cancel
     const bool first = index == 0 && !known;
     if (first || (known && (submit_always || world_.random.chance(0.5)))) {
       inbox_.push_back(event::Submitted{*experiments[index]});
