@@ -155,7 +155,8 @@ Actions Core::step(const Event& event, Now now) {
   state.now = now;
   std::visit(Overloaded{
                  [&](const event::Submitted& submitted) {
-                   resume_campaign(state, submit(state, submitted.experiment));
+                   Campaign& campaign = submit(state, submitted.experiment);
+                   if (submitted.ends_pause) resume_campaign(state, campaign);
                  },
                  [&](const event::Received& message) { received(state, message); },
                  [&](const event::PeerLost& lost) {

@@ -54,8 +54,9 @@ struct CoreOptions {
 using PeerId = std::string;
 
 namespace event {
-struct Submitted {  // makes the campaign or resumes the one with the same hash, a paused one too
+struct Submitted {  // makes the campaign or resumes the one with the same hash
   Experiment experiment;
+  bool ends_pause = false;
 };
 struct Received {
   PeerId peer;

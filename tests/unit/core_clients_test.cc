@@ -180,6 +180,20 @@ TEST_F(CoreClientsTest, WhatEndsWhilePausedIsNotPausedWhenItIsExtended) {
   EXPECT_EQ(harness.assignment("a")->plan.iterations, 200);
 }
 
+// `lrtune run` of a campaign that a client had paused waited for nobody, and gave up.
+TEST_F(CoreClientsTest, WhoRunsAPausedCampaignEndsItsPauseAndARebuiltCoreDoesNot) {
+  harness.hello("a");
+  const Experiment experiment = two_policies();
+  harness.step(event::Submitted{experiment, true});
+  harness.answer_survey("a");
+  order(wire::OrderKind::kPause, "test");
+  harness.step(event::Submitted{experiment});
+  EXPECT_TRUE(harness.campaign().paused);
+  harness.step(event::Submitted{experiment, true});
+  EXPECT_FALSE(harness.campaign().paused);
+  EXPECT_EQ(harness.assignment("a")->attempt, 2);
+}
+
 TEST_F(CoreClientsTest, AJobThatAnotherCampaignNeedsOutlivesAPauseAndACancel) {
   harness.hello("a");
   submit("x");
