@@ -74,7 +74,7 @@ printf '%-22s %11s %8s %12s %9s %8s\n' target runs seconds cpu-seconds coverage 
 for target in "${targets[@]}"; do
   run "$target" || failed=1
   if $keep && ((failed == 0)); then
-    "$build/fuzz_$target" -set_cover_merge=1 -max_len=4096 "$kept/$target" "$build/corpus/$target" >"$build/logs/$target-keep.log" 2>&1
+    "$build/fuzz_$target" -set_cover_merge=1 -use_counters=0 -max_len=4096 "$kept/$target" "$build/corpus/$target" >"$build/logs/$target-keep.log" 2>&1
   fi
 done
 exit "$failed"

@@ -82,6 +82,11 @@ class TreeBuilder : public YAML::EventHandler {
 
   void take_key(const YAML::Mark& mark, const std::string& key) {
     Level& level = levels_.back();
+    if (key.size() > kMaxYamlKeyBytes) {
+      throw Refusal{fmt::format("a key has {} bytes; at most {} are allowed; is a quote missing?",
+                                key.size(), kMaxYamlKeyBytes),
+                    mark};
+    }
     if (level.value.contains(key)) {
       const Place first = result_.places[child_path(level.path, key)];
       throw Refusal{fmt::format("the key '{}' stands twice, first in line {}", key, first.line),

@@ -13,6 +13,7 @@ namespace lrtune {
 
 inline constexpr std::size_t kMaxYamlBytes = 1024 * 1024;
 inline constexpr int kMaxYamlDepth = 16;  // maps and lists inside one another
+inline constexpr std::size_t kMaxYamlKeyBytes = 200;
 
 struct Place {
   int line = 1;    // from 1
@@ -35,9 +36,9 @@ struct LocatedJson {
 std::string key_words(std::string_view pointer);
 
 // One YAML 1.2 document (JSON is one, too) with the scalars of the core schema; a quoted scalar is
-// a text. Errors read "FILE:LINE: MESSAGE": no UTF-8, control characters, over kMaxYamlBytes or
-// kMaxYamlDepth, a key that stands twice, and what no configuration needs: anchors, aliases, tags,
-// keys that are not scalars, a second document.
+// a text. Errors read "FILE:LINE: MESSAGE": no UTF-8, control characters, over kMaxYamlBytes,
+// kMaxYamlDepth or kMaxYamlKeyBytes, a key that stands twice, and what no configuration needs:
+// anchors, aliases, tags, keys that are not scalars, a second document.
 Result<LocatedJson> located_json_from_yaml(const std::string& text, const std::string& file);
 
 // The same without the places.

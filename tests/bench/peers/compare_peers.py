@@ -83,7 +83,7 @@ def measure_peer(peer, cache, scale):
     python, error = environment(requirements, cache)
     if error:
         return None, error
-    trials = max(WORKERS, int(trials * scale))
+    trials = WORKERS * max(1, round(trials * scale / WORKERS))
     with tempfile.TemporaryDirectory(dir=cache) as folder:
         result, error = measured([python, HERE / script, setting, trials, WORKERS, folder], folder)
     if error is None and result["trials"] != trials:
