@@ -253,6 +253,10 @@ Result<void> Runtime::carry_out(Actions actions) {
       return rebuild();
     }
     failed_commits_ = 0;
+    // It is on disk: a core that is made anew takes back no pause that was ordered since.
+    for (Event& order : orders_) {
+      if (auto* submitted = std::get_if<event::Submitted>(&order)) submitted->ends_pause = false;
+    }
     observer_.committed(actions.records, since(began));
   }
   watch_due_ = watch_due_ || std::ranges::any_of(actions.records, [](const Record& record) {

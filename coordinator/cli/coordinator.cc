@@ -43,7 +43,7 @@ int complain(const Error& error, int exit_code) {
 std::shared_ptr<spdlog::logger> make_log(const CoordinatorOptions& options) {
   auto log = std::make_shared<spdlog::logger>("coordinator",
                                               std::make_shared<spdlog::sinks::stderr_sink_st>());
-  log->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
+  log->set_pattern(log_pattern());
   log->set_level(spdlog::level::from_str(options.log_level));
   return log;
 }

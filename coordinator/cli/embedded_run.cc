@@ -78,12 +78,15 @@ void EmbeddedRun::look_at(const CampaignView& view, const Now& now) {
   if (!end_) display_.show(view, now.steady);
   if (view.state == CampaignState::kDone) stop(RunEnd::kDone, "the campaign is done", now);
   if (view.state == CampaignState::kFailed) stop(RunEnd::kCampaignFailed, view.failure, now);
+  if (view.state == CampaignState::kCancelled) {
+    stop(RunEnd::kFailed, view.name + " was cancelled; the same command takes it up again", now);
+  }
   const std::vector<std::string> workers = workers_.running_names();
   const bool all_joined =
       !workers.empty() && std::all_of(workers.begin(), workers.end(), [this](const auto& worker) {
         return runtime_.has_joined(worker);
       });
-  if (view.waiting_for.empty() || !all_joined) {
+  if (view.waiting_for.empty() || view.paused || !all_joined) {
     waiting_since_.reset();
   } else if (!waiting_since_) {
     waiting_since_ = now.steady;

@@ -122,7 +122,7 @@ int RunCommand::train() {
   runtime_options.core.only_campaign = experiment_.hash;
   runtime_options.core.workers_survive = false;
   Runtime runtime(std::move(*socket), *store_, runtime_options, *log);
-  runtime.post(event::Submitted{experiment_});
+  runtime.post(event::Submitted{experiment_, true});
 
   auto workers_with = worker_options(runtime.endpoint());
   if (!workers_with) return say_error(workers_with.error(), kExitFailure);

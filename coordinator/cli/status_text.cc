@@ -178,6 +178,7 @@ CampaignView campaign_view(const json& campaign) {
   view.name = text_of(campaign, "name");
   view.state = campaign_state_from_name(text_of(campaign, "state")).value_or(view.state);
   view.failure = text_of(campaign, "failure");
+  view.paused = campaign.value("paused", false);
   view.trials = count_of(campaign, "trials");
   view.done = count_of(campaign, "ended");
   view.diverged = count_of(campaign, "diverged");

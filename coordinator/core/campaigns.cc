@@ -351,6 +351,7 @@ void end_phase(CoreState& state, Campaign& campaign) {
   }
   if (campaign.record.state == CampaignState::kScaling) note_tolerance(state, campaign);
   campaign.record.state = CampaignState::kDone;
+  campaign.record.paused = false;  // what it is extended by does not wait for a word
   campaign.record.ended_at = state.now.wall;
   note_busy_time(state, campaign);
   state.write(campaign.record);
@@ -366,6 +367,7 @@ void end_phase(CoreState& state, Campaign& campaign) {
 void fail_campaign(CoreState& state, Campaign& campaign, std::string reason) {
   campaign.record.state = CampaignState::kFailed;
   campaign.record.failure = reason;
+  campaign.record.paused = false;
   campaign.record.ended_at = state.now.wall;
   drop_surveys(state, campaign);
   cancel_trials(state, campaign, "its campaign failed");
@@ -380,7 +382,7 @@ void pause_campaign(CoreState& state, Campaign& campaign, const std::string& rea
   state.write(campaign.record);
   state.decide(campaign.record.id, {}, "paused", {{"reason", reason}, {"open", campaign.open}});
   state.making.erase(campaign.record.id);
-  for (auto& [key, need] : campaign.surveys) release_survey(state, need);
+  // A survey that is under way goes on: nobody can stop its worker, and the answer will be wanted.
   dequeue_all(state, campaign);
   const std::set<JobId> held = state.held;
   for (const JobId id : held) drop_job(state, state.jobs.at(id), "its campaign is paused");

@@ -154,7 +154,10 @@ Actions Core::step(const Event& event, Now now) {
   forgive_stall(state, now.steady);
   state.now = now;
   std::visit(Overloaded{
-                 [&](const event::Submitted& submitted) { submit(state, submitted.experiment); },
+                 [&](const event::Submitted& submitted) {
+                   Campaign& campaign = submit(state, submitted.experiment);
+                   if (submitted.ends_pause) resume_campaign(state, campaign);
+                 },
                  [&](const event::Received& message) { received(state, message); },
                  [&](const event::PeerLost& lost) {
                    lose_worker(state, lost.peer, lost.reason,

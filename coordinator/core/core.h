@@ -56,6 +56,7 @@ using PeerId = std::string;
 namespace event {
 struct Submitted {  // makes the campaign or resumes the one with the same hash
   Experiment experiment;
+  bool ends_pause = false;
 };
 struct Received {
   PeerId peer;

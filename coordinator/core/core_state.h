@@ -49,7 +49,7 @@ struct Campaign {
   // Empty while it is paused.
   std::map<Digest, std::set<JobId>> queue;
   std::int64_t running = 0;       // held jobs of its trials: what fair share goes by
-  std::vector<RankedTrial> best;  // the first of the newest ranking made by this coordinator
+  std::vector<RankedTrial> best;  // the first of the newest ranking; see recall_best()
   std::int64_t open = 0;          // trials that have not ended
   std::int64_t done = 0, diverged = 0, failed = 0, cancelled = 0, reused = 0;
   std::int64_t iterations_ended = 0;  // of ended trials
@@ -229,6 +229,8 @@ TrialState trial_state_of(JobState state);
 std::vector<TrialId> rank_search(CoreState& state,
                                  Campaign& campaign);  // those that ended well, best first
 std::vector<TrialId> rank_verification(CoreState& state, Campaign& campaign);
+// Fills in `campaign.best` if a coordinator before this one made the ranking.
+void recall_best(const CoreState& state, Campaign& campaign);
 void note_tolerance(CoreState& state, const Campaign& campaign);
 
 // ---- clients.cc: what people ask and order

@@ -179,6 +179,7 @@ void on_inspect(CoreState& state, const PeerId& peer, const wire::Inspect& reque
   } else {
     const auto found = find_campaign(state, request.target);
     if (!found) return answer_error(state, peer, request.request, found.error().message);
+    recall_best(state, **found);
     document = campaign_document(state, **found);
   }
   state.send(peer, wire::Answer{request.request, {}, std::move(document)});

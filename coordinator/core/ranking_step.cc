@@ -22,24 +22,71 @@ nlohmann::json with_rank(nlohmann::json scores, std::size_t rank, std::size_t of
   return scores;
 }
 
+struct SearchRanking {
+  std::vector<Scores> scores;      // by candidate
+  std::vector<std::size_t> order;  // candidates, best first
+
+  RankedTrial row(std::size_t place, const Campaign& campaign) const {
+    const std::size_t index = order[place];
+    return {campaign.candidates[index], to_json(scores[index], campaign.experiment.rank_at)};
+  }
+};
+
+SearchRanking search_ranking(const CoreState& state, const Campaign& campaign) {
+  SearchRanking ranking;
+  for (const TrialId id : campaign.candidates) ranking.scores.push_back(scores_of(state, id));
+  ranking.order = rank(ranking.scores, campaign.experiment.rank_by, campaign.experiment.rank_at);
+  return ranking;
+}
+
+struct VerificationRanking {
+  std::vector<TrialId> verified;         // in the order of the search's ranking
+  std::vector<RepeatedScores> combined;  // of each
+  std::vector<std::size_t> order;        // of them, best first
+
+  RankedTrial row(std::size_t place, const Campaign&) const {
+    return {verified[order[place]], to_json(combined[order[place]])};
+  }
+};
+
+VerificationRanking verification_ranking(const CoreState& state, const Campaign& campaign) {
+  VerificationRanking ranking;
+  std::map<TrialId, std::vector<Scores>> repeats;
+  for (const TrialId id : campaign.trials) {
+    const TrialRecord& trial = state.trials.at(id);
+    if (trial.phase != TrialPhase::kVerify || !state.is_current(trial)) continue;
+    auto& scores = repeats[trial.verifies];
+    if (scores.empty()) ranking.verified.push_back(trial.verifies);
+    scores.push_back(scores_of(state, id));
+  }
+  for (const TrialId id : ranking.verified)
+    ranking.combined.push_back(combine(repeats.at(id), campaign.experiment.rank_at));
+  ranking.order = rank_repeated(ranking.combined, campaign.experiment.rank_by);
+  return ranking;
+}
+
+template <typename Ranking>
+void keep_best(Campaign& campaign, const Ranking& ranking) {
+  campaign.best.clear();
+  for (std::size_t place = 0; place < std::min(ranking.order.size(), kBestKept); ++place)
+    campaign.best.push_back(ranking.row(place, campaign));
+}
+
 }  // namespace
 
 std::vector<TrialId> rank_search(CoreState& state, Campaign& campaign) {
   const Experiment& experiment = campaign.experiment;
-  std::vector<Scores> scores;
-  for (const TrialId id : campaign.candidates) scores.push_back(scores_of(state, id));
-  const std::vector<std::size_t> order = rank(scores, experiment.rank_by, experiment.rank_at);
+  const SearchRanking ranking = search_ranking(state, campaign);
+  keep_best(campaign, ranking);
   std::vector<TrialId> well;
-  campaign.best.clear();
-  for (std::size_t place = 0; place < order.size(); ++place) {
-    const TrialId id = campaign.candidates[order[place]];
-    const Scores& score = scores[order[place]];
-    const nlohmann::json numbers = to_json(score, experiment.rank_at);
-    if (campaign.best.size() < kBestKept) campaign.best.push_back({id, numbers});
+  const std::size_t count = ranking.order.size();
+  for (std::size_t place = 0; place < count; ++place) {
+    const auto [id, numbers] = ranking.row(place, campaign);
+    const Scores& score = ranking.scores[ranking.order[place]];
     state.write(RankingRecord{campaign.record.id, TrialPhase::kSearch, static_cast<int>(place) + 1,
                               id, numbers});
     state.decide(campaign.record.id, id, "ranked",
-                 with_rank(numbers, place + 1, order.size(), experiment.rank_by));
+                 with_rank(numbers, place + 1, count, experiment.rank_by));
     if (score.ended_well && score.measured) well.push_back(id);
   }
   return well;
@@ -47,33 +94,37 @@ std::vector<TrialId> rank_search(CoreState& state, Campaign& campaign) {
 
 std::vector<TrialId> rank_verification(CoreState& state, Campaign& campaign) {
   const Experiment& experiment = campaign.experiment;
-  std::vector<TrialId> verified;  // in the order of the search's ranking
-  std::map<TrialId, std::vector<Scores>> repeats;
-  for (const TrialId id : campaign.trials) {
-    const TrialRecord& trial = state.trials.at(id);
-    if (trial.phase != TrialPhase::kVerify || !state.is_current(trial)) continue;
-    auto& scores = repeats[trial.verifies];
-    if (scores.empty()) verified.push_back(trial.verifies);
-    scores.push_back(scores_of(state, id));
-  }
-  std::vector<RepeatedScores> combined;
-  for (const TrialId id : verified) combined.push_back(combine(repeats.at(id), experiment.rank_at));
-  const std::vector<std::size_t> order = rank_repeated(combined, experiment.rank_by);
-  campaign.best.clear();
-  for (std::size_t place = 0; place < order.size(); ++place) {
-    const TrialId id = verified[order[place]];
-    const nlohmann::json numbers = to_json(combined[order[place]]);
-    if (campaign.best.size() < kBestKept) campaign.best.push_back({id, numbers});
+  const VerificationRanking ranking = verification_ranking(state, campaign);
+  keep_best(campaign, ranking);
+  std::vector<TrialId> well;
+  const std::size_t count = ranking.order.size();
+  for (std::size_t place = 0; place < count; ++place) {
+    const auto [id, numbers] = ranking.row(place, campaign);
     state.write(RankingRecord{campaign.record.id, TrialPhase::kVerify, static_cast<int>(place) + 1,
                               id, numbers});
     state.decide(campaign.record.id, id, "verified",
-                 with_rank(numbers, place + 1, order.size(), experiment.rank_by));
-  }
-  std::vector<TrialId> well;
-  for (const std::size_t index : order) {
-    if (combined[index].ended_well > 0) well.push_back(verified[index]);
+                 with_rank(numbers, place + 1, count, experiment.rank_by));
+    if (ranking.combined[ranking.order[place]].ended_well > 0) well.push_back(id);
   }
   return well;
+}
+
+void recall_best(const CoreState& state, Campaign& campaign) {
+  const CampaignState phase = campaign.record.state;
+  if (!campaign.best.empty() || phase < CampaignState::kVerifying) return;
+  if (campaign.experiment.normalised.is_null()) {  // it had ended before this coordinator
+    auto experiment = experiment_from_json(campaign.record.experiment);
+    if (!experiment) return;
+    campaign.experiment = *std::move(experiment);
+  }
+  const bool verification =
+      std::any_of(campaign.trials.begin(), campaign.trials.end(),
+                  [&](TrialId id) { return state.trials.at(id).phase == TrialPhase::kVerify; });
+  const bool stopped = phase == CampaignState::kFailed || phase == CampaignState::kCancelled;
+  if (stopped && !verification) return;  // perhaps in the middle of its search
+  const bool verified = phase == CampaignState::kScaling || phase == CampaignState::kDone;
+  if (verification && verified) keep_best(campaign, verification_ranking(state, campaign));
+  if (campaign.best.empty()) keep_best(campaign, search_ranking(state, campaign));
 }
 
 void note_tolerance(CoreState& state, const Campaign& campaign) {

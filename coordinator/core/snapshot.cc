@@ -79,6 +79,7 @@ CampaignView view(const CoreState& state, const Campaign& campaign) {
   view.name = campaign.record.name;
   view.state = campaign.record.state;
   view.failure = campaign.record.failure;
+  view.paused = campaign.record.paused;
   view.trials = static_cast<std::int64_t>(campaign.trials.size());
   view.done = campaign.done + campaign.diverged + campaign.failed + campaign.cancelled;
   view.diverged = campaign.diverged;

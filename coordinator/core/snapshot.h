@@ -28,6 +28,7 @@ struct CampaignView {
   std::string name;
   CampaignState state = CampaignState::kSurveying;
   std::string failure;
+  bool paused = false;
   std::int64_t trials = 0;  // made so far
   std::int64_t done = 0;    // finished in any way
   std::int64_t diverged = 0;

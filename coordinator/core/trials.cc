@@ -272,7 +272,7 @@ void drop_job(CoreState& state, Job& job, const std::string& reason) {
 
 void begin_trials(CoreState& state, Campaign& campaign) {
   campaign.making = TrialMaking{0, candidate_count(campaign.experiment).value()};
-  state.making.insert(campaign.record.id);
+  if (!campaign.record.paused) state.making.insert(campaign.record.id);
 }
 
 // One candidate costs a hash for each of its iterations: these are what a step may take.

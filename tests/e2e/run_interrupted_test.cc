@@ -2,6 +2,8 @@
 // on.
 #include <signal.h>
 
+#include <fstream>
+
 #include "tests/e2e/run_test_base.h"
 
 namespace lrtune {
@@ -31,6 +33,15 @@ class InterruptedRunTest : public RunTest {
     std::int64_t running = 0;
     for (const auto& [id, job] : jobs()) running += job.state == "running" ? 1 : 0;
     return running;
+  }
+
+  // What stands behind `name` in the process's command line.
+  static std::string argument_of(int process, const std::string& name) {
+    std::ifstream line("/proc/" + std::to_string(process) + "/cmdline");
+    for (std::string argument; std::getline(line, argument, '\0');) {
+      if (argument == name && std::getline(line, argument, '\0')) return argument;
+    }
+    return {};
   }
 
   static void expect_gone(const std::vector<int>& processes) {
@@ -135,6 +146,32 @@ TEST_F(InterruptedRunTest, KillingEverythingAgainAndAgainLosesNothing) {
   finish();
   expect_untouched(before);
   for (const auto& [id, job] : jobs()) EXPECT_EQ(job.deaths, 0) << "job " << id;
+}
+
+// A client may find the coordinator of `lrtune run` as well: the run went on for ever after a
+// cancel, and one that was paused gave up when it was started again.
+TEST_F(InterruptedRunTest, ACampaignThatIsCancelledOrPausedFromElsewhereEndsOrWaits) {
+  Process process = run_until(1);
+  const auto order = [&](const std::string& what) {
+    const std::string endpoint = argument_of(process.children().at(0), "--connect");
+    const ProcessResult done = lrtune({what, "tiny", "--coordinator", endpoint}).wait();
+    EXPECT_EQ(done.exit_code, 0) << done.err;
+  };
+  order("cancel");
+  const ProcessResult cancelled = process.wait();
+  EXPECT_EQ(cancelled.exit_code, 1);
+  const std::string words = "lrtune: tiny was cancelled; the same command takes it up again";
+  expect_usual_output(cancelled.err, {words, "tiny: cancelled"});
+  EXPECT_THAT(cancelled.err, HasSubstr(words));
+  const auto before = jobs();
+
+  process = run_until(2);
+  order("pause");
+  process.until("nothing runs", [&] { return running_jobs() == 0; });
+  process.signal(SIGINT);
+  EXPECT_EQ(process.wait(20).exit_code, 75);
+  finish();
+  expect_untouched(before);
 }
 
 }  // namespace

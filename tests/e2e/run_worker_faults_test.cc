@@ -42,8 +42,8 @@ TEST_F(WorkerFaultsTest, AThreadThatHangsIsFoundAndItsJobGoesOnElsewhere) {
   const ProcessResult result = process.wait();
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_TRUE(std::filesystem::exists(once));
+  // The rest may be done before the worker has ended.
   expect_usual_output(result.err, {"exited with code 3; it is started again"});
-  EXPECT_THAT(result.err, HasSubstr("exited with code 3; it is started again"));
   EXPECT_THAT(logs(), HasSubstr("its training thread made no "
                                 "step for 4 s, since iteration 20"));
   expect_whole_campaign();

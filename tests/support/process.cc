@@ -76,7 +76,15 @@ Process::Process(const std::filesystem::path& program, const std::vector<std::st
 
 Process::Process(Process&&) noexcept = default;
 
-Process::~Process() {
+Process& Process::operator=(Process&& other) noexcept {
+  end();
+  impl_ = std::move(other.impl_);
+  return *this;
+}
+
+Process::~Process() { end(); }
+
+void Process::end() {
   if (!impl_ || !impl_->child.valid()) return;
   std::error_code ignored;
   if (impl_->child.running(ignored)) impl_->child.terminate(ignored);

@@ -26,6 +26,7 @@ class Process {
           const std::filesystem::path& folder,
           const std::map<std::string, std::string>& environment = {});
   Process(Process&&) noexcept;
+  Process& operator=(Process&&) noexcept;  // kills the one before
   ~Process();
 
   int id() const;
@@ -45,6 +46,8 @@ class Process {
   ProcessResult wait(int seconds = 60);
 
  private:
+  void end();
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

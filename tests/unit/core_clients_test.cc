@@ -50,12 +50,13 @@ class CoreClientsTest : public testing::Test {
     ask(wire::Submit{1, name + ".yaml", text_of(name, search), "", priority});
     harness.answer_survey("a");
   }
-  std::string state_of(const std::string& campaign) {
+  nlohmann::json inspect(const std::string& campaign) {
     wire::Inspect question;
     question.kind = wire::InspectKind::kCampaign;
     question.target = campaign;
-    return ask(question).document.value("state", "");
+    return ask(question).document;
   }
+  std::string state_of(const std::string& campaign) { return inspect(campaign).value("state", ""); }
   JobRecord job(std::int64_t id) {
     JobRecord last;
     for (const JobRecord& record : harness.kept().of<JobRecord>()) {
@@ -110,6 +111,22 @@ TEST_F(CoreClientsTest, PauseStopsWhatRunsAndFreesItsSlotAndResumeGoesOn) {
   EXPECT_EQ(harness.assignment("a")->job, first.job);
 }
 
+// A pause forgot whom it had asked, so a data set that takes minutes to look at was looked at
+// twice.
+TEST_F(CoreClientsTest, ASurveyThatIsUnderWayIsNotAskedAgainAfterAPause) {
+  harness.hello("a");
+  ask(wire::Submit{1, "x.yaml", text_of("x", kRandom), "", 0});
+  order(wire::OrderKind::kPause, "x");
+  order(wire::OrderKind::kResume, "x");
+  EXPECT_THAT(harness.sent<wire::Survey>("a"), IsEmpty());
+  order(wire::OrderKind::kPause, "x");
+  harness.answer_survey("a");
+  EXPECT_THAT(harness.kept().of<TrialRecord>(), IsEmpty()) << "it is paused";
+  order(wire::OrderKind::kResume, "x");
+  EXPECT_THAT(harness.sent<wire::Survey>("a"), IsEmpty());
+  EXPECT_NE(harness.assignment("a"), std::nullopt);
+}
+
 TEST_F(CoreClientsTest, APauseSurvivesARestart) {
   harness.hello("a");
   submit("x");
@@ -121,6 +138,60 @@ TEST_F(CoreClientsTest, APauseSurvivesARestart) {
   EXPECT_EQ(harness.campaign().waiting_for, "it is paused");
   order(wire::OrderKind::kResume, "1");
   EXPECT_NE(harness.assignment("a"), std::nullopt);
+}
+
+// A coordinator that had restarted showed no best policies of what had ended before.
+TEST_F(CoreClientsTest, TheBestPoliciesAreShownAfterARestartToo) {
+  harness.hello("a");
+  submit("x", std::string(kRandom) + "verify: {top: 1, repeats: 2}\n");
+  const auto best = [&] { return inspect("x").at("best"); };
+  harness.run("a", harness.assignment("a").value(), 0.5);
+  EXPECT_THAT(best(), IsEmpty());
+  harness.run("a", harness.assignment("a").value(), 0.7);
+  const nlohmann::json searched = best();
+  ASSERT_EQ(searched.size(), 2U);
+  EXPECT_EQ(searched.at(0).at("trial"), 2);
+  harness.restart();
+  EXPECT_EQ(best(), searched) << "while it verifies";
+  harness.advance(11'000);  // the worker does not come back with its job
+  harness.hello("a");
+  for (int repeat = 0; repeat < 2; ++repeat) harness.run("a", harness.assignment("a").value(), 0.6);
+  ASSERT_EQ(state_of("x"), "done");
+  const nlohmann::json verified = best();
+  ASSERT_EQ(verified.size(), 1U);
+  EXPECT_EQ(verified.at(0).at("scores").at("repeats"), 2);
+  harness.restart();
+  EXPECT_EQ(best(), verified);
+}
+
+// A campaign that ended while it was paused stayed paused, where no resume could reach it: what it
+// was extended by never ran.
+TEST_F(CoreClientsTest, WhatEndsWhilePausedIsNotPausedWhenItIsExtended) {
+  harness.hello("a");
+  submit("x");
+  submit("y");  // the same trials, so x ends with it
+  const wire::Assign first = harness.assignment("a").value();
+  order(wire::OrderKind::kPause, "x");
+  harness.run("a", first, 0.5);
+  harness.run("a", harness.assignment("a").value(), 0.6);
+  ASSERT_EQ(state_of("x"), "done");
+  EXPECT_EQ(ask(wire::Extend{1, "x", 200, 0, 0, ""}).error, "");
+  harness.answer_survey("a");
+  EXPECT_EQ(harness.assignment("a")->plan.iterations, 200);
+}
+
+// `lrtune run` of a campaign that a client had paused waited for nobody, and gave up.
+TEST_F(CoreClientsTest, WhoRunsAPausedCampaignEndsItsPauseAndARebuiltCoreDoesNot) {
+  harness.hello("a");
+  const Experiment experiment = two_policies();
+  harness.step(event::Submitted{experiment, true});
+  harness.answer_survey("a");
+  order(wire::OrderKind::kPause, "test");
+  harness.step(event::Submitted{experiment});
+  EXPECT_TRUE(harness.campaign().paused);
+  harness.step(event::Submitted{experiment, true});
+  EXPECT_FALSE(harness.campaign().paused);
+  EXPECT_EQ(harness.assignment("a")->attempt, 2);
 }
 
 TEST_F(CoreClientsTest, AJobThatAnotherCampaignNeedsOutlivesAPauseAndACancel) {

@@ -224,14 +224,17 @@ TEST_F(WorkerCoreTest, AWorkerThatNeverJoinedLeavesWithoutAWord) {
   EXPECT_THAT(take(), ElementsAre("exit 0: SIGINT"));
 }
 
-TEST_F(WorkerCoreTest, ARejectedWorkerStopsAndExits) {
+// It exited while its threads trained, and never if one of them hung: their end was waited for.
+TEST_F(WorkerCoreTest, ARejectedWorkerStopsItsThreadsAndExits) {
   join();
   receive(assignment(7, 1));
   drop();
-  receive(wire::Rejected{"protocol version 1 is not spoken here"});
-  EXPECT_THAT(take(), ElementsAre("stop 7.1",
+  receive(wire::Rejected{"worker w1 is banned"});
+  EXPECT_THAT(take(), ElementsAre("stop 7.1"));
+  finished(7, 1, OutcomeKind::kStopped);  // nobody wants to hear of it
+  EXPECT_THAT(take(), ElementsAre("goodbye",
                                   "exit 1: the coordinator does not accept this worker: "
-                                  "protocol version 1 is not spoken here"));
+                                  "worker w1 is banned"));
 }
 
 }  // namespace

@@ -194,6 +194,13 @@ void stop_all(WorkerState& state) {
   for (Slot& slot : state.slots) stop(state, slot);
 }
 
+void give_all_up(WorkerState& state) {
+  for (Slot& slot : state.slots) {
+    if (slot.running && !slot.forgotten) give_up(state, slot);
+  }
+  while (!state.reports.empty()) forget_attempt(state, AttemptKey(state.reports.begin()->first));
+}
+
 std::vector<wire::HeldAttempt> held_attempts(const WorkerState& state) {
   std::set<AttemptKey> held;
   for (const auto& [key, reports] : state.reports) held.insert(key);

@@ -54,10 +54,11 @@ void on_introduce(WorkerState& state) {
   say_hello(state);
 }
 
+// A worker that is banned while it trains stops its threads first, and gives up those that hang.
 void on_rejected(WorkerState& state, const wire::Rejected& message) {
-  stop_all(state);
-  exit_with(state, kExitNotWanted,
-            "the coordinator does not accept this worker: " + message.reason);
+  begin_leaving(state, "the coordinator does not accept this worker: " + message.reason,
+                kExitNotWanted);
+  give_all_up(state);  // nobody will acknowledge what they report
 }
 
 void on_connected(WorkerState& state) {

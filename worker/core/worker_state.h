@@ -123,6 +123,7 @@ void on_job_measured(WorkerState& state, const worker_event::JobMeasured& event)
 void on_job_finished(WorkerState& state, const worker_event::JobFinished& event);
 void on_job_refused(WorkerState& state, const worker_event::JobRefused& event);
 void stop_all(WorkerState& state);
+void give_all_up(WorkerState& state);  // stops all, and forgets what they had to report
 std::vector<wire::HeldAttempt> held_attempts(const WorkerState& state);
 void say_what_runs(WorkerState& state);
 

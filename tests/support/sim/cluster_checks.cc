@@ -21,10 +21,11 @@ void SimCluster::check_end() const {
   acknowledged_.check(store_);
   for (const auto& [id, trial] : store_.trials()) {
     require(trial.state > TrialState::kRunning, fmt::format("trial {} ended", id.value));
-    check_job(trial);
+    if (trial.state != TrialState::kCancelled) check_job(trial);
   }
   for (const Experiment* experiment : scenario_.experiments) {
     const CampaignRecord* campaign = store_.campaign(experiment->hash);
+    if (is_cancelled(*experiment)) continue;
     std::int64_t searched = 0;
     for (const auto& [id, trial] : store_.trials()) {
       searched += trial.campaign == campaign->id && trial.phase == TrialPhase::kSearch;
@@ -32,7 +33,9 @@ void SimCluster::check_end() const {
     const auto ranked = store_.ranking(campaign->id, TrialPhase::kSearch);
     require(static_cast<std::int64_t>(ranked.size()) == searched, "every search trial is ranked");
     if (!scenario_.poison.empty()) continue;
-    require(ranking_of(store_, experiment->hash) == reference_ranking(*experiment),
+    const bool grows = experiment == scenario_.experiments.front();
+    require(ranking_of(store_, experiment->hash) ==
+                reference_ranking(*experiment, grows ? scenario_.further_policies : ""),
             "the ranking is that of a run without faults");
   }
 }
@@ -91,9 +94,11 @@ std::vector<ReferenceRow> ranking_of(const SimStore& store, const Digest& experi
   return rows;
 }
 
-const std::vector<ReferenceRow>& reference_ranking(const Experiment& experiment) {
-  static std::map<Digest, std::vector<ReferenceRow>> known;
-  if (const auto it = known.find(experiment.hash); it != known.end()) return it->second;
+const std::vector<ReferenceRow>& reference_ranking(const Experiment& experiment,
+                                                   const std::string& further_policies) {
+  static std::map<std::pair<Digest, std::string>, std::vector<ReferenceRow>> known;
+  const auto key = std::pair(experiment.hash, further_policies);
+  if (const auto it = known.find(key); it != known.end()) return it->second;
   Scenario scenario;
   scenario.seed = 1;
   scenario.experiments = {&experiment};
@@ -101,7 +106,8 @@ const std::vector<ReferenceRow>& reference_ranking(const Experiment& experiment)
   scenario.iteration_time = Duration(1'000);
   scenario.core.max_deaths = 3;
   scenario.deadline = Duration(1'000'000'000);
-  auto& rows = known[experiment.hash];
+  scenario.further_policies = further_policies;
+  auto& rows = known[key];
   SimCluster cluster(scenario, 0);
   cluster.run_plainly();
   rows = ranking_of(cluster.store(), experiment.hash);

@@ -154,6 +154,19 @@ void add_faults(Scenario& scenario, SimRandom& random) {
       rates.worker_hang = often(random);
       rates.worker_leave = maybe(random);
       break;
+    case Family::kOrders:
+      scenario.orders = true;
+      scenario.cancels_second = random.chance(0.3);
+      if (random.chance(0.5)) {
+        scenario.further_policies = "- {function: fix, k0: [0.03, 0.3]}";
+        for (std::int64_t i = random.between(0, 2); i > 0; --i)
+          scenario.further_policies += "\n- " + policy_yaml(random);
+      }
+      if (random.chance(0.5)) add_worker_faults(rates, random);
+      if (random.chance(0.5)) add_coordinator_faults(rates, random);
+      if (random.chance(0.3)) add_disk_faults(rates, random);
+      rates.broken_connection = maybe(random);
+      break;
   }
 }
 
@@ -171,7 +184,7 @@ Scenario make_scenario(Family family, std::uint64_t seed) {
   scenario.family = family;
   const std::size_t experiment = random.below(kPooledExperiments);
   scenario.experiments = {&pooled_experiment(experiment)};
-  if (family == Family::kSharedWork) {
+  if (family == Family::kSharedWork || family == Family::kOrders) {
     scenario.experiments.push_back(&pooled_experiment(experiment + kBases));
   }
   for (std::int64_t i = random.between(1, 5); i > 0; --i) {
@@ -194,7 +207,8 @@ std::string name_of(Family family) {
   static constexpr std::array<const char*, kFamilies> kNames = {
       "NoFaults",   "WorkerCrashes", "CoordinatorCrashes", "NetworkFaults",
       "Partitions", "FailedCommits", "AllTogether",        "PoisonousJobs",
-      "SharedWork", "StopAndResume", "PowerCuts",          "HungThreads"};
+      "SharedWork", "StopAndResume", "PowerCuts",          "HungThreads",
+      "Orders"};
   return kNames[static_cast<std::size_t>(family)];
 }
 

@@ -24,10 +24,11 @@ enum class Family : std::uint8_t {
   kSharedWork,     // two campaigns with jobs in common, all faults
   kStopAndResume,  // the coordinator is told to stop, later started again
   kPowerCuts,      // everything dies at once, or sleeps; the disk fails too
-  kHungThreads     // a training thread makes no step any more while its worker's heart beats
+  kHungThreads,    // a training thread makes no step any more while its worker's heart beats
+  kOrders  // people pause, cancel and extend campaigns, drain and ban workers, amid other faults
 };
 
-inline constexpr std::uint8_t kFamilies = 12;
+inline constexpr std::uint8_t kFamilies = 13;
 
 // Rates of the faults: mean virtual time between two of a kind; 0: never.
 struct FaultRates {
@@ -63,7 +64,10 @@ struct Scenario {
   std::vector<double> poison;  // policies with such a k0 kill their worker's process
   bool through_codec = false;
   bool stop_and_resume = false;
-  Duration deadline{0};  // everything must have ended by then
+  bool orders = false;           // people give orders
+  bool cancels_second = false;   // they cancel the second campaign
+  std::string further_policies;  // they extend the first one by these when all is done; YAML
+  Duration deadline{0};          // everything must have ended by then
 };
 
 Scenario make_scenario(Family family, std::uint64_t seed);

@@ -9,6 +9,12 @@ namespace {
 constexpr Duration kSecond{1'000'000};
 constexpr std::size_t kMaxEvents = 2'000'000;
 
+std::vector<std::string> worker_names(const Scenario& scenario) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < scenario.slots.size(); ++i) names.push_back(fmt::format("w{}", i));
+  return names;
+}
+
 }  // namespace
 
 SimCluster::SimCluster(const Scenario& scenario, std::size_t trace_lines)
@@ -16,12 +22,15 @@ SimCluster::SimCluster(const Scenario& scenario, std::size_t trace_lines)
       random_(scenario.seed),
       trace_(loop_, trace_lines),
       network_(loop_, random_, trace_, scenario.network, scenario.through_codec),
-      store_(StoreRules{.failed_jobs_come_back = scenario.experiments.size() > 1}),
+      store_(StoreRules{.failed_jobs_come_back = scenario.experiments.size() > 1,
+                        .campaigns_grow = !scenario.further_policies.empty()}),
       world_{loop_, random_, trace_, network_, store_, acknowledged_, scenario_},
-      coordinator_(world_) {
-  for (std::size_t i = 0; i < scenario_.slots.size(); ++i) {
-    workers_.push_back(std::make_unique<SimWorker>(world_, fmt::format("w{}", i),
-                                                   scenario_.slots[i], simulated_numerics()));
+      people_(world_, worker_names(scenario_)),
+      coordinator_(world_, people_) {
+  const std::vector<std::string> names = worker_names(scenario_);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    workers_.push_back(
+        std::make_unique<SimWorker>(world_, names[i], scenario_.slots[i], simulated_numerics()));
   }
   for (int i = 0; i < scenario_.foreign_workers; ++i) {
     workers_.push_back(std::make_unique<SimWorker>(world_, fmt::format("foreign{}", i), 2,
@@ -37,6 +46,7 @@ void SimCluster::run() {
   end_faults();
   run_until(scenario_.deadline);
   if (!all_done()) throw Violation("the campaigns did not end in time, though all faults ended");
+  if (!scenario_.further_policies.empty()) extend();
   check_end();
   check_quiet();
 }
@@ -45,10 +55,14 @@ void SimCluster::run_plainly() {
   start();
   run_until(scenario_.deadline);
   require(all_done(), "the campaigns end");
+  if (!scenario_.further_policies.empty()) extend();
 }
 
 void SimCluster::start() {
   coordinator_.start();
+  if (scenario_.orders || !scenario_.further_policies.empty()) people_.start();
+  if (!scenario_.orders) people_.settle();
+  if (scenario_.cancels_second) people_.cancel(scenario_.experiments[1]->hash);
   for (auto& worker : workers_) {
     loop_.after(random_.between(Duration(0), kSecond), [&worker] {
       if (!worker->alive()) worker->start();
@@ -110,6 +124,7 @@ void SimCluster::end_faults() {
   network_.stop_faults();
   store_.fail_next(0);
   store_.fail_loads(0);
+  people_.settle();
   for (auto& worker : workers_) {
     if (!worker->peer().empty()) network_.heal(worker->peer());
     worker->wake();
@@ -126,11 +141,31 @@ void SimCluster::run_until(Duration time) {
 }
 
 bool SimCluster::all_done() const {
+  if (!faults_ && !people_.settled()) return false;
   return std::all_of(scenario_.experiments.begin(), scenario_.experiments.end(),
-                     [this](const Experiment* experiment) {
-                       const CampaignRecord* campaign = store_.campaign(experiment->hash);
-                       return campaign != nullptr && campaign->state == CampaignState::kDone;
+                     [this](const Experiment* one) {
+                       const CampaignRecord* campaign = store_.campaign(one->hash);
+                       if (campaign == nullptr) return false;
+                       return campaign->state == CampaignState::kDone || is_cancelled(*one);
                      });
+}
+
+bool SimCluster::is_cancelled(const Experiment& experiment) const {
+  return scenario_.cancels_second && &experiment == scenario_.experiments[1] &&
+         store_.campaign(experiment.hash)->state == CampaignState::kCancelled;
+}
+
+// Somebody gives the first campaign more policies when it is done, and the faults come back.
+void SimCluster::extend() {
+  trace_.line("the first campaign is extended");
+  people_.extend({.campaign = "1", .policies = scenario_.further_policies});
+  faults_ = true;
+  plan_faults();
+  const Duration faults_until = loop_.now() + random_.between(10 * kSecond, 60 * kSecond);
+  while (loop_.now() < faults_until && loop_.run_one()) continue;
+  end_faults();
+  run_until(loop_.now() + scenario_.deadline);
+  require(people_.extended() && all_done(), "an extended campaign ends");
 }
 
 // The coordinator is told to stop: all workers leave, it says so, and the next one goes on.

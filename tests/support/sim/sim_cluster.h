@@ -34,7 +34,9 @@ class SimCluster {
   void end_faults();
   void run_until(Duration time);
   bool all_done() const;
+  bool is_cancelled(const Experiment& experiment) const;
   void stop_and_resume();
+  void extend();
   void check_end() const;
   void check_job(const TrialRecord& trial) const;
   void check_quiet();
@@ -68,6 +70,7 @@ class SimCluster {
   SimStore store_;
   Acknowledged acknowledged_;
   World world_;
+  SimPeople people_;
   SimCoordinator coordinator_;
   std::vector<std::unique_ptr<SimWorker>> workers_;
   bool faults_ = true;
@@ -83,6 +86,8 @@ struct ReferenceRow {
   bool operator==(const ReferenceRow&) const = default;
 };
 std::vector<ReferenceRow> ranking_of(const SimStore& store, const Digest& experiment);
-const std::vector<ReferenceRow>& reference_ranking(const Experiment& experiment);
+// `further_policies` is as Scenario has it.
+const std::vector<ReferenceRow>& reference_ranking(const Experiment& experiment,
+                                                   const std::string& further_policies);
 
 }  // namespace lrtune::sim

@@ -9,6 +9,14 @@ namespace {
 constexpr std::size_t kEventsPerTurn = 64;
 constexpr int kMaxFailedCommits = 3;  // in a row, as coordinator/runtime has it
 
+// An order may come in the turn of the assignment that it makes void.
+bool takes_back(const ToWorkerBatch& batch, const wire::Assign& assign) {
+  return std::any_of(batch.begin(), batch.end(), [&](const wire::ToWorker& message) {
+    const auto* cancel = std::get_if<wire::Cancel>(&message);
+    return cancel != nullptr && cancel->job == assign.job && cancel->attempt == assign.attempt;
+  });
+}
+
 }  // namespace
 
 void SimCoordinator::start() {
@@ -40,6 +48,7 @@ bool SimCoordinator::make_core(bool submit_always) {
     const auto& experiments = world_.scenario.experiments;
     if (index >= experiments.size()) continue;
     const bool known = world_.store.campaign(experiments[index]->hash) != nullptr;
+    if (known && world_.scenario.orders) continue;  // that would take back a pause or cancel
     const bool first = index == 0 && !known;
     if (first || (known && (submit_always || world_.random.chance(0.5)))) {
       inbox_.push_back(event::Submitted{*experiments[index]});
@@ -172,7 +181,11 @@ void SimCoordinator::send() {
 }
 
 void SimCoordinator::send_to(const PeerId& peer, const ToWorkerBatch& batch) {
-  for (const wire::ToWorker& message : batch) check_backed(message);
+  for (const wire::ToWorker& message : batch) {
+    check_backed(message);
+    const auto* assign = std::get_if<wire::Assign>(&message);
+    if (assign != nullptr && !takes_back(batch, *assign)) people_.check(peer, *assign);
+  }
   if (world_.network.send(peer, batch) || !world_.random.chance(0.5)) return;
   post(event::PeerLost{peer, "nobody is there", true});
 }

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "tests/support/sim/sim_worker.h"
+#include "tests/support/sim/sim_people.h"
 
 namespace lrtune::sim {
 
@@ -17,7 +17,7 @@ enum class CrashPoint : std::uint8_t { kBeforeCommit, kBeforeSends, kDuringSends
 
 class SimCoordinator {
  public:
-  explicit SimCoordinator(World& world) : world_(world) {}
+  SimCoordinator(World& world, SimPeople& people) : world_(world), people_(people) {}
 
   void start();  // a new process, from the store; it ends at once if that cannot be read
   // The process dies in its next turn, which comes soon.
@@ -49,6 +49,7 @@ class SimCoordinator {
   Now now() const;
 
   World& world_;
+  SimPeople& people_;
   std::optional<Core> core_;
   int processes_ = 0;
   int cores_ = 0;           // made in all

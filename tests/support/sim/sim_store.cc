@@ -10,9 +10,12 @@ bool ended(CampaignState state) { return state == CampaignState::kDone; }
 bool ended(TrialState state) { return state > TrialState::kRunning; }
 bool ended(JobState state) { return state >= JobState::kDone; }
 
-void check_campaign(const CampaignRecord& old, const CampaignRecord& record) {
-  require(old.hash == record.hash && old.experiment == record.experiment,
-          "a campaign's experiment never changes");
+void check_campaign(const CampaignRecord& old, const CampaignRecord& record,
+                    const StoreRules& rules) {
+  require(old.hash == record.hash, "a campaign's hash never changes");
+  if (rules.campaigns_grow && record.extensions == old.extensions + 1) return;
+  require(old.experiment == record.experiment && old.extensions == record.extensions,
+          "a campaign's experiment only changes by an extension");
   require(!ended(old.state), "a campaign that is done stays so");
   const bool tried_again =
       old.state == CampaignState::kFailed && record.state == CampaignState::kSurveying;
@@ -25,7 +28,8 @@ void check_trial(const TrialRecord& old, const TrialRecord& record) {
               old.seed == record.seed && old.identity == record.identity &&
               old.policy == record.policy && old.plan == record.plan,
           [&] { return fmt::format("what trial {} is never changes", record.id.value); });
-  require(!ended(old.state) || old.state == record.state,
+  const bool revived = old.state == TrialState::kCancelled;  // by a longer life of its campaign
+  require(!ended(old.state) || old.state == record.state || revived,
           [&] { return fmt::format("trial {} ended for good", record.id.value); });
 }
 
@@ -84,7 +88,7 @@ void SimStore::apply(const CampaignRecord& record) {
     campaigns_.emplace(record.id, record);
     return;
   }
-  check_campaign(it->second, record);
+  check_campaign(it->second, record, rules_);
   it->second = record;
 }
 
@@ -132,7 +136,8 @@ void SimStore::apply(const DecisionRecord& record) {
   require(!record.trial || trials_.contains(record.trial), "a decision's trial is there before it");
   const bool of_attempt = record.code == "assigned" || record.code == "requeued";
   ++decisions_[record.code];
-  if (record.code != "created" && record.code != "done" && !of_attempt) return;
+  const bool once = record.code == "created" || (record.code == "done" && !rules_.campaigns_grow);
+  if (!once && !of_attempt) return;
   const Attempt attempt = of_attempt ? record.numbers.at("attempt").get<Attempt>() : 0;
   require(once_.emplace(record.code, record.campaign, record.trial, attempt).second, [&] {
     return fmt::format("the decision \"{}\" is made twice: {}", record.code, record.numbers.dump());
@@ -175,6 +180,11 @@ const CampaignRecord* SimStore::campaign(const Digest& hash) const {
   const auto it = std::find_if(campaigns_.begin(), campaigns_.end(),
                                [&](const auto& entry) { return entry.second.hash == hash; });
   return it == campaigns_.end() ? nullptr : &it->second;
+}
+
+const WorkerOrderRecord* SimStore::worker_order(const std::string& worker) const {
+  const auto it = orders_.find(worker);
+  return it == orders_.end() ? nullptr : &it->second;
 }
 
 std::vector<MetricPoint> SimStore::points(JobId job, Attempt attempt) const {

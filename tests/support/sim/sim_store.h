@@ -17,6 +17,8 @@ namespace lrtune::sim {
 struct StoreRules {
   // A failed job may run again: a later campaign needs it. Otherwise every end is final.
   bool failed_jobs_come_back = false;
+  // A campaign that is done may be extended and end again.
+  bool campaigns_grow = false;
 };
 
 class SimStore : public Store {
@@ -42,6 +44,8 @@ class SimStore : public Store {
   const std::map<Digest, IdentityRecord>& identities() const { return identities_; }
   const JobRecord* job(JobId id) const;
   const CampaignRecord* campaign(const Digest& hash) const;
+  // The order about a worker that holds; nullptr: none, or that it is admitted.
+  const WorkerOrderRecord* worker_order(const std::string& worker) const;
   std::vector<MetricPoint> points(JobId job, Attempt attempt) const;
   bool has_point(JobId job, Attempt attempt, const MetricPoint& point) const;
   // How many decisions of each code were made.
