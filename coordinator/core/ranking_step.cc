@@ -34,12 +34,15 @@ std::vector<TrialId> rank_search(CoreState& state, Campaign& campaign) {
   for (std::size_t place = 0; place < order.size(); ++place) {
     const TrialId id = campaign.candidates[order[place]];
     const Scores& score = scores[order[place]];
-    const nlohmann::json numbers = to_json(score, experiment.rank_at);
-    if (campaign.best.size() < kBestKept) campaign.best.push_back({id, numbers});
+    if (campaign.best.size() < kBestKept)
+      campaign.best.push_back({id, to_json(score, experiment.rank_at)});
     state.write(RankingRecord{campaign.record.id, TrialPhase::kSearch, static_cast<int>(place) + 1,
-                              id, numbers});
-    state.decide(campaign.record.id, id, "ranked",
-                 with_rank(numbers, place + 1, order.size(), experiment.rank_by));
+                              id, to_flat_json(score, experiment.rank_at)});
+    state.decide(
+        campaign.record.id, id, "ranked",
+        to_flat_json(
+            score, experiment.rank_at,
+            {{"rank", place + 1}, {"of", order.size()}, {"by", name_of(experiment.rank_by)}}));
     if (score.ended_well && score.measured) well.push_back(id);
   }
   return well;
