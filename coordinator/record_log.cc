@@ -34,8 +34,9 @@ struct Line {
     if (r.trial) line.add("trial", r.trial);
     if (known.job) line.add("job", known.job);
     // The attempt that the decision is about may have been followed by another in the same turn.
-    if (known.attempt > 0 && !r.numbers.contains("attempt")) line.add("attempt", known.attempt);
-    return line.add_all(r.numbers).text();
+    const nlohmann::json numbers = r.numbers.json();
+    if (known.attempt > 0 && !numbers.contains("attempt")) line.add("attempt", known.attempt);
+    return line.add_all(numbers).text();
   }
   std::string operator()(const RankingRecord& r) const {
     LogLine line("ranking");

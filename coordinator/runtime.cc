@@ -114,7 +114,8 @@ Result<void> Runtime::run(RuntimeWatcher& watcher) {
 Result<void> Runtime::turn(RuntimeWatcher& watcher) {
   const std::vector<int> ready = socket_.wait(watcher.descriptors(), longest_wait());
   now_ = read_clocks();
-  Actions actions;
+  Actions& actions = turn_;
+  actions.clear();
   take_frames(actions);  // first: who ended may have said HELLO just before
   for (const int descriptor : ready) watcher.readable(descriptor, now_);
   post_ended();
@@ -123,7 +124,7 @@ Result<void> Runtime::turn(RuntimeWatcher& watcher) {
   if (deadline && *deadline <= now_.steady) step(event::Ticked{}, actions);
 
   outbox_.flush();
-  auto done = carry_out(std::move(actions));
+  auto done = carry_out(actions);
   post_lost();
   observer_.turned(since(now_.steady));
   return done;
@@ -151,12 +152,7 @@ Result<void> Runtime::rebuild() {
   return {};
 }
 
-void Runtime::step(const Event& event, Actions& actions) {
-  Actions made = core_->step(event, now_);
-  std::move(made.records.begin(), made.records.end(), std::back_inserter(actions.records));
-  std::move(made.sends.begin(), made.sends.end(), std::back_inserter(actions.sends));
-  actions.facts.add(std::move(made.facts));
-}
+void Runtime::step(const Event& event, Actions& actions) { core_->step(event, now_, actions); }
 
 void Runtime::take_posted(Actions& actions) {
   for (const Event& event : std::exchange(posted_, {})) {
@@ -237,7 +233,7 @@ void Runtime::refuse_frame(const wire::Incoming& incoming, const Error& error) {
   send_to(incoming.peer, {wire::Rejected{fmt::format("{}: {}", kUnreadable, error.message)}});
 }
 
-Result<void> Runtime::carry_out(Actions actions) {
+Result<void> Runtime::carry_out(Actions& actions) {
   if (!actions.records.empty()) {
     const SteadyTime began = std::chrono::steady_clock::now();
     if (auto committed = store_.commit(actions.records); !committed) {
@@ -262,9 +258,9 @@ Result<void> Runtime::carry_out(Actions actions) {
   watch_due_ = watch_due_ || std::ranges::any_of(actions.records, [](const Record& record) {
                  return holds<CampaignRecord>(record);
                });
-  send_all(actions.sends);
   const auto assignments = std::ranges::count_if(
       actions.sends, [](const Send& s) { return holds<wire::Assign>(s.message); });
+  send_all(actions.sends);
   if (assignments > 0) observer_.dispatched(assignments, since(now_.steady));
   observer_.stepped(actions.facts);
   log_turn(actions);
@@ -291,14 +287,14 @@ void Runtime::log_turn(const Actions& actions) {
   }
 }
 
-void Runtime::send_all(const std::vector<Send>& sends) {
+void Runtime::send_all(std::vector<Send>& sends) {
   std::vector<std::pair<PeerId, std::vector<wire::ToWorker>>>
       letters;  // peers in order of appearance
   std::map<PeerId, std::size_t> index;
-  for (const Send& send : sends) {
+  for (Send& send : sends) {
     const auto [place, added] = index.try_emplace(send.peer, letters.size());
     if (added) letters.emplace_back(send.peer, std::vector<wire::ToWorker>{});
-    letters[place->second].second.push_back(send.message);
+    letters[place->second].second.push_back(std::move(send.message));
   }
   for (const auto& [peer, messages] : letters) send_to(peer, messages);
 }

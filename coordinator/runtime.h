@@ -74,7 +74,7 @@ class Runtime {
  private:
   Result<void> turn(RuntimeWatcher& watcher);
   Result<void> rebuild();
-  Result<void> carry_out(Actions actions);
+  Result<void> carry_out(Actions& actions);
   void log_turn(const Actions& actions);
   void step(const Event& event, Actions& actions);
   void take_posted(Actions& actions);
@@ -83,7 +83,7 @@ class Runtime {
   void note_peer(const PeerId& peer, const wire::ToCoordinator& message);
   void note_hello(const PeerId& peer, const wire::Hello& hello);
   void forget_peer(const PeerId& peer);
-  void send_all(const std::vector<Send>& sends);
+  void send_all(std::vector<Send>& sends);  // takes the messages out
   void send_to(const PeerId& peer, const std::vector<wire::ToWorker>& messages);
   void post_ended();
   void post_lost();
@@ -99,6 +99,7 @@ class Runtime {
   Outbox outbox_;
   std::optional<Core> core_;
   Now now_;
+  Actions turn_;  // of the turn under way; its memory serves the next
   std::deque<Event> posted_;
   std::vector<Event> orders_;  // submissions and stop requests: a rebuilt core gets them again
   std::map<std::string, PeerId> peers_;  // by the worker's name

@@ -22,6 +22,10 @@ using Clock = std::chrono::steady_clock;
 constexpr milliseconds kLongestWait{1000};
 constexpr milliseconds kRetryFullSocket{20};
 constexpr milliseconds kSampleProgress{100};
+// Where assignments wait for a slot, what is said gathers for so long, or to so many messages: a
+// frame for each report would cost either side more than an empty trial.
+constexpr milliseconds kGather{1};
+constexpr std::size_t kGatherMessages = 64;
 constexpr int kFramesPerTurn = 64;  // so that a flood of frames delays no heartbeat
 
 std::string random_name() {
@@ -57,7 +61,7 @@ class Loop {
       take_frames();
       for (const WorkerEvent& event : inbox_.take()) step(event);
       sample_progress();
-      flush();
+      if (!may_gather()) flush();
       if (!end_) wait();
     }
     flush();
@@ -92,7 +96,7 @@ class Loop {
     for (int i = 0; i < kFramesPerTurn; ++i) {
       const auto frame = socket_.receive();
       if (!frame) return;
-      const auto messages = wire::decode_to_worker(*frame);
+      auto messages = wire::decode_to_worker(*frame);
       if (!messages) {
         log_.warn(LogLine("frame_dropped")
                       .add("bytes", frame->size())
@@ -100,9 +104,9 @@ class Loop {
                       .text());
         continue;
       }
-      for (const wire::ToWorker& message : *messages) {
+      for (wire::ToWorker& message : *messages) {
         note(message);
-        step(worker_event::Received{message});
+        step(worker_event::Received{std::move(message)});
       }
     }
     more_frames_ = true;
@@ -115,7 +119,16 @@ class Loop {
     for (const auto& event : runner_.progress()) step(event);
   }
 
+  bool may_gather() {
+    if (queue_.empty() || queue_.stalled() || queue_.size() >= kGatherMessages) return false;
+    if (!core_.has_waiting()) return false;
+    const auto now = Clock::now();
+    if (!gathering_since_) gathering_since_ = now;
+    return now - *gathering_since_ < kGather;
+  }
+
   void flush() {
+    gathering_since_.reset();
     const auto dropped =
         queue_.flush([this](std::span<const std::uint8_t> frame) { return socket_.send(frame); });
     for (const std::string& why : dropped)
@@ -125,7 +138,7 @@ class Loop {
   milliseconds longest_wait() {
     if (std::exchange(more_frames_, false)) return milliseconds{0};
     auto longest = kLongestWait;
-    if (!queue_.empty()) longest = std::min(longest, kRetryFullSocket);
+    if (!queue_.empty()) longest = std::min(longest, gathering_since_ ? kGather : kRetryFullSocket);
     if (runner_.busy()) longest = std::min(longest, kSampleProgress);
     if (const auto deadline = core_.next_deadline()) {
       const auto left = std::chrono::ceil<milliseconds>(*deadline - Clock::now());
@@ -221,6 +234,7 @@ class Loop {
   std::uint64_t connections_ = 0;
   std::optional<std::string> said_refusal_;
   bool more_frames_ = false;
+  std::optional<Clock::time_point> gathering_since_;  // the oldest of queue_ was put there
   Clock::time_point next_sample_{};
   std::optional<WorkerEnd> end_;
   bool abandons_threads_ = false;

@@ -26,10 +26,11 @@ class SendQueue {
 
   bool empty() const { return messages_.empty(); }
   std::size_t size() const { return messages_.size(); }
+  bool stalled() const { return stalled_; }  // the last flush left something
 
  private:
   std::deque<wire::ToCoordinator> messages_;
-  bool stalled_ = false;  // the last flush left something
+  bool stalled_ = false;
 };
 
 }  // namespace lrtune

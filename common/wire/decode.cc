@@ -1,10 +1,13 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <type_traits>
 
 #include "common/wire/bodies.h"
 #include "common/wire/codec.h"
+#include "common/wire/frequent.h"
 #include "common/wire/structure.h"
 
 namespace lrtune::wire {
@@ -74,14 +77,37 @@ tl::unexpected<Error> other_version(std::int64_t version) {
                           kProtocolVersion));
 }
 
+// Without a tree, if the header and all messages are as encode() makes the frequent ones.
+template <typename Variant>
+bool read_without_tree(std::span<const std::uint8_t> frame, std::vector<Variant>& messages) {
+  std::size_t elements = 0;
+  std::size_t header = 0;
+  if (frame.size() > 2 && frame[0] >= 0x91 && frame[0] <= 0x9F) {
+    elements = frame[0] & 0x0FU;
+    header = 1;
+  } else if (frame.size() > 4 && frame[0] == 0xDC) {
+    elements = std::size_t{frame[1]} << 8U | frame[2];
+    header = 3;
+  }
+  if (elements < 2 || frame[header] != kProtocolVersion) return false;
+  constexpr std::size_t kShortest = 4;  // bytes of a message
+  messages.reserve(std::min(elements, frame.size() / kShortest));
+  return read_frequent(frame.subspan(header + 1), elements - 1, messages);
+}
+
 template <typename Variant>
 Result<std::vector<Variant>> decode_all(std::span<const std::uint8_t> frame) {
   const auto version = checked_version(frame);
   if (!version) return tl::unexpected(version.error());
   if (*version != kProtocolVersion) return other_version(*version);
+  if (std::vector<Variant> messages; read_without_tree(frame, messages)) return messages;
   const auto tree = tree_of(frame);
   if (!tree) return tl::unexpected(tree.error());
-  return read_all<Variant>(*tree);
+  auto messages = read_all<Variant>(*tree);
+  if constexpr (std::is_same_v<Variant, ToWorker>) {
+    if (messages) note_documents(*messages);
+  }
+  return messages;
 }
 
 // REJECTED is the one message that keeps its form in all versions, so that a peer of any other

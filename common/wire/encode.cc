@@ -4,6 +4,7 @@
 
 #include "common/wire/bodies.h"
 #include "common/wire/codec.h"
+#include "common/wire/frequent.h"
 #include "common/wire/structure.h"
 
 namespace lrtune::wire {
@@ -28,7 +29,7 @@ void append_header(Frame& frame, std::size_t messages) {
 
 class Packer {
  public:
-  void add(const std::vector<std::uint8_t>& message) {
+  void add(std::span<const std::uint8_t> message) {
     if (count_ > 0 && kHeaderBytes + bytes_.size() + message.size() > kMaxFrameBytes) close();
     bytes_.insert(bytes_.end(), message.begin(), message.end());
     ++count_;
@@ -56,23 +57,35 @@ class Packer {
 };
 
 template <typename Variant>
+Result<std::vector<std::uint8_t>> bytes_by_tree(const Variant& message) {
+  const auto [kind, body] = std::visit(
+      [](const auto& m) { return std::pair(kKind<std::decay_t<decltype(m)>>, body_of(m)); },
+      message);
+  auto bytes = nlohmann::json::to_msgpack(nlohmann::json::array({kind, body}));
+  if (kHeaderBytes + bytes.size() > kMaxFrameBytes) {
+    return fail(fmt::format("a {} message of {} bytes is larger than the {} bytes of a frame", kind,
+                            bytes.size(), kMaxFrameBytes));
+  }
+  // A path that is not UTF-8, for one: better an error here than a frame that the peer throws
+  // away.
+  if (auto checked = check_structure(bytes); !checked)
+    return fail(fmt::format("a {} message cannot be sent: {}", kind, checked.error().message));
+  return bytes;
+}
+
+template <typename Variant>
 Result<std::vector<Frame>> encode_all(std::span<const Variant> messages) {
   Packer packer;
+  std::vector<std::uint8_t> bytes;
   for (const Variant& message : messages) {
-    const auto [kind, body] = std::visit(
-        [](const auto& m) { return std::pair(kKind<std::decay_t<decltype(m)>>, body_of(m)); },
-        message);
-    const auto bytes = nlohmann::json::to_msgpack(nlohmann::json::array({kind, body}));
-    if (kHeaderBytes + bytes.size() > kMaxFrameBytes) {
-      return fail(fmt::format("a {} message of {} bytes is larger than the {} bytes of a frame",
-                              kind, bytes.size(), kMaxFrameBytes));
+    bytes.clear();
+    if (append_frequent(message, bytes) && kHeaderBytes + bytes.size() <= kMaxFrameBytes) {
+      packer.add(bytes);
+      continue;
     }
-    // A path that is not UTF-8, for one: better an error here than a frame that the peer throws
-    // away.
-    if (auto checked = check_structure(bytes); !checked) {
-      return fail(fmt::format("a {} message cannot be sent: {}", kind, checked.error().message));
-    }
-    packer.add(bytes);
+    const auto by_tree = bytes_by_tree(message);
+    if (!by_tree) return tl::unexpected(by_tree.error());
+    packer.add(*by_tree);
   }
   return packer.take();
 }

@@ -137,16 +137,16 @@ Result<CampaignResults> collect_results(const StoredState& stored, const Digest&
   std::vector<PolicyResult> policies;
   std::map<TrialId, std::vector<TrialResult>> repeats;
   std::map<TrialId, std::vector<TrialResult>> scaled;
+  std::int64_t candidate = -1;  // of the newest search trial: verification counts in between
   for (const TrialRecord& trial : stored.trials) {
     if (trial.campaign != campaign->id) continue;
+    if (trial.phase == TrialPhase::kSearch) ++candidate;
     const auto job = jobs.find(trial.job);
     if (trial.state <= TrialState::kRunning || job == jobs.end()) {
       ++results.open;
     } else if (trial.phase == TrialPhase::kSearch) {
-      policies.push_back(PolicyResult{result_of(stored, trial, *job->second),
-                                      {},
-                                      {},
-                                      candidate_name(*experiment, trial.number)});
+      policies.push_back(PolicyResult{
+          result_of(stored, trial, *job->second), {}, {}, candidate_name(*experiment, candidate)});
     } else {
       auto& runs = trial.phase == TrialPhase::kVerify ? repeats : scaled;
       runs[trial.verifies].push_back(result_of(stored, trial, *job->second));

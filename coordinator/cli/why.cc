@@ -76,7 +76,7 @@ nlohmann::json story_json(const TrialStory& story) {
         {{"at", decision.at},
          {"trial", decision.trial ? nlohmann::json(decision.trial.value) : nlohmann::json()},
          {"code", decision.code},
-         {"numbers", decision.numbers},
+         {"numbers", decision.numbers.json()},
          {"sentence", sentence(decision)}});
   }
   return {{"trial", story.trial.value},

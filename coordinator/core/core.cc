@@ -116,12 +116,11 @@ std::vector<Campaign*> CoreState::campaigns_of(const Job& job) {
   return found;
 }
 
-void CoreState::decide(CampaignId campaign, TrialId trial, std::string code,
-                       nlohmann::json numbers) {
+void CoreState::decide(CampaignId campaign, TrialId trial, std::string code, FlatJson numbers) {
   write(DecisionRecord{campaign, trial, now.wall, std::move(code), std::move(numbers)});
 }
 
-void CoreState::decide(const Job& job, const std::string& code, const nlohmann::json& numbers) {
+void CoreState::decide(const Job& job, const std::string& code, const FlatJson& numbers) {
   for (const TrialId id : job.trials) {
     const TrialRecord& trial = trials.at(id);
     if (campaigns.at(trial.campaign).active) decide(trial.campaign, id, code, numbers);
@@ -133,6 +132,18 @@ void StepFacts::add(StepFacts other) {
   assignments_repeated += other.assignments_repeated;
   reports_repeated += other.reports_repeated;
   reports_stale += other.reports_stale;
+}
+
+void Actions::add(Actions other) {
+  std::move(other.records.begin(), other.records.end(), std::back_inserter(records));
+  std::move(other.sends.begin(), other.sends.end(), std::back_inserter(sends));
+  facts.add(std::move(other.facts));
+}
+
+void Actions::clear() {
+  records.clear();
+  sends.clear();
+  facts = {};
 }
 
 Core::Core(CoreOptions options, StoredState stored, Now now)
@@ -149,7 +160,15 @@ Core::Core(Core&&) noexcept = default;
 Core& Core::operator=(Core&&) noexcept = default;
 
 Actions Core::step(const Event& event, Now now) {
+  Actions actions;
+  step(event, now, actions);
+  return actions;
+}
+
+void Core::step(const Event& event, Now now, Actions& actions) {
   CoreState& state = *state_;
+  Actions left = std::exchange(state.out, std::move(actions));  // of the restart, at the first step
+  state.out.add(std::move(left));
   now.steady = std::max(now.steady, state.now.steady);
   forgive_stall(state, now.steady);
   state.now = now;
@@ -171,7 +190,7 @@ Actions Core::step(const Event& event, Now now) {
   if (now.steady - state.last_scan >= state.options.heartbeat) scan_deadlines(state);
   make_some_trials(state);
   schedule(state);
-  return std::exchange(state.out, {});
+  actions = std::exchange(state.out, {});
 }
 
 std::optional<SteadyTime> Core::next_deadline() const {

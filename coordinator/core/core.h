@@ -106,6 +106,9 @@ struct Actions {
   std::vector<Record> records;  // to commit, in order
   std::vector<Send> sends;      // to send after the commit, in order
   StepFacts facts;
+
+  void add(Actions other);
+  void clear();  // keeps the memory, for the next turn
 };
 
 class Core {
@@ -118,6 +121,8 @@ class Core {
   // Carries out one event. Time never goes back between calls (a smaller `now` counts as the last
   // one).
   Actions step(const Event& event, Now now);
+  // The same; what it makes is put behind the `actions` of earlier events of the turn.
+  void step(const Event& event, Now now, Actions& actions);
 
   // The earliest time at which a Ticked would do something; the caller may sleep until then.
   std::optional<SteadyTime> next_deadline() const;

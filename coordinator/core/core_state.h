@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "common/policy/policy_json.h"
 #include "coordinator/core/core.h"
 
 namespace lrtune {
@@ -23,10 +24,21 @@ struct SurveyNeed {
   std::optional<DataFacts> facts;
 };
 
+// What follows from a candidate's `train` alone.
+struct ResolvedTrain {
+  nlohmann::json train;
+  TrainingIdentity identity;
+  Digest hash;  // of the identity
+  RunPlan plan;
+  PolicyContext context;
+  bool known = false;  // the identity is written as it is
+};
+
 // Candidates become trials, some in each step, so that a large campaign keeps nobody waiting.
 struct TrialMaking {
-  std::int64_t next = 0;   // candidate
-  std::int64_t count = 0;  // of all candidates
+  std::int64_t next = 0;               // candidate
+  std::int64_t count = 0;              // of all candidates
+  std::optional<ResolvedTrain> train;  // of the candidate before: most have the same
 };
 
 // A row of the newest ranking.
@@ -179,9 +191,9 @@ struct CoreState {
   void send(const PeerId& peer, wire::ToWorker message) {
     out.sends.push_back({peer, std::move(message)});
   }
-  void decide(CampaignId campaign, TrialId trial, std::string code, nlohmann::json numbers);
+  void decide(CampaignId campaign, TrialId trial, std::string code, FlatJson numbers);
   // The same decision for each trial of `job` in an active campaign.
-  void decide(const Job& job, const std::string& code, const nlohmann::json& numbers);
+  void decide(const Job& job, const std::string& code, const FlatJson& numbers);
 };
 
 // ---- campaigns.cc: from a submitted experiment to its trials, from its last trial to its end

@@ -224,9 +224,9 @@ std::string sentence(const DecisionRecord& decision) {
                                          : fmt::format("Campaign {}", decision.campaign.value);
   for (const Sentences* sentences : {&campaign_sentences(), &trial_sentences()}) {
     const auto it = sentences->find(decision.code);
-    if (it != sentences->end()) return it->second(who, decision.numbers);
+    if (it != sentences->end()) return it->second(who, decision.numbers.json());
   }
-  return fmt::format("{}: {} {}", who, decision.code, decision.numbers.dump());
+  return fmt::format("{}: {} {}", who, decision.code, decision.numbers.text());
 }
 
 }  // namespace lrtune

@@ -81,12 +81,15 @@ std::vector<TrialId> rank_search(CoreState& state, Campaign& campaign) {
   std::vector<TrialId> well;
   const std::size_t count = ranking.order.size();
   for (std::size_t place = 0; place < count; ++place) {
-    const auto [id, numbers] = ranking.row(place, campaign);
-    const Scores& score = ranking.scores[ranking.order[place]];
+    const std::size_t candidate = ranking.order[place];
+    const TrialId id = campaign.candidates[candidate];
+    const Scores& score = ranking.scores[candidate];
     state.write(RankingRecord{campaign.record.id, TrialPhase::kSearch, static_cast<int>(place) + 1,
-                              id, numbers});
-    state.decide(campaign.record.id, id, "ranked",
-                 with_rank(numbers, place + 1, count, experiment.rank_by));
+                              id, to_flat_json(score, experiment.rank_at)});
+    state.decide(
+        campaign.record.id, id, "ranked",
+        to_flat_json(score, experiment.rank_at,
+                     {{"rank", place + 1}, {"of", count}, {"by", name_of(experiment.rank_by)}}));
     if (score.ended_well && score.measured) well.push_back(id);
   }
   return well;

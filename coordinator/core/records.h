@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/config/experiment.h"
+#include "common/flat_json.h"
 #include "common/hash.h"
 #include "common/ids.h"
 #include "common/policy/policy.h"
@@ -110,7 +111,7 @@ struct DecisionRecord {
   TrialId trial;  // 0: about the whole campaign
   WallMillis at = 0;
   std::string code;  // "assigned", "requeued", "refused", "finished", "diverged", "poisoned" ...
-  nlohmann::json numbers;  // flat object
+  FlatJson numbers;
   bool operator==(const DecisionRecord&) const = default;
 };
 
@@ -120,7 +121,7 @@ struct RankingRecord {
   TrialPhase phase = TrialPhase::kSearch;  // verification ranks means over repeats
   int rank = 0;                            // 1 is best
   TrialId trial;                           // the search trial of the policy
-  nlohmann::json scores;                   // coordinator/ranking: the numbers it was ranked by
+  FlatJson scores;                         // coordinator/ranking: the numbers it was ranked by
   bool operator==(const RankingRecord&) const = default;
 };
 

@@ -113,14 +113,13 @@ std::string chain_error(const CoreState& state, const Job& job, const Outcome& o
       outcome.state.hex().substr(0, 12), expected.hex().substr(0, 12));
 }
 
-nlohmann::json outcome_numbers(const CoreState& state, const Job& job) {
+FlatJson outcome_numbers(const CoreState& state, const Job& job) {
   const Outcome& outcome = *job.record.outcome;
   const Scores scores = score(job.points, outcome.kind, state.first_trial(job).plan.target);
-  nlohmann::json numbers = to_json(scores, RankAt::kBest);
-  numbers["iteration"] = outcome.iteration;
-  numbers["attempt"] = job.record.attempt;
-  if (!outcome.message.empty()) numbers["message"] = outcome.message;
-  return numbers;
+  const FlatJson::Entry iteration{"iteration", outcome.iteration};
+  const FlatJson::Entry attempt{"attempt", job.record.attempt};
+  if (outcome.message.empty()) return to_flat_json(scores, RankAt::kBest, {iteration, attempt});
+  return to_flat_json(scores, RankAt::kBest, {iteration, attempt, {"message", outcome.message}});
 }
 
 }  // namespace

@@ -242,10 +242,10 @@ void requeue(CoreState& state, Job& job, const std::string& reason, AttemptEnd e
   const int most = end == AttemptEnd::kDiedAlone ? state.options.max_deaths
                                                  : std::max(1, state.options.max_deaths - 1);
   if (end != AttemptEnd::kReturned && job.record.deaths < most) ++job.record.deaths;
-  const nlohmann::json numbers = {{"reason", reason},
-                                  {"attempt", job.record.attempt},
-                                  {"iteration", job.iteration},
-                                  {"deaths", job.record.deaths}};
+  const FlatJson numbers = {{"reason", reason},
+                            {"attempt", job.record.attempt},
+                            {"iteration", job.iteration},
+                            {"deaths", job.record.deaths}};
   if (end == AttemptEnd::kDiedAlone && job.record.deaths >= state.options.max_deaths) {
     state.decide(job, "poisoned", numbers);
     Outcome outcome;

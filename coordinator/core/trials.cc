@@ -14,47 +14,59 @@
 namespace lrtune {
 namespace {
 
-// A candidate with all its numbers: what a trial trains.
-struct Resolved {
-  TrainingIdentity identity;
-  Policy policy;
-  RunPlan plan;
-};
-
-Result<Resolved> resolve(const Campaign& campaign, const Candidate& candidate) {
-  auto train = train_spec_from_json(candidate.train, "/train");
+Result<ResolvedTrain> resolve_train(const Campaign& campaign, nlohmann::json json) {
+  auto train = train_spec_from_json(json, "/train");
   if (!train) return tl::unexpected(train.error());
   const SurveyNeed& survey = campaign.surveys.at(survey_key(*train));
-  Resolved resolved;
+  ResolvedTrain resolved;
+  resolved.train = std::move(json);
   resolved.identity.data = *survey.facts;
   resolved.identity.numerics = *campaign.numerics;
   resolved.identity.numerics.threads = train->threads;
   auto plan = run_plan_of(campaign.experiment, *train, *survey.facts);
   if (!plan) return tl::unexpected(plan.error());
   resolved.plan = *plan;
-  const PolicyContext context = policy_context_of(*plan, *train, *survey.facts);
-  auto policy = policy_from_json(candidate.policy, context, "/search/policies");
-  if (!policy) return tl::unexpected(policy.error());
+  resolved.context = policy_context_of(*plan, *train, *survey.facts);
   resolved.identity.train = std::move(*train);
-  resolved.policy = std::move(*policy);
+  resolved.hash = resolved.identity.hash();
   return resolved;
 }
 
-// What makes two jobs the same work, beside the states they lead from and to.
-Digest job_key(const Digest& from, const Digest& to, const RunPlan& plan) {
-  nlohmann::json stops = nullptr;
-  if (plan.stop_at_target && plan.target) {
-    stops = {{"measure", name_of(plan.target->measure)}, {"value", plan.target->value}};
+// Candidate `index` with all its numbers: its policy, and in making.train all else.
+Result<Policy> resolve(const Campaign& campaign, TrialMaking& making, std::int64_t index) {
+  const Experiment& experiment = campaign.experiment;
+  nlohmann::json policy;
+  if (making.train && experiment.train.holes.empty()) {
+    policy = candidate_policy(experiment, index);
+  } else {
+    Candidate drawn = candidate(experiment, index);
+    policy = std::move(drawn.policy);
+    if (!making.train || making.train->train != drawn.train) {
+      auto resolved = resolve_train(campaign, std::move(drawn.train));
+      if (!resolved) return tl::unexpected(resolved.error());
+      making.train = *std::move(resolved);
+    }
   }
-  nlohmann::json key = {{"from", from.hex()},
-                        {"to", to.hex()},
-                        {"evaluate_every", plan.evaluate_every},
-                        {"evaluate_on", name_of(plan.evaluate_on)},
-                        {"train_subset", plan.train_subset},
-                        {"metrics", kMetricVersion},
-                        {"stop_at", stops}};
-  if (plan.max_seconds) key["max_seconds"] = *plan.max_seconds;
-  return sha256(key.dump());
+  return policy_from_json(policy, making.train->context, "/search/policies");
+}
+
+// What makes two jobs the same work, beside the states they lead from and to: the SHA-256 of a JSON
+// text with sorted keys, written down at once as there is one for each trial.
+Digest job_key(const Digest& from, const Digest& to, const RunPlan& plan) {
+  std::string stops = "null";
+  if (plan.stop_at_target && plan.target) {
+    stops =
+        FlatJson{{"measure", name_of(plan.target->measure)}, {"value", plan.target->value}}.text();
+  }
+  std::string most;
+  if (plan.max_seconds) {
+    most = FlatJson{{"max_seconds", *plan.max_seconds}}.text();
+    most = most.substr(1, most.size() - 2) + ",";
+  }
+  return sha256(fmt::format(
+      R"({{"evaluate_every":{},"evaluate_on":"{}","from":"{}",{}"metrics":{},"stop_at":{},"to":"{}","train_subset":{}}})",
+      plan.evaluate_every, name_of(plan.evaluate_on), from.hex(), most, kMetricVersion, stops,
+      to.hex(), plan.train_subset));
 }
 
 Job& job_for(CoreState& state, const TrialRecord& trial) {
@@ -139,9 +151,18 @@ void lengthen(CoreState& state, Campaign& campaign, TrialRecord& trial, const Ru
   join_job(state, campaign, trial, job);
 }
 
+// The newest path to the same data wins; the path is no part of the identity.
+void note_identity(CoreState& state, const ResolvedTrain& resolved) {
+  const auto it = state.identities.find(resolved.hash);
+  if (it != state.identities.end() && it->second == resolved.identity) return;
+  state.identities[resolved.hash] = resolved.identity;
+  state.write(IdentityRecord{resolved.hash, resolved.identity});
+}
+
 // Candidate `index` as a trial: a new one, or the one of an earlier making, which becomes longer if
 // the experiment was extended. What diverged would do so again.
-void make_trial(CoreState& state, Campaign& campaign, std::size_t index, Resolved resolved) {
+void make_trial(CoreState& state, Campaign& campaign, std::size_t index, Policy policy,
+                ResolvedTrain& resolved) {
   if (index < campaign.candidates.size()) {
     TrialRecord& trial = state.trials.at(campaign.candidates[index]);
     const bool longer = resolved.plan.iterations > trial.plan.iterations;
@@ -150,15 +171,10 @@ void make_trial(CoreState& state, Campaign& campaign, std::size_t index, Resolve
     return;
   }
   TrialRecord trial;
-  trial.identity = resolved.identity.hash();
-  // The newest path to the same data wins; the path is no part of the identity.
-  if (const auto it = state.identities.find(trial.identity);
-      it == state.identities.end() || !(it->second == resolved.identity)) {
-    state.identities[trial.identity] = resolved.identity;
-    state.write(IdentityRecord{trial.identity, resolved.identity});
-  }
+  trial.identity = resolved.hash;
+  if (!std::exchange(resolved.known, true)) note_identity(state, resolved);
   trial.seed = trial_seed(campaign.experiment.seed, 0);
-  trial.policy = std::move(resolved.policy);
+  trial.policy = std::move(policy);
   trial.plan = resolved.plan;
   campaign.candidates.push_back(add_trial(state, campaign, std::move(trial)));
 }
@@ -166,7 +182,7 @@ void make_trial(CoreState& state, Campaign& campaign, std::size_t index, Resolve
 // Data that were replaced since the first trials were made would be compared with themselves as
 // they were.
 Result<void> same_data(const CoreState& state, const Campaign& campaign, std::size_t index,
-                       const Resolved& resolved) {
+                       const ResolvedTrain& resolved) {
   if (index >= campaign.candidates.size()) return {};
   const TrialRecord& trial = state.trials.at(campaign.candidates[index]);
   if (state.identities.at(trial.identity).data == resolved.identity.data) return {};
@@ -271,7 +287,7 @@ void drop_job(CoreState& state, Job& job, const std::string& reason) {
 }
 
 void begin_trials(CoreState& state, Campaign& campaign) {
-  campaign.making = TrialMaking{0, candidate_count(campaign.experiment).value()};
+  campaign.making = TrialMaking{0, candidate_count(campaign.experiment).value(), std::nullopt};
   if (!campaign.record.paused) state.making.insert(campaign.record.id);
 }
 
@@ -283,21 +299,23 @@ void make_some_trials(CoreState& state) {
   Campaign& campaign = state.campaigns.at(*state.making.begin());
   std::int64_t iterations = 0;
   for (std::int64_t made = 0; made < kCandidates && iterations < kIterations; ++made) {
-    const std::int64_t index = campaign.making->next;
-    if (index == campaign.making->count) return end_making(state, campaign);
-    auto resolved = resolve(campaign, candidate(campaign.experiment, index));
-    if (resolved) {
-      if (auto same = same_data(state, campaign, static_cast<std::size_t>(index), *resolved); !same)
-        resolved = tl::unexpected(same.error());
+    TrialMaking& making = *campaign.making;
+    const std::int64_t index = making.next;
+    if (index == making.count) return end_making(state, campaign);
+    auto policy = resolve(campaign, making, index);
+    if (policy) {
+      if (auto same = same_data(state, campaign, static_cast<std::size_t>(index), *making.train);
+          !same)
+        policy = tl::unexpected(same.error());
     }
-    if (!resolved) {
+    if (!policy) {
       fail_campaign(state, campaign,
-                    fmt::format("candidate {}: {}", index, resolved.error().message));
+                    fmt::format("candidate {}: {}", index, policy.error().message));
       return;
     }
-    iterations += resolved->plan.iterations;
-    ++campaign.making->next;
-    make_trial(state, campaign, static_cast<std::size_t>(index), std::move(*resolved));
+    iterations += making.train->plan.iterations;
+    ++making.next;
+    make_trial(state, campaign, static_cast<std::size_t>(index), *std::move(policy), *making.train);
   }
 }
 

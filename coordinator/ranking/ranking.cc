@@ -94,6 +94,46 @@ nlohmann::json number_or_null(double value, bool there = true) {
   return there && std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
 }
 
+// All that people see of a run's scores.
+std::vector<FlatJson::Entry> entries_of(const Scores& scores, RankAt at) {
+  using Value = FlatJson::Value;
+  const bool there = scores.measured;
+  const MetricPoint& top1_at = at == RankAt::kBest ? scores.best : scores.final;
+  const MetricPoint& loss_at = loss_point(scores, at);
+  const auto number = [](double value, bool known) {
+    return known && std::isfinite(value) ? Value(value) : Value(nullptr);
+  };
+  const auto iteration = [&](const MetricPoint& point) {
+    return there ? Value(point.iteration) : Value(nullptr);
+  };
+  const auto& confidence = top1_at.evaluated.confidence;
+  const auto of_confidence = [&](auto Confidence::*field) {
+    return there && confidence ? Value((*confidence).*field) : Value(nullptr);
+  };
+  return {
+      {"ended_well", scores.ended_well},
+      {"top1", number(top1_at.evaluated.top1, there)},
+      {"top1_iteration", iteration(top1_at)},
+      {"top5", number(top1_at.evaluated.top5, there)},
+      {"confidence", of_confidence(&Confidence::mean)},
+      {"confidence_deviation", of_confidence(&Confidence::deviation)},
+      {"class_confidence_deviation", of_confidence(&Confidence::class_deviation)},
+      {"classes_left_out", of_confidence(&Confidence::classes_left_out)},
+      {"loss", number(loss_at.evaluated.loss, there)},
+      {"loss_iteration", iteration(loss_at)},
+      {"loss_difference", number(scores.loss_difference(at), there)},
+      {"best_top1", number(scores.best.evaluated.top1, there)},
+      {"best_top1_iteration", iteration(scores.best)},
+      {"lowest_loss", number(scores.lowest_loss.evaluated.loss, there)},
+      {"final_top1", number(scores.final.evaluated.top1, there)},
+      {"final_loss", number(scores.final.evaluated.loss, there)},
+      {"final_iteration", iteration(scores.final)},
+      {"target_iteration", Value(scores.target_iteration)},
+      {"target_seconds", number(scores.target_seconds, scores.target_iteration.has_value())},
+      {"seconds", number(scores.seconds, there)},
+  };
+}
+
 void put(nlohmann::json& json, const std::string& name, const MeanAndDeviation& value, bool there) {
   json[name + "_mean"] = number_or_null(value.mean, there);
   json[name + "_deviation"] = number_or_null(value.deviation, there);
@@ -195,40 +235,17 @@ std::vector<std::size_t> rank_repeated(std::span<const RepeatedScores> scores, R
 }
 
 nlohmann::json to_json(const Scores& scores, RankAt at) {
-  const bool there = scores.measured;
-  const MetricPoint& top1_at = at == RankAt::kBest ? scores.best : scores.final;
-  const MetricPoint& loss_at = loss_point(scores, at);
-  const auto iteration = [&](const MetricPoint& point) {
-    return there ? nlohmann::json(point.iteration) : nlohmann::json(nullptr);
-  };
-  const auto& confidence = top1_at.evaluated.confidence;
-  const auto of_confidence = [&](auto Confidence::*field) {
-    return there && confidence ? nlohmann::json((*confidence).*field) : nlohmann::json(nullptr);
-  };
-  return {
-      {"ended_well", scores.ended_well},
-      {"top1", number_or_null(top1_at.evaluated.top1, there)},
-      {"top1_iteration", iteration(top1_at)},
-      {"top5", number_or_null(top1_at.evaluated.top5, there)},
-      {"confidence", of_confidence(&Confidence::mean)},
-      {"confidence_deviation", of_confidence(&Confidence::deviation)},
-      {"class_confidence_deviation", of_confidence(&Confidence::class_deviation)},
-      {"classes_left_out", of_confidence(&Confidence::classes_left_out)},
-      {"loss", number_or_null(loss_at.evaluated.loss, there)},
-      {"loss_iteration", iteration(loss_at)},
-      {"loss_difference", number_or_null(scores.loss_difference(at), there)},
-      {"best_top1", number_or_null(scores.best.evaluated.top1, there)},
-      {"best_top1_iteration", iteration(scores.best)},
-      {"lowest_loss", number_or_null(scores.lowest_loss.evaluated.loss, there)},
-      {"final_top1", number_or_null(scores.final.evaluated.top1, there)},
-      {"final_loss", number_or_null(scores.final.evaluated.loss, there)},
-      {"final_iteration", iteration(scores.final)},
-      {"target_iteration", scores.target_iteration ? nlohmann::json(*scores.target_iteration)
-                                                   : nlohmann::json(nullptr)},
-      {"target_seconds",
-       number_or_null(scores.target_seconds, scores.target_iteration.has_value())},
-      {"seconds", number_or_null(scores.seconds, there)},
-  };
+  nlohmann::json json;
+  for (const FlatJson::Entry& entry : entries_of(scores, at))
+    json[std::string(entry.key)] = entry.value.json();
+  return json;
+}
+
+FlatJson to_flat_json(const Scores& scores, RankAt at,
+                      std::initializer_list<FlatJson::Entry> more) {
+  std::vector<FlatJson::Entry> entries = entries_of(scores, at);
+  entries.insert(entries.end(), more);
+  return FlatJson(entries);
 }
 
 nlohmann::json to_json(const RepeatedScores& scores) {

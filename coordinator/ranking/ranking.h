@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "common/config/experiment.h"
+#include "common/flat_json.h"
 #include "common/training.h"
 
 namespace lrtune {
@@ -72,6 +74,9 @@ std::vector<std::size_t> rank_repeated(std::span<const RepeatedScores> scores, R
 // final_top1, target_iteration or null, seconds, loss_difference ...; repeated: top1_mean,
 // top1_deviation ...).
 nlohmann::json to_json(const Scores& scores, RankAt at);
+// The same with more entries, at once as text.
+FlatJson to_flat_json(const Scores& scores, RankAt at,
+                      std::initializer_list<FlatJson::Entry> more = {});
 nlohmann::json to_json(const RepeatedScores& scores);
 nlohmann::json to_json(const Tolerance& tolerance);
 

@@ -84,11 +84,14 @@ const Template& random_policy(const Experiment& experiment, std::uint64_t index)
   return experiment.policies[which];
 }
 
+nlohmann::json drawn_policy(const Experiment& experiment, std::uint64_t index) {
+  return drawn(random_policy(experiment, index), "search hole", experiment.seed, index);
+}
+
 Candidate random_candidate(const Experiment& experiment, std::int64_t index) {
   const auto counter = static_cast<std::uint64_t>(index);
-  const std::uint64_t seed = experiment.seed;
-  return {drawn(experiment.train, "search train", seed, counter),
-          drawn(random_policy(experiment, counter), "search hole", seed, counter)};
+  return {drawn(experiment.train, "search train", experiment.seed, counter),
+          drawn_policy(experiment, counter)};
 }
 
 }  // namespace
@@ -97,6 +100,13 @@ Candidate candidate(const Experiment& experiment, std::int64_t index) {
   assert(index >= 0);
   if (experiment.method == SearchMethod::kRandom) return random_candidate(experiment, index);
   return grid_candidate(experiment, index);
+}
+
+nlohmann::json candidate_policy(const Experiment& experiment, std::int64_t index) {
+  assert(index >= 0);
+  if (experiment.method == SearchMethod::kRandom)
+    return drawn_policy(experiment, static_cast<std::uint64_t>(index));
+  return grid_candidate(experiment, index).policy;
 }
 
 std::string candidate_name(const Experiment& experiment, std::int64_t index) {

@@ -25,6 +25,9 @@ struct Candidate {
 // (experiment.seed, index, hole).
 Candidate candidate(const Experiment& experiment, std::int64_t index);
 
+// The policy of that candidate alone: all of it that differs where `train` holds no domain.
+nlohmann::json candidate_policy(const Experiment& experiment, std::int64_t index);
+
 // The `name` of candidate `index`'s policy in the file, empty if it has none: policies of one
 // template share it.
 std::string candidate_name(const Experiment& experiment, std::int64_t index);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <unordered_map>
 #include <utility>
 
 #include "common/policy/policy_json.h"
@@ -47,13 +48,25 @@ bool compares(const PolicyEntry& entry, const sql::Rows& row) {
          entry.plan == plan_of(row, kPlanColumn, kPlanColumn + 7);
 }
 
-PolicyEntry entry_of(const sql::Rows& row) {
+// Thousands of policies are trained in the same way: each identity is parsed once.
+using Trainings = std::unordered_map<Digest, TrainSpec>;
+
+const TrainSpec& train_of(Trainings& known, const Digest& identity, std::string_view document) {
+  const auto [place, added] = known.try_emplace(identity);
+  if (added) {
+    const auto json = nlohmann::json::parse(document);
+    place->second = stored(training_identity_from_json(json)).train;
+  }
+  return place->second;
+}
+
+PolicyEntry entry_of(const sql::Rows& row, Trainings& trainings) {
   PolicyEntry entry;
   entry.id = row.integer(0);
   entry.policy = stored(policy_from_json(nlohmann::json::parse(row.text(1)), {}));
   entry.description = row.text(2);
   entry.identity = row.digest(3);
-  entry.train = stored(training_identity_from_json(nlohmann::json::parse(row.text(4)))).train;
+  entry.train = train_of(trainings, entry.identity, row.text(4));
   entry.plan = plan_of(row, kPlanColumn, kPlanColumn + 7);
   return entry;
 }
@@ -62,27 +75,50 @@ PolicyEntry entry_of(const sql::Rows& row) {
 class PolicyNames {
  public:
   explicit PolicyNames(SQLite::Database& database)
-      : select_(database, "SELECT experiment FROM campaign WHERE id = ?") {}
+      : select_(database, "SELECT experiment, extensions FROM campaign WHERE id = ?"),
+        numbers_(database,
+                 "SELECT number FROM trial WHERE campaign = ? AND phase = 'search' "
+                 "ORDER BY number") {}
 
   // `number`: of the search trial in the campaign.
   std::string of(CampaignId campaign, std::int64_t number) {
-    auto known = experiments_.find(campaign);
-    if (known == experiments_.end()) {
-      known = experiments_.emplace(campaign, read(campaign)).first;
-    }
-    return known->second ? candidate_name(*known->second, number) : std::string();
+    auto known = known_.find(campaign);
+    if (known == known_.end()) known = known_.emplace(campaign, read(campaign)).first;
+    const Known& names = known->second;
+    if (!names.experiment) return {};
+    return candidate_name(*names.experiment, names.candidate_of(number));
   }
 
  private:
-  std::optional<Experiment> read(CampaignId campaign) {
+  struct Known {
+    std::optional<Experiment> experiment;
+    // Of an extended campaign's search trials, ascending: those that it has more are numbered
+    // behind its verification. Of another campaign's the number is the candidate.
+    std::optional<std::vector<std::int64_t>> numbers;
+
+    std::int64_t candidate_of(std::int64_t number) const {
+      if (!numbers) return number;
+      return std::lower_bound(numbers->begin(), numbers->end(), number) - numbers->begin();
+    }
+  };
+
+  Known read(CampaignId campaign) {
+    Known known;
     Use row(select_, campaign);
-    if (!row.next()) return std::nullopt;
+    if (!row.next()) return known;
     auto experiment = experiment_from_json(nlohmann::json::parse(row.column(0).getString()));
-    return experiment ? std::optional(*std::move(experiment)) : std::nullopt;
+    if (!experiment) return known;
+    known.experiment = *std::move(experiment);
+    if (row.column(1).getInt() == 0) return known;
+    known.numbers.emplace();
+    Use numbers(numbers_, campaign);
+    while (numbers.next()) known.numbers->push_back(numbers.column(0).getInt64());
+    return known;
   }
 
   SQLite::Statement select_;
-  std::map<CampaignId, std::optional<Experiment>> experiments_;
+  SQLite::Statement numbers_;
+  std::map<CampaignId, Known> known_;
 };
 
 void add_name(PolicyEntry& entry, std::string name) {
@@ -129,11 +165,12 @@ std::vector<PolicyEntry> read_entries(SQLite::Database& database, const PolicyFi
       database, std::string(kSelectPoints) + "WHERE job = ?2 AND attempt = ?3 ORDER BY iteration");
   sql::Rows rows(database, kSelectTrials, filter.dataset, filter.model, filter.optimizer, policy);
   PolicyNames names(database);
+  Trainings trainings;
   std::vector<PolicyEntry> entries;
   std::vector<JobId> jobs;  // of the present entry
   while (rows.next()) {
     if (entries.empty() || !compares(entries.back(), rows)) {
-      entries.push_back(entry_of(rows));
+      entries.push_back(entry_of(rows, trainings));
       jobs.clear();
     }
     add_name(entries.back(),

@@ -3,11 +3,13 @@
 namespace lrtune::sql {
 namespace {
 
+[[noreturn]] void refuse_not_finite() {
+  throw std::invalid_argument(
+      "a number in a JSON text is not finite; what diverged has a state, not a number");
+}
+
 void require_finite(const nlohmann::json& json) {
-  if (json.is_number_float() && !std::isfinite(json.get<double>())) {
-    throw std::invalid_argument(
-        "a number in a JSON text is not finite; what diverged has a state, not a number");
-  }
+  if (json.is_number_float() && !std::isfinite(json.get<double>())) refuse_not_finite();
   if (json.is_structured()) {
     for (const nlohmann::json& part : json) require_finite(part);
   }
@@ -59,6 +61,11 @@ void Rows::verify(std::string_view table, int first, int count) const {
 std::string exact_text(const nlohmann::json& json) {
   require_finite(json);
   return json.dump();
+}
+
+const std::string& exact_text(const FlatJson& json) {
+  if (!json.finite()) refuse_not_finite();
+  return json.text();
 }
 
 }  // namespace lrtune::sql

@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/flat_json.h"
 #include "common/hash.h"
 #include "common/ids.h"
 #include "common/result.h"
@@ -177,5 +178,6 @@ Value stored(Result<Value> value) {
 // Text of `json`; numbers that JSON cannot write (NaN, infinities) are an error, since they would
 // read back as null.
 std::string exact_text(const nlohmann::json& json);
+const std::string& exact_text(const FlatJson& json);
 
 }  // namespace lrtune::sql

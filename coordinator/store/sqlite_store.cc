@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <filesystem>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 
@@ -41,6 +42,20 @@ struct SqliteStore::Connection {
       if (const Kind* one = std::get_if<Kind>(&record)) writer.write(*one);
     }
   }
+  // Each row once, as the turn leaves it, in the place of its first writing: whatever refers to it
+  // comes behind that.
+  template <typename Kind>
+  void write_last(std::span<const Record> records) {
+    std::unordered_map<decltype(Kind::id), const Kind*> last;
+    for (const Record& record : records) {
+      if (const Kind* one = std::get_if<Kind>(&record)) last[one->id] = one;
+    }
+    for (const Record& record : records) {
+      const Kind* one = std::get_if<Kind>(&record);
+      if (one == nullptr) continue;
+      if (const Kind* row = std::exchange(last[one->id], nullptr)) writer.write(*row);
+    }
+  }
   void roll_back() noexcept;
 
   std::unique_ptr<SQLite::Database> database;
@@ -71,8 +86,8 @@ void SqliteStore::Connection::write_all(std::span<const Record> records) {
   run(begin);
   write_kind<CampaignRecord>(records);
   write_kind<IdentityRecord>(records);
-  write_kind<JobRecord>(records);
-  write_kind<TrialRecord>(records);
+  write_last<JobRecord>(records);
+  write_last<TrialRecord>(records);
   write_kind<PointRecord>(records);
   write_kind<DecisionRecord>(records);
   write_kind<RankingRecord>(records);

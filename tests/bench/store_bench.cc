@@ -5,10 +5,13 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "coordinator/core/core.h"
+#include "coordinator/store/policy_queries.h"
 #include "coordinator/store/sqlite_store.h"
 #include "tests/support/record_model.h"
 #include "tests/support/temporary_folder.h"
@@ -122,20 +125,65 @@ BENCHMARK(commit_trials)
     ->UseRealTime()
     ->Unit(benchmark::kMicrosecond);
 
-// Reading back a store of state.range(0) trials, as a restart does.
-void load_trials(benchmark::State& state) {
-  const TemporaryFolder folder(disk());
-  const auto store = SqliteStore::open(folder.file("bench.db")).value();
+std::unique_ptr<SqliteStore> store_of(benchmark::State& state, const std::string& path) {
+  auto store = SqliteStore::open(path).value();
   Trials trials(*store);
   for (std::int64_t done = 0; done < state.range(0); done += 1000) {
     std::vector<Record> records;
     for (int i = 0; i < 1000; ++i) trials.add_life(records);
     if (!store->commit(records)) state.SkipWithError("commit failed");
   }
-  for (auto _ : state) benchmark::DoNotOptimize(store->load());
+  return store;
+}
+
+double resident_mib() {
+  std::ifstream status("/proc/self/statm");
+  std::int64_t pages = 0;
+  status >> pages >> pages;
+  return static_cast<double>(pages) * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1024 * 1024);
+}
+
+// A restart with state.range(0) ended trials: the store is opened and read, the core made of it.
+void restart(benchmark::State& state) {
+  const TemporaryFolder folder(disk());
+  const std::string path = folder.file("bench.db");
+  store_of(state, path).reset();
+  for (auto _ : state) {
+    const auto store = SqliteStore::open(path).value();
+    auto stored = store->load();
+    if (!stored) return state.SkipWithError("the store cannot be read");
+    const Core core({}, *std::move(stored), {});
+    benchmark::DoNotOptimize(core.next_deadline());
+    state.counters["MiB"] = resident_mib();
+  }
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
-BENCHMARK(load_trials)->Arg(10000)->Arg(100000)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(restart)
+    ->RangeMultiplier(10)
+    ->Range(10'000, 1'000'000)
+    ->Iterations(1)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+
+// What `lrtune policies top` does before it prints.
+void policies_top(benchmark::State& state) {
+  const TemporaryFolder folder(disk());
+  const std::string path = folder.file("bench.db");
+  store_of(state, path).reset();
+  for (auto _ : state) {
+    auto entries = PolicyQueries::open(path).value().policies({}, RankAt::kBest);
+    if (!entries) return state.SkipWithError("the store cannot be read");
+    benchmark::DoNotOptimize(best_first(*std::move(entries), RankBy::kTop1));
+    state.counters["MiB"] = resident_mib();
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(policies_top)
+    ->RangeMultiplier(10)
+    ->Range(10'000, 1'000'000)
+    ->Iterations(1)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
 // One page written and synced: the floor under a commit on this disk.
 void sync_a_page(benchmark::State& state) {

@@ -1,6 +1,11 @@
-# Benchmarks of training, by hand; README.md beside this file says how. None is a test.
+# Benchmarks, by hand; README.md beside this file says how. None is a test.
+find_package(CLI11 REQUIRED)
+find_package(spdlog REQUIRED)
+add_executable(lrtune_bench_throughput bench/throughput_bench.cc)
+target_link_libraries(lrtune_bench_throughput PRIVATE lrtune_build lrtune_runtime lrtune_config lrtune_worker_runtime CLI11::CLI11
+                                                      spdlog::spdlog)
+
 if(LRTUNE_LIBTORCH)
-  find_package(CLI11 REQUIRED)
   add_executable(lrtune_bench_training_step bench/training_step_bench.cc)
   target_link_libraries(lrtune_bench_training_step PRIVATE lrtune_build lrtune_training CLI11::CLI11)
   lrtune_reuse_torch_header(lrtune_bench_training_step)

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "common/config/experiment.h"
 #include "coordinator/cli/policies_text.h"
 #include "coordinator/cli/why.h"
 #include "coordinator/core/decisions.h"
@@ -149,6 +150,57 @@ TEST_F(SampleStore, SharedJobsCountOnce) {
   const PolicyEntry entry = entries().at(3);
   EXPECT_EQ(entry.runs.size(), 3U);
   EXPECT_EQ(entry.open, 1);
+}
+
+// Search trials `late` and the two before them, with a verification's trial in between.
+std::vector<Record> extended_campaign() {
+  const Experiment experiment = experiment_from_yaml(R"(
+name: extended
+train: {dataset: {name: mnist}, model: lenet, optimizer: {name: sgd}, batch: 100}
+run: {iterations: 2000, evaluate: {every: 500}}
+seed: 7
+search:
+  method: list
+  policies:
+    - {name: first, function: fix, k0: 0.31}
+    - {name: second, function: fix, k0: 0.32}
+    - {name: late, function: fix, k0: 0.33}
+verify: {top: 1, repeats: 1}
+)",
+                                                     "extended.yaml")
+                                    .value();
+  CampaignRecord campaign{.id = CampaignId{2}, .name = "extended", .hash = experiment.hash};
+  campaign.experiment = experiment.normalised;
+  campaign.extensions = 1;
+  std::vector<Record> records{campaign};
+  TrialRecord trial;
+  for (const Record& record : sample_records()) {
+    if (const auto* one = std::get_if<TrialRecord>(&record)) trial = *one;
+  }
+  trial.campaign = campaign.id;
+  trial.phase = TrialPhase::kSearch;
+  trial.verifies = {};
+  trial.repeat = 0;
+  trial.number = -1;
+  for (const double k0 : {0.31, 0.32, 0.31, 0.33}) {
+    ++trial.id.value;
+    ++trial.number;
+    const bool verifies = trial.number == 2;
+    trial.phase = verifies ? TrialPhase::kVerify : TrialPhase::kSearch;
+    trial.verifies = verifies ? TrialId{trial.id.value - 2} : TrialId{};
+    trial.policy = Policy{{Segment{.function = {.k0 = k0}}}};
+    records.emplace_back(trial);
+  }
+  return records;
+}
+
+// Bug: the trial's number stood for its candidate, so that it had no name or another's.
+TEST_F(SampleStore, AnExtendedCampaignsPoliciesHaveTheirOwnNames) {
+  ASSERT_TRUE(SqliteStore::open(path()).value()->commit(extended_campaign()));
+  std::vector<std::string> names;
+  for (const PolicyEntry& entry : entries())
+    names.insert(names.end(), entry.names.begin(), entry.names.end());
+  EXPECT_THAT(names, testing::ElementsAre("first", "second", "late"));
 }
 
 TEST_F(SampleStore, TellsWhy) {

@@ -224,7 +224,7 @@ TEST_F(CoreTest, VerificationRepeatsTheBestWithNewSeedsAndRanksMeans) {
   EXPECT_EQ(harness.campaign().state, CampaignState::kDone);
   const RankingRecord verified = harness.kept().of<RankingRecord>().back();
   EXPECT_EQ(verified.phase, TrialPhase::kVerify);
-  EXPECT_NEAR(verified.scores.at("top1_mean").get<double>(), 0.75, 1e-12);
+  EXPECT_NEAR(verified.scores.json().at("top1_mean").get<double>(), 0.75, 1e-12);
 }
 
 TEST_F(CoreTest, ToleranceTrainsTheBestWithScaledRatesAndTheSameSeed) {
@@ -248,9 +248,9 @@ TEST_F(CoreTest, ToleranceTrainsTheBestWithScaledRatesAndTheSameSeed) {
   }
   ASSERT_TRUE(tolerance);
   EXPECT_EQ(tolerance->trial, TrialId{1});
-  EXPECT_EQ(tolerance->numbers.at("scales"), 3);
-  EXPECT_NEAR(tolerance->numbers.at("top1_mean").get<double>(), 0.8, 1e-12);
-  EXPECT_NEAR(tolerance->numbers.at("top1_lowest").get<double>(), 0.7, 1e-12);
+  EXPECT_EQ(tolerance->numbers.json().at("scales"), 3);
+  EXPECT_NEAR(tolerance->numbers.json().at("top1_mean").get<double>(), 0.8, 1e-12);
+  EXPECT_NEAR(tolerance->numbers.json().at("top1_lowest").get<double>(), 0.7, 1e-12);
 }
 
 TEST_F(CoreTest, ToleranceFollowsTheVerification) {

@@ -66,6 +66,13 @@ class StoredCampaign {
 
   StoredState stored;
 
+  // One more search trial, behind the verification.
+  void extend(const Experiment& experiment, const Policy& policy) {
+    stored.campaigns.back().experiment = experiment.normalised;
+    ++stored.campaigns.back().extensions;
+    add(policy, {}, {0.1, 0.5});
+  }
+
  private:
   void add(const Policy& policy, TrialId verifies, const std::vector<double>& top1) {
     const auto id = static_cast<std::int64_t>(stored.trials.size()) + 1;
@@ -113,6 +120,22 @@ CampaignResults some_results() {
 }
 
 // Trial 2 is the best; its policy at half and at ten times its rate.
+// Bug: the trial's number stood for its candidate, so that it had no name or another's.
+TEST(RunResults, AnExtendedCampaignsPoliciesHaveTheirOwnNames) {
+  Experiment extended = some_experiment();
+  nlohmann::json json = extended.normalised;
+  json["search"]["policies"].push_back({{"name", "late"}, {"function", "fix"}, {"k0", 0.02}});
+  extended = experiment_from_json(json).value();
+  StoredCampaign campaign;
+  campaign.extend(extended, fix(0.02));
+  const auto results = collect_results(campaign.stored, campaign.stored.campaigns[0].hash).value();
+  const auto late = std::find_if(
+      results.policies.begin(), results.policies.end(),
+      [](const PolicyResult& policy) { return policy.search.trial.policy == fix(0.02); });
+  ASSERT_NE(late, results.policies.end());
+  EXPECT_EQ(late->name, "late");
+}
+
 TEST(RunResults, ShowTheToleranceToScaledRates) {
   StoredCampaign campaign;
   nlohmann::json normal = some_experiment().normalised;

@@ -18,4 +18,4 @@ target_link_libraries(make_sample_store PRIVATE lrtune_store lrtune_record_model
 # By hand, in a folder of the disk to measure: build/release/lrtune_bench_store
 find_package(benchmark REQUIRED)
 add_executable(lrtune_bench_store bench/store_bench.cc)
-target_link_libraries(lrtune_bench_store PRIVATE lrtune_store lrtune_record_model benchmark::benchmark)
+target_link_libraries(lrtune_bench_store PRIVATE lrtune_core lrtune_store lrtune_record_model benchmark::benchmark)

@@ -13,6 +13,7 @@
 #include "common/policy/policy_json.h"
 #include "common/wire/bodies.h"
 #include "common/wire/codec.h"
+#include "common/wire/frequent.h"
 #include "common/wire/utf8.h"
 #include "tests/support/wire_samples.h"
 
@@ -110,6 +111,104 @@ TEST(WireCodec, EveryMessageToAWorkerComesBackEqual) {
     ASSERT_EQ(decoded->size(), 1U) << name;
     EXPECT_EQ(decoded->front(), message) << name;
   }
+}
+
+// The frequent messages are written and read without a tree; both ways must agree on every value.
+template <typename Message>
+void expect_as_by_tree(const Message& message) {
+  Frame direct;
+  ASSERT_TRUE(append_frequent(message, direct));
+  const auto [kind, body] = std::visit(
+      [](const auto& m) { return std::pair(kKind<std::decay_t<decltype(m)>>, body_of(m)); },
+      message);
+  EXPECT_EQ(hex(direct), hex(frame_of_json(nlohmann::json::array({kind, body}))));
+}
+
+std::vector<double> edge_numbers() {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  return {0.0,   -0.0,      0.1,  0.5,   1.0,          1e-7,   1e30,
+          1e300, kInfinity, -1.5, -1e39, 3.4028235e38, 3.5e38, std::nextafter(1.0, 2.0)};
+}
+
+TEST(WireCodec, FrequentMessagesAreTheSameBytesWithAndWithoutATree) {
+  for (const std::int64_t number :
+       {1LL,      127LL,    128LL,         255LL,         256LL,
+        65535LL,  65536LL,  4294967295LL,  4294967296LL,  std::numeric_limits<long long>::max(),
+        -1LL,     -32LL,    -33LL,         -128LL,        -129LL,
+        -32768LL, -32769LL, -2147483648LL, -2147483649LL, std::numeric_limits<long long>::min()}) {
+    expect_as_by_tree(ToCoordinator(Started{JobId{number}, number}));
+    expect_as_by_tree(ToCoordinator(Progress{JobId{number}, number, number}));
+    expect_as_by_tree(ToWorker(Acknowledge{JobId{number}, number, number}));
+  }
+  for (const std::size_t length : {0U, 31U, 32U, 255U, 256U, 4096U, 5000U}) {
+    Outcome outcome{OutcomeKind::kFailed, 3, sha256("state"), std::string(length, 'x') + "\xff"};
+    expect_as_by_tree(ToCoordinator(Finished{JobId{1}, 2, 3, outcome}));
+  }
+  for (const double number : edge_numbers()) {
+    MetricPoint point{.iteration = 7, .state = sha256("state"), .learning_rate = number};
+    point.train.loss = point.evaluated.top1 = point.train_seconds = number;
+    point.evaluated.confidence = Confidence{number, 0.5, number, 12};
+    expect_as_by_tree(ToCoordinator(Measured{JobId{1}, 2, 3, point}));
+  }
+}
+
+// Every LR function as the only one of a policy, and policies of several.
+std::vector<Policy> all_kinds_of_policies() {
+  std::vector<Policy> policies;
+  for (const LrFunctionKind kind : all_lr_functions()) {
+    LrFunction function{.kind = kind, .k0 = 0.1, .k1 = 0.25, .gamma = 0.9, .p = 2, .l = 300};
+    if (kind == LrFunctionKind::kNstep) function.boundaries = {10, 200, 70'000};
+    const auto json = to_json(Policy{{Segment{.function = function}}});
+    policies.push_back(policy_from_json(json, {}).value());
+  }
+  policies.push_back(policies.front());
+  policies.back().segments.front().until = 1000;
+  policies.push_back(policies.back());
+  policies.back().segments.push_back({.function = {.k0 = 0.5}, .until = 2000, .from_t = 5});
+  return policies;
+}
+
+TEST(WireCodec, AssignmentsAreTheSameBytesAndValuesWithAndWithoutATree) {
+  Assign assign = testing::sample_assign();
+  for (const Policy& policy : all_kinds_of_policies()) {
+    assign.policy = policy;
+    for (const int threads : {1, 2}) {
+      assign.identity.numerics.threads = threads;
+      expect_as_by_tree(ToWorker(assign));
+      const Frame frame = only_frame<ToWorker>({assign});
+      for (int time = 0; time < 2; ++time) {  // the second time the documents are known
+        const auto decoded = decode_to_worker(frame);
+        ASSERT_TRUE(decoded) << decoded.error().message;
+        EXPECT_EQ(decoded->at(0), ToWorker(assign));
+      }
+    }
+  }
+}
+
+// What the tree refuses must not come in without it.
+TEST(WireCodec, AFrequentMessageThatBreaksARuleIsRefused) {
+  const auto refused = [](const ToCoordinator& message) {
+    return !decode_to_coordinator(only_frame<ToCoordinator>({message}));
+  };
+  EXPECT_TRUE(refused(Started{JobId{0}, 1}));
+  EXPECT_TRUE(refused(Started{JobId{1}, -1}));
+  EXPECT_TRUE(refused(Progress{JobId{1}, 1, -1}));
+  EXPECT_TRUE(refused(Finished{JobId{1}, 1, 0, {}}));
+  Assign assign = testing::sample_assign();
+  const auto assigned = [&] {
+    return decode_to_worker(only_frame<ToWorker>({assign})).has_value();
+  };
+  ASSERT_TRUE(assigned());
+  assign.policy.segments = {Segment{.function = {.k0 = 0.1}}};
+  EXPECT_TRUE(assigned());
+  assign.policy.segments[0].function.k0 = -0.1;
+  EXPECT_FALSE(assigned());
+  assign.policy.segments[0].function.k0 = std::numeric_limits<double>::infinity();
+  EXPECT_FALSE(assigned());
+  assign.policy.segments[0].function = {.kind = LrFunctionKind::kStep, .k0 = 0.1, .gamma = 0};
+  EXPECT_FALSE(assigned());
+  assign.policy.segments[0].function = {.kind = LrFunctionKind::kSin, .k0 = 0.1, .l = 0};
+  EXPECT_FALSE(assigned());
 }
 
 // A change of these bytes is a change of the protocol: it needs a new version and new golden frames

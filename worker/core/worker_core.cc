@@ -117,6 +117,8 @@ std::optional<WorkerTime> WorkerCore::next_deadline() const {
   return deadline;
 }
 
+bool WorkerCore::has_waiting() const { return !state_->waiting.empty(); }
+
 void WorkerCore::check_invariants() const { check_worker_invariants(*state_); }
 
 }  // namespace lrtune

@@ -137,6 +137,8 @@ class WorkerCore {
 
   std::vector<WorkerAction> step(const WorkerEvent& event, WorkerTime now);
   std::optional<WorkerTime> next_deadline() const;
+  // A job waits for a slot: no slot will stand free for want of what this worker has to say.
+  bool has_waiting() const;
   void check_invariants() const;  // throws std::logic_error; for tests
 
  private:

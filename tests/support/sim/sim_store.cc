@@ -138,9 +138,9 @@ void SimStore::apply(const DecisionRecord& record) {
   ++decisions_[record.code];
   const bool once = record.code == "created" || (record.code == "done" && !rules_.campaigns_grow);
   if (!once && !of_attempt) return;
-  const Attempt attempt = of_attempt ? record.numbers.at("attempt").get<Attempt>() : 0;
+  const Attempt attempt = of_attempt ? record.numbers.json().at("attempt").get<Attempt>() : 0;
   require(once_.emplace(record.code, record.campaign, record.trial, attempt).second, [&] {
-    return fmt::format("the decision \"{}\" is made twice: {}", record.code, record.numbers.dump());
+    return fmt::format("the decision \"{}\" is made twice: {}", record.code, record.numbers.text());
   });
 }
 
