@@ -19,7 +19,7 @@ class FlatJson {
  public:
   // A view: texts must outlive it.
   class Value {
-   public:
+   public:  // NOLINTBEGIN(google-explicit-constructor): entries are written as in JSON
     Value(std::nullptr_t) {}
     Value(bool value) : value_(value) {}
     template <std::integral Integer>
@@ -39,7 +39,7 @@ class FlatJson {
 
     nlohmann::json json() const;
 
-   private:
+   private:  // NOLINTEND(google-explicit-constructor)
     friend class FlatJson;
     std::variant<std::nullptr_t, bool, std::int64_t, std::uint64_t, double, std::string_view>
         value_ = nullptr;
@@ -55,7 +55,7 @@ class FlatJson {
       : FlatJson(std::span(entries.begin(), entries.size())) {}
   explicit FlatJson(std::span<const Entry> entries);
   // Any JSON value.
-  FlatJson(const nlohmann::json& json);
+  FlatJson(const nlohmann::json& json);  // NOLINT(google-explicit-constructor)
 
   const std::string& text() const { return text_; }
   // False if a number was NaN or infinite, which JSON cannot write: the text has null there.
