@@ -224,7 +224,7 @@ TEST_F(CoreTest, VerificationRepeatsTheBestWithNewSeedsAndRanksMeans) {
   EXPECT_EQ(harness.campaign().state, CampaignState::kDone);
   const RankingRecord verified = harness.kept().of<RankingRecord>().back();
   EXPECT_EQ(verified.phase, TrialPhase::kVerify);
-  EXPECT_NEAR(verified.scores.at("top1_mean").get<double>(), 0.75, 1e-12);
+  EXPECT_NEAR(verified.scores.json().at("top1_mean").get<double>(), 0.75, 1e-12);
 }
 
 TEST_F(CoreTest, ToleranceTrainsTheBestWithScaledRatesAndTheSameSeed) {
