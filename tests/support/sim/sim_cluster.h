@@ -82,7 +82,7 @@ class SimCluster {
 struct ReferenceRow {
   TrialPhase phase;
   std::int64_t number;  // of the trial
-  nlohmann::json scores;
+  FlatJson scores;
   bool operator==(const ReferenceRow&) const = default;
 };
 std::vector<ReferenceRow> ranking_of(const SimStore& store, const Digest& experiment);
