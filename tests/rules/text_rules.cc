@@ -34,10 +34,7 @@ std::vector<std::string> lines_that_match(const SourceTree& tree, const std::reg
 
 bool is_any(std::string_view) { return true; }
 
-// A benchmark may let time pass in place of a slow disk or of training.
-bool is_test(std::string_view path) {
-  return path.starts_with("tests/") && !path.starts_with("tests/bench/");
-}
+bool is_test(std::string_view path) { return path.starts_with("tests/"); }
 
 bool is_source_or_script(std::string_view path) {
   static constexpr std::array kExtensions = {".sh", ".cmake", ".py", ".in", ".js"};

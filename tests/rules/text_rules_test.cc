@@ -43,8 +43,8 @@ TEST(TextRules, ASleepInATestIsFound) {
                 ElementsAre(HasSubstr("tests/e2e/a.cc:2: ")))
         << call;
   }
-  for (const char* path : {"worker/training/synthetic_trainer.cc", "tests/bench/a_bench.cc"})
-    EXPECT_THAT(check_no_sleep_in_tests({{path, kSleep + "(1);"}}), IsEmpty()) << path;
+  EXPECT_THAT(check_no_sleep_in_tests({{"worker/training/synthetic_trainer.cc", kSleep + "(1);"}}),
+              IsEmpty());
 }
 
 TEST(TextRules, AMarkOfUnfinishedWorkIsFound) {
