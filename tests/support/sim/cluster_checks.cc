@@ -88,7 +88,7 @@ std::vector<ReferenceRow> ranking_of(const SimStore& store, const Digest& experi
   const CampaignRecord* campaign = store.campaign(experiment);
   for (const TrialPhase phase : {TrialPhase::kSearch, TrialPhase::kVerify}) {
     for (const RankingRecord& row : store.ranking(campaign->id, phase)) {
-      rows.push_back({phase, store.trials().at(row.trial).number, row.scores.json()});
+      rows.push_back({phase, store.trials().at(row.trial).number, row.scores});
     }
   }
   return rows;
