@@ -148,8 +148,7 @@ TEST(StoreRefuses, NumbersThatItCannotKeep) {
 TEST(StoreRefuses, ReferencesToNothing) {
   const TemporaryFolder folder(memory_folder());
   const auto store = open_store(folder.file("a.db"));
-  const Record record =
-      DecisionRecord{CampaignId{1}, TrialId{5}, 0, "assigned", {}};
+  const Record record = DecisionRecord{CampaignId{1}, TrialId{5}, 0, "assigned", {}};
   ASSERT_FALSE(store->commit({&record, 1}));
   EXPECT_TRUE(store->load().value() == StoredState());
 }
