@@ -50,6 +50,7 @@ PolicyContext policy_context_of(const RunPlan& plan, const TrainSpec& train,
   context.run_iterations = plan.iterations;
   context.samples_per_epoch = static_cast<double>(data.train_samples);
   context.batch = train.batch;
+  context.evaluate_every = plan.evaluate_every;
   return context;
 }
 
