@@ -109,6 +109,8 @@ nlohmann::json normal_run(const Experiment& experiment) {
     run["target"] = {
         {std::string(name_of(experiment.target->measure)), number(experiment.target->value)}};
   }
+  if (experiment.m_opt_every != RunLength{})
+    run["m_opt"] = {{"every", normal_interval(experiment.m_opt_every)}};
   if (experiment.max_seconds) run["max_seconds"] = number(*experiment.max_seconds);
   return run;
 }

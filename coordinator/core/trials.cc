@@ -59,9 +59,10 @@ Digest job_key(const Digest& from, const Digest& to, const RunPlan& plan) {
         FlatJson{{"measure", name_of(plan.target->measure)}, {"value", plan.target->value}}.text();
   }
   std::string most;
+  if (plan.m_opt_every > 0) most = fmt::format(R"("m_opt_every":{},)", plan.m_opt_every);
   if (plan.max_seconds) {
-    most = FlatJson{{"max_seconds", *plan.max_seconds}}.text();
-    most = most.substr(1, most.size() - 2) + ",";
+    const std::string seconds = FlatJson{{"max_seconds", *plan.max_seconds}}.text();
+    most += seconds.substr(1, seconds.size() - 2) + ",";
   }
   return sha256(fmt::format(
       R"({{"evaluate_every":{},"evaluate_on":"{}","from":"{}",{}"metrics":{},"stop_at":{},"to":"{}","train_subset":{}}})",
@@ -69,9 +70,17 @@ Digest job_key(const Digest& from, const Digest& to, const RunPlan& plan) {
       to.hex(), plan.train_subset));
 }
 
+// The name of where `trial` leads from `from`. Where a reactive policy's rates lead shows when it
+// is trained: its name says what decides them.
+Digest end_of(const TrialRecord& trial, const Digest& from) {
+  if (!trial.policy.reactive()) return state_after(from, trial.policy, 0, trial.plan.iterations);
+  const Digest plan = reactive_plan(from, controller_digest(trial.policy, trial.plan));
+  return reactive_state(plan, trial.plan.iterations);
+}
+
 Job& job_for(CoreState& state, const TrialRecord& trial) {
   const Digest from = initial_state(trial.identity, trial.seed);
-  const Digest to = state_after(from, trial.policy, 0, trial.plan.iterations);
+  const Digest to = end_of(trial, from);
   const Digest key = job_key(from, to, trial.plan);
   if (const auto known = state.job_by_key.find(key); known != state.job_by_key.end()) {
     return state.jobs.at(known->second);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <unordered_map>
 #include <utility>
@@ -21,31 +22,48 @@ using sql::stored;
 using sql::Use;
 
 // Trials that compare stand together.
-const char* const kSelectTrials =
-    "SELECT trial.policy, policy.document, policy.description, identity.hash, identity.document, "
-    "trial.iterations, "
-    "evaluate_every, evaluate_on, train_subset, target_measure, target_value, stop_at_target, "
-    "max_seconds, trial.id, campaign, "
-    "phase, repeat, seed, trial.state, trial.job, job.attempt, job.outcome, job.outcome_iteration, "
-    "job.outcome_state, job.outcome_message, "
-    "coalesce((SELECT first.number FROM trial AS first WHERE first.id = trial.verifies), number) "
-    "FROM trial JOIN policy ON policy.id = trial.policy JOIN identity ON identity.id = "
-    "trial.identity "
-    "LEFT JOIN job ON job.id = trial.job "
-    "WHERE (?1 = '' OR dataset = ?1) AND (?2 = '' OR model = ?2) AND (?3 = '' OR optimizer = ?3) "
-    "AND (?4 IS NULL OR trial.policy = ?4) "
-    "ORDER BY trial.policy, trial.identity, iterations, evaluate_every, evaluate_on, train_subset, "
-    "target_measure, "
-    "target_value, stop_at_target, max_seconds, trial.id";
+// The policy that a trial is of stands in `uses`; so does, of a reactive one, the schedule that was
+// realised.
+std::string select_trials(bool realised) {
+  return std::string(
+             "SELECT policy.id, policy.document, policy.description, identity.hash, "
+             "identity.document, "
+             "trial.iterations, "
+             "evaluate_every, evaluate_on, train_subset, target_measure, target_value, "
+             "stop_at_target, "
+             "max_seconds, trial.id, campaign, "
+             "phase, repeat, seed, trial.state, trial.job, job.attempt, job.outcome, "
+             "job.outcome_iteration, "
+             "job.outcome_state, job.outcome_message, "
+             "coalesce((SELECT first.number FROM trial AS first WHERE first.id = trial.verifies), "
+             "number), m_opt_every FROM trial ") +
+         (realised ? "JOIN realised ON realised.job = trial.job "
+                     "JOIN policy ON policy.id = realised.policy "
+                   : "JOIN policy ON policy.id = trial.policy ") +
+         "JOIN identity ON identity.id = trial.identity "
+         "LEFT JOIN job ON job.id = trial.job "
+         "WHERE (?1 = '' OR dataset = ?1) AND (?2 = '' OR model = ?2) AND (?3 = '' OR optimizer = "
+         "?3) "
+         "AND (?4 IS NULL OR policy.id = ?4) "
+         "ORDER BY policy.id, trial.identity, iterations, evaluate_every, evaluate_on, "
+         "train_subset, "
+         "target_measure, "
+         "target_value, stop_at_target, max_seconds, m_opt_every, trial.id";
+}
 
 constexpr int kPlanColumn = 5;
 constexpr int kTrialColumn = 13;
 constexpr int kOutcomeColumn = 21;
 constexpr int kNumberColumn = 25;
+constexpr int kMoptColumn = 26;
+
+RunPlan plan_in(const sql::Rows& row) {
+  return plan_of(row, kPlanColumn, kPlanColumn + 7, kMoptColumn);
+}
 
 bool compares(const PolicyEntry& entry, const sql::Rows& row) {
   return entry.id == row.integer(0) && entry.identity == row.digest(3) &&
-         entry.plan == plan_of(row, kPlanColumn, kPlanColumn + 7);
+         entry.plan == plan_in(row);
 }
 
 // Thousands of policies are trained in the same way: each identity is parsed once.
@@ -67,7 +85,7 @@ PolicyEntry entry_of(const sql::Rows& row, Trainings& trainings) {
   entry.description = row.text(2);
   entry.identity = row.digest(3);
   entry.train = train_of(trainings, entry.identity, row.text(4));
-  entry.plan = plan_of(row, kPlanColumn, kPlanColumn + 7);
+  entry.plan = plan_in(row);
   return entry;
 }
 
@@ -147,7 +165,7 @@ PolicyRun run_of(const sql::Rows& row, TrialState state, sql::Rows& points) {
   run.outcome = outcome ? outcome->kind : OutcomeKind::kFailed;
   run.ended_at = outcome ? outcome->iteration : 0;
   const JobId job{row.integer(kTrialColumn + 6)};
-  const auto target = plan_of(row, kPlanColumn, kPlanColumn + 7).target;
+  const auto target = plan_in(row).target;
   run.scores = score(points_of(points, job, row.integer(kTrialColumn + 7)), run.outcome, target);
   return run;
 }
@@ -158,33 +176,110 @@ void combine_scores(PolicyEntry& entry, RankAt at) {
   entry.scores = combine(scores, at);
 }
 
+// What a run is shown with when one policy is asked for.
+class RunDetails {
+ public:
+  explicit RunDetails(SQLite::Database& database)
+      : m_opt_(database, kSelectMopt),
+        realised_(database,
+                  "SELECT policy.id, policy.document FROM realised "
+                  "JOIN policy ON policy.id = realised.policy WHERE job = ?1") {}
+
+  void fill_in(PolicyRun& run, JobId job, Attempt attempt) {
+    m_opt_.use(job, attempt);
+    run.m_opt = m_opt_series(m_opt_);
+    realised_.use(job);
+    if (!realised_.next()) return;
+    run.realised =
+        RealisedSchedule{realised_.integer(0),
+                         stored(policy_from_json(nlohmann::json::parse(realised_.text(1)), {}))};
+  }
+
+ private:
+  sql::Rows m_opt_;
+  sql::Rows realised_;
+};
+
+class EntryReader {
+ public:
+  // `policy`: it alone, with the details of its runs.
+  EntryReader(SQLite::Database& database, std::optional<std::int64_t> policy)
+      : database_(database),
+        policy_(policy),
+        points_(database,
+                std::string(kSelectPoints) + "WHERE job = ?2 AND attempt = ?3 ORDER BY iteration"),
+        names_(database),
+        details_(database) {}
+
+  // The entries of trials' policies, or of the schedules that reactive ones realised.
+  std::vector<PolicyEntry> read(const PolicyFilter& filter, bool realised) {
+    sql::Rows rows(database_, select_trials(realised), filter.dataset, filter.model,
+                   filter.optimizer, policy_);
+    std::vector<PolicyEntry> entries;
+    std::vector<JobId> jobs;  // of the present entry
+    while (rows.next()) {
+      if (entries.empty() || !compares(entries.back(), rows)) {
+        entries.push_back(entry_of(rows, trainings_));
+        jobs.clear();
+      }
+      add_name(entries.back(), name_of_trial(rows, realised));
+      const JobId job{rows.integer(kTrialColumn + 6)};
+      if (job && std::find(jobs.begin(), jobs.end(), job) != jobs.end()) continue;
+      jobs.push_back(job);
+      add_run(entries.back(), rows, job);
+    }
+    return entries;
+  }
+
+ private:
+  std::string name_of_trial(const sql::Rows& rows, bool realised) {
+    std::string name =
+        names_.of(CampaignId{rows.integer(kTrialColumn + 1)}, rows.integer(kNumberColumn));
+    if (realised) name += name.empty() ? "realised" : " realised";
+    return name;
+  }
+
+  void add_run(PolicyEntry& entry, const sql::Rows& rows, JobId job) {
+    const TrialState state = stored(trial_state_from_name(rows.text(kTrialColumn + 5)));
+    if (state == TrialState::kWaiting || state == TrialState::kRunning) {
+      ++entry.open;
+      return;
+    }
+    entry.runs.push_back(run_of(rows, state, points_));
+    if (policy_) details_.fill_in(entry.runs.back(), job, rows.integer(kTrialColumn + 7));
+  }
+
+  SQLite::Database& database_;
+  const std::optional<std::int64_t> policy_;
+  sql::Rows points_;
+  PolicyNames names_;
+  RunDetails details_;
+  Trainings trainings_;
+};
+
+// A realised schedule may be a policy that was tried by itself too.
+void add_realised(std::vector<PolicyEntry>& entries, std::vector<PolicyEntry> realised) {
+  for (PolicyEntry& entry : realised) {
+    const auto same = std::ranges::find_if(entries, [&](const PolicyEntry& known) {
+      return known.id == entry.id && known.identity == entry.identity && known.plan == entry.plan;
+    });
+    if (same == entries.end()) {
+      entries.push_back(std::move(entry));
+      continue;
+    }
+    for (std::string& name : entry.names) add_name(*same, std::move(name));
+    std::ranges::move(entry.runs, std::back_inserter(same->runs));
+    std::ranges::sort(same->runs, {}, &PolicyRun::trial);
+  }
+  std::ranges::stable_sort(entries, {}, &PolicyEntry::id);
+}
+
 std::vector<PolicyEntry> read_entries(SQLite::Database& database, const PolicyFilter& filter,
                                       std::optional<std::int64_t> policy, RankAt at) {
   const SQLite::Transaction snapshot(database);
-  sql::Rows points(
-      database, std::string(kSelectPoints) + "WHERE job = ?2 AND attempt = ?3 ORDER BY iteration");
-  sql::Rows rows(database, kSelectTrials, filter.dataset, filter.model, filter.optimizer, policy);
-  PolicyNames names(database);
-  Trainings trainings;
-  std::vector<PolicyEntry> entries;
-  std::vector<JobId> jobs;  // of the present entry
-  while (rows.next()) {
-    if (entries.empty() || !compares(entries.back(), rows)) {
-      entries.push_back(entry_of(rows, trainings));
-      jobs.clear();
-    }
-    add_name(entries.back(),
-             names.of(CampaignId{rows.integer(kTrialColumn + 1)}, rows.integer(kNumberColumn)));
-    const TrialState state = stored(trial_state_from_name(rows.text(kTrialColumn + 5)));
-    const JobId job{rows.integer(kTrialColumn + 6)};
-    if (job && std::find(jobs.begin(), jobs.end(), job) != jobs.end()) continue;
-    jobs.push_back(job);
-    if (state == TrialState::kWaiting || state == TrialState::kRunning) {
-      ++entries.back().open;
-    } else {
-      entries.back().runs.push_back(run_of(rows, state, points));
-    }
-  }
+  EntryReader reader(database, policy);
+  std::vector<PolicyEntry> entries = reader.read(filter, false);
+  add_realised(entries, reader.read(filter, true));
   for (PolicyEntry& entry : entries) combine_scores(entry, at);
   return entries;
 }

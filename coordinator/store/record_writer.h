@@ -57,12 +57,16 @@ class RecordWriter {
   SQLite::Statement ranking_;
   SQLite::Statement worker_order_;
   SQLite::Statement take_back_order_;
+  SQLite::Statement realised_;
+  SQLite::Statement no_realised_;
+  SQLite::Statement m_opt_;
 
   // Row numbers are chosen here, since a row's checksum holds its number.
   std::int64_t last_identity_;
   std::int64_t last_policy_;
   std::int64_t last_state_;
   std::int64_t last_decision_;
+  bool realised_jobs_;  // whether any was written
 
   // A trial is written several times in its life, all but its job and state once: the newest
   // trials, each with the checksum over all its other columns.

@@ -13,7 +13,7 @@ namespace {
 // at each row, so names are checked by a chain of OR; a deferred reference that is open makes the
 // insertion of any parent scan its children, so references are immediate and the writer goes from
 // parents to children.
-constexpr std::array<Migration, 5> kMigrations = {{{1, R"sql(
+constexpr std::array<Migration, 6> kMigrations = {{{1, R"sql(
 CREATE TABLE store (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   created_at INTEGER NOT NULL,
@@ -312,6 +312,28 @@ UPDATE point SET checksum = row_checksum('point', job, attempt, iteration, state
 UPDATE decision SET checksum = row_checksum('decision', id, campaign, trial, at, code, numbers);
 UPDATE ranking SET checksum = row_checksum('ranking', campaign, phase, rank, trial, scores);
 UPDATE worker_order SET checksum = row_checksum('worker_order', worker, kind, at, reason);
+)sql"},
+                                                   {6, R"sql(
+ALTER TABLE trial ADD COLUMN m_opt_every INTEGER CHECK (m_opt_every > 0);
+UPDATE trial SET checksum = row_checksum('trial', id, campaign, number, phase, verifies, repeat,
+  seed, identity, policy, iterations, evaluate_every, evaluate_on, train_subset, target_measure,
+  target_value, stop_at_target, job, state, max_seconds, scale, m_opt_every);
+CREATE TABLE realised (
+  job INTEGER PRIMARY KEY REFERENCES job (id),
+  policy INTEGER NOT NULL REFERENCES policy (id),
+  checksum INTEGER NOT NULL
+) STRICT;
+CREATE TABLE m_opt (
+  job INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  point INTEGER NOT NULL,
+  iteration INTEGER NOT NULL CHECK (iteration >= 0),
+  learning_rate REAL NOT NULL,
+  m_opt REAL,
+  checksum INTEGER NOT NULL,
+  PRIMARY KEY (job, attempt, point, iteration),
+  FOREIGN KEY (job, attempt, point) REFERENCES point (job, attempt, iteration)
+) STRICT, WITHOUT ROWID;
 )sql"}}};
 
 }  // namespace
