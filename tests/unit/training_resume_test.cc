@@ -250,7 +250,7 @@ TrainingJob reactive(TrainingJob job) {
                     .window = 2,
                     .threshold = 1e6,
                     .cooldown = 1,
-                    .length = kIterations}};
+                    .length = 16}};
   job.plan.evaluate_every = 2;
   job.plan.m_opt_every = 4;
   return job;
