@@ -3,6 +3,6 @@ lrtune_test(ranking_test
   DEPENDS lrtune_ranking
   LABELS unit)
 lrtune_test(verification_test
-  SOURCES unit/tolerance_test.cc unit/verification_test.cc
-  DEPENDS lrtune_policy lrtune_tuning
+  SOURCES unit/stage_plan_test.cc unit/tolerance_test.cc unit/verification_test.cc
+  DEPENDS lrtune_policy lrtune_tuning rapidcheck
   LABELS unit)
