@@ -84,8 +84,8 @@ struct Job {
   std::vector<TrialId> trials;  // that end with it; none if it is only the beginning of others
   std::vector<JobId> next;      // jobs that go on from its end
   std::vector<JobUse> uses;
-  TrialId first_trial;          // of those that lead through it: its policy and seed are the job's
-  PeerId holder;                // peer of the current attempt; empty: pending, ended or orphan
+  TrialId first_trial;  // of those that lead through it: its policy and seed are the job's
+  PeerId holder;        // peer of the current attempt; empty: pending, ended or orphan
   SteadyTime deadline;  // assigned: when to send again; orphan: when to give its unknown holder up
   SteadyTime assigned_at;
   SteadyTime started_at;

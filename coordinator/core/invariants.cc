@@ -62,7 +62,8 @@ void check_uses(const CoreState& state) {
   for (const auto& [id, job] : state.jobs) {
     for (const JobUse& use : job.uses) {
       ++listed;
-      require(uses[{id, use.campaign}] == use.trials, "job", id.value, "knows who leads through it");
+      require(uses[{id, use.campaign}] == use.trials, "job", id.value,
+              "knows who leads through it");
       total[use.campaign] += job.own_iterations();
       if (job.ended()) ended[use.campaign] += job.own_iterations();
     }

@@ -89,10 +89,10 @@ struct JobRecord {
   Digest from_state;
   Digest to_state;  // where the policy's rates lead, if nothing stops it before
   JobState state = JobState::kPending;
-  Attempt attempt = 0;             // 0: never assigned
-  int deaths = 0;                  // attempts that ended with their worker's death or kFailedHere
-  std::string worker;              // name of the worker of the current attempt; empty if none
-  std::optional<Outcome> outcome;  // when done, diverged or failed
+  Attempt attempt = 0;              // 0: never assigned
+  int deaths = 0;                   // attempts that ended with their worker's death or kFailedHere
+  std::string worker;               // name of the worker of the current attempt; empty if none
+  std::optional<Outcome> outcome;   // when done, diverged or failed
   JobId after;                      // the stage job that it goes on from; 0: from the initial state
   std::int64_t from_iteration = 0;  // where that one ends
   std::int64_t iterations = 0;      // where it ends itself

@@ -215,7 +215,7 @@ void send_assignment(CoreState& state, Job& job) {
   job.assigned_at = state.now.steady;
   job.deadline = state.now.steady + state.options.lease;
   wire::Assign assignment{job.record.id, job.record.attempt, state.identities.at(trial.identity),
-                          trial.policy, trial.seed, trial.plan};
+                          trial.policy,  trial.seed,         trial.plan};
   assignment.plan.iterations = job.record.iterations;
   state.send(job.holder, std::move(assignment));
 }

@@ -56,7 +56,7 @@ using Likeness = std::tuple<Digest, std::uint64_t, std::int64_t, Part, std::int6
 Likeness likeness(const TrialRecord& trial) {
   const RunPlan& plan = trial.plan;
   const bool stops = plan.stop_at_target && plan.target;
-  return {trial.identity,  trial.seed,        plan.evaluate_every,
+  return {trial.identity,   trial.seed,        plan.evaluate_every,
           plan.evaluate_on, plan.train_subset, stops ? to_json(*plan.target).dump() : ""};
 }
 
@@ -111,8 +111,8 @@ void take_points(CoreState& state, Job& job, const Job& stage) {
   for (const MetricPoint& point : stage.points) {
     if (point.iteration % plan.evaluate_every != 0) continue;
     job.points.push_back(point);
-    state.write(PointRecord{job.record.id, job.record.attempt, plan.evaluate_on, plan.train_subset,
-                            point});
+    state.write(
+        PointRecord{job.record.id, job.record.attempt, plan.evaluate_on, plan.train_subset, point});
   }
 }
 

@@ -116,9 +116,10 @@ std::int64_t first_difference(const Policy& a, const Policy& b, std::int64_t fro
     const std::span<double> other(others.data(), count);
     learning_rates(a, t, one);
     learning_rates(b, t, other);
-    const auto differs = std::mismatch(one.begin(), one.end(), other.begin(), [](double x, double y) {
-      return std::bit_cast<std::uint64_t>(x) == std::bit_cast<std::uint64_t>(y);
-    });
+    const auto differs =
+        std::mismatch(one.begin(), one.end(), other.begin(), [](double x, double y) {
+          return std::bit_cast<std::uint64_t>(x) == std::bit_cast<std::uint64_t>(y);
+        });
     const auto equal = differs.first - one.begin();
     t += equal;
     if (static_cast<std::size_t>(equal) < count) return t;

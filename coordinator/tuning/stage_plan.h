@@ -20,8 +20,8 @@ struct SharedRun {
 
 // Iterations [0, end) of a run, which at least two runs have in common, bit by bit.
 struct SharedStage {
-  std::size_t run = 0;   // one of them; if one of them ends at `end`, such a one
-  std::int64_t end = 0;  // iterations, above 0
+  std::size_t run = 0;                // one of them; if one of them ends at `end`, such a one
+  std::int64_t end = 0;               // iterations, above 0
   std::optional<std::size_t> parent;  // the stage that it goes on from
 };
 
