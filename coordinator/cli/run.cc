@@ -121,6 +121,8 @@ int RunCommand::train() {
   RuntimeOptions runtime_options;
   runtime_options.core.only_campaign = experiment_.hash;
   runtime_options.core.workers_survive = false;
+  // Without checkpoints nothing can be gone on from.
+  runtime_options.core.share_stages = !options_.no_stage_sharing && !options_.no_checkpoints;
   Runtime runtime(std::move(*socket), *store_, runtime_options, *log);
   runtime.post(event::Submitted{experiment_, true});
 
@@ -217,6 +219,8 @@ void add_run_command(CLI::App& app, int& exit_code) {
       "Folder where interrupted runs are kept; default: the store's name with .checkpoints");
   command->add_flag("--no-checkpoints", options->no_checkpoints, "An interrupted run starts again")
       ->excludes(folder);
+  command->add_flag("--no-stage-sharing", options->no_stage_sharing,
+                    "Each run trains its beginning itself; the results are the same bits");
   command
       ->add_option("--trust-folder", options->trusted,
                    "Folder that networks (TorchScript files, which are code) may come from; may be "
