@@ -1,6 +1,6 @@
 // Search methods: which candidate comes as number i. Pure functions of the experiment; whoever
-// asks, in whatever order, gets the same candidate i. Grid, list and random need no observation of
-// results.
+// asks, in whatever order, gets the same candidate i. Grid, list, random and Sobol need no observation
+// of results.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,8 @@ struct Candidate {
 // Candidate `index`, 0 <= index < candidate_count. list and grid: the policies in the order of the
 // file, each with all combinations of its choices and of train's, the last hole fastest. random: a
 // policy, drawn uniformly, and its holes and train's, by counter-based draws keyed
-// (experiment.seed, index, hole).
+// (experiment.seed, index, hole). sobol: the same, with point `index` of a shifted Sobol sequence in the place of
+// the draws (sobol.h).
 Candidate candidate(const Experiment& experiment, std::int64_t index);
 
 // The policy of that candidate alone: all of it that differs where `train` holds no domain.

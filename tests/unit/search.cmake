@@ -1,4 +1,6 @@
+find_package(rapidcheck REQUIRED)
+
 lrtune_test(search_test
-  SOURCES unit/search_test.cc support/experiment_text.cc
-  DEPENDS lrtune_search
+  SOURCES unit/search_test.cc unit/sobol_test.cc support/experiment_text.cc support/property_seed.cc
+  DEPENDS lrtune_search rapidcheck
   LABELS unit)
