@@ -47,8 +47,8 @@ Candidate grid_candidate(const Experiment& experiment, std::int64_t index) {
 }
 
 // One independent draw of a hole. Taking a remainder favours small values by n / 2^64 for n values,
-// which is nothing; it is not value_at()'s way, and stays as it is, since stored campaigns are drawn
-// again.
+// which is nothing; it is not value_at()'s way, and stays as it is, since stored campaigns are
+// drawn again.
 nlohmann::json draw(const Domain& domain, std::string_view purpose, std::uint64_t seed,
                     std::uint64_t index, std::uint64_t hole) {
   const std::uint64_t bits = random_bits(purpose, seed, index, hole);
@@ -94,26 +94,6 @@ Candidate random_candidate(const Experiment& experiment, std::int64_t index) {
           drawn_policy(experiment, counter)};
 }
 
-// Dimensions of the sequence, the same for every candidate: the choice of a policy, then `train`'s
-// holes, then the policy's, hole j of each policy on the same one. A policy with fewer holes leaves
-// the last ones unused. With kMostSegments segments of 9 keys they are fewer than Boost.Random has.
-std::vector<double> sobol_units(const Experiment& experiment, std::uint64_t index) {
-  std::size_t holes = 0;
-  for (const Template& policy : experiment.policies) holes = std::max(holes, policy.holes.size());
-  std::vector<double> units;
-  for (const std::uint64_t bits :
-       sobol_point(1 + experiment.train.holes.size() + holes, index, experiment.seed)) {
-    units.push_back(static_cast<double>(bits >> 11) * 0x1p-53);
-  }
-  return units;
-}
-
-const Template& sobol_policy(const Experiment& experiment, const std::vector<double>& units) {
-  const auto count = experiment.policies.size();
-  const auto which = static_cast<std::size_t>(units[0] * static_cast<double>(count));
-  return experiment.policies[std::min(which, count - 1)];
-}
-
 nlohmann::json filled_at(const Template& part, const double* units) {
   std::vector<nlohmann::json> values;
   for (std::size_t hole = 0; hole < part.holes.size(); ++hole) {
@@ -126,8 +106,7 @@ Candidate sobol_candidate(const Experiment& experiment, std::int64_t index) {
   const auto units = sobol_units(experiment, static_cast<std::uint64_t>(index));
   const double* const train_units = units.data() + 1;
   return {filled_at(experiment.train, train_units),
-          filled_at(sobol_policy(experiment, units),
-                    train_units + experiment.train.holes.size())};
+          filled_at(experiment.policies[sobol_policy(experiment, units)], train_units + experiment.train.holes.size())};
 }
 
 // The policy whose holes are filled for candidate `index`; null past the last one.
@@ -137,7 +116,7 @@ const Template* policy_of(const Experiment& experiment, std::int64_t index) {
     case SearchMethod::kRandom:
       return &random_policy(experiment, counter);
     case SearchMethod::kSobol:
-      return &sobol_policy(experiment, sobol_units(experiment, counter));
+      return &experiment.policies[sobol_policy(experiment, sobol_units(experiment, counter))];
     case SearchMethod::kList:
     case SearchMethod::kGrid:
       break;
@@ -146,6 +125,24 @@ const Template* policy_of(const Experiment& experiment, std::int64_t index) {
 }
 
 }  // namespace
+
+// With kMostSegments segments of 9 keys the dimensions are fewer than Boost.Random has.
+std::vector<double> sobol_units(const Experiment& experiment, std::uint64_t index) {
+  std::size_t holes = 0;
+  for (const Template& policy : experiment.policies) holes = std::max(holes, policy.holes.size());
+  std::vector<double> units;
+  for (const std::uint64_t bits :
+       sobol_point(1 + experiment.train.holes.size() + holes, index, experiment.seed)) {
+    units.push_back(static_cast<double>(bits >> 11) * 0x1p-53);
+  }
+  return units;
+}
+
+std::size_t sobol_policy(const Experiment& experiment, const std::vector<double>& units) {
+  const auto count = experiment.policies.size();
+  const auto which = static_cast<std::size_t>(units[0] * static_cast<double>(count));
+  return std::min(which, count - 1);
+}
 
 Candidate candidate(const Experiment& experiment, std::int64_t index) {
   assert(index >= 0);

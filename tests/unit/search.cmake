@@ -1,6 +1,7 @@
 find_package(rapidcheck REQUIRED)
 
 lrtune_test(search_test
-  SOURCES unit/search_test.cc unit/sobol_test.cc support/experiment_text.cc support/property_seed.cc
+  SOURCES unit/search_test.cc unit/sobol_test.cc unit/halving_test.cc
+          support/experiment_text.cc support/property_seed.cc
   DEPENDS lrtune_search rapidcheck
   LABELS unit)

@@ -23,8 +23,9 @@ Experiment read(const std::string& text) {
 
 Experiment with_search(const std::string& search, const std::string& batch = "100") {
   const std::string text = test::base_experiment();
-  return read(test::replaced(text.substr(0, text.find("search:")), "batch: 100", "batch: " + batch) +
-              "search:\n" + search);
+  return read(
+      test::replaced(text.substr(0, text.find("search:")), "batch: 100", "batch: " + batch) +
+      "search:\n" + search);
 }
 
 // Without the shift, as fractions.
@@ -38,10 +39,11 @@ std::vector<double> plain_point(std::size_t dimensions, std::uint64_t index, std
   return plain;
 }
 
-// By hand, from the primitive polynomials and initial numbers of Joe & Kuo. Dimension 1: v = 1/2, 1/4, 1/8 (van der
-// Corput). Dimension 2: polynomial x + 1, m = 1, 3, 5: v = 1/2, 3/4, 5/8. Dimension 3: x^2 + x + 1, m = 1, 3 and
-// m3 = 2*m2 xor 4*m1 xor m1 = 6 xor 4 xor 1 = 3: v = 1/2, 3/4, 3/8.
-// Point n is the exclusive or of those v whose bit is set in n xor n/2: n = 3 is 2 (v2), 4 is 6 (v2, v3).
+// By hand, from the primitive polynomials and initial numbers of Joe & Kuo. Dimension 1: v = 1/2,
+// 1/4, 1/8 (van der Corput). Dimension 2: polynomial x + 1, m = 1, 3, 5: v = 1/2, 3/4, 5/8.
+// Dimension 3: x^2 + x + 1, m = 1, 3 and m3 = 2*m2 xor 4*m1 xor m1 = 6 xor 4 xor 1 = 3: v = 1/2,
+// 3/4, 3/8. Point n is the exclusive or of those v whose bit is set in n xor n/2: n = 3 is 2 (v2),
+// 4 is 6 (v2, v3).
 TEST(Sobol, FirstPointsByHand) {
   using Point = std::vector<double>;
   EXPECT_EQ(plain_point(3, 0, 7), (Point{0, 0, 0}));
@@ -51,7 +53,8 @@ TEST(Sobol, FirstPointsByHand) {
   EXPECT_EQ(plain_point(3, 4, 7), (Point{0.375, 0.375, 0.625}));
 }
 
-// Each 2^k points from a multiple of 2^k on have one in each 2^k-th of every axis, whatever the shift.
+// Each 2^k points from a multiple of 2^k on have one in each 2^k-th of every axis, whatever the
+// shift.
 RC_GTEST_PROP(SobolProperty, BlocksFillEveryAxis, (std::uint64_t seed)) {
   const auto k = *rc::gen::inRange(0, 7);
   const auto block = *rc::gen::inRange<std::uint64_t>(0, 1000);
@@ -67,7 +70,8 @@ RC_GTEST_PROP(SobolProperty, BlocksFillEveryAxis, (std::uint64_t seed)) {
   for (const auto& axis : cells) RC_ASSERT(axis.size() == size);
 }
 
-// The first two dimensions are a (0, k, 2)-net: so are all ways to cut the square into 2^k equal rectangles.
+// The first two dimensions are a (0, k, 2)-net: so are all ways to cut the square into 2^k equal
+// rectangles.
 RC_GTEST_PROP(SobolProperty, TwoDimensionsAreANet, (std::uint64_t seed)) {
   const auto k = *rc::gen::inRange(2, 8);
   const auto wide = *rc::gen::inRange(1, k);
@@ -91,7 +95,8 @@ TEST(Sobol, ReachesTheLastDimension) {
   EXPECT_EQ(sobol_point(kMostSobolDimensions, 1'000'000, 1).size(), kMostSobolDimensions);
 }
 
-// Any unit gives a value of the domain, growing with it; equal shares for choices and whole numbers.
+// Any unit gives a value of the domain, growing with it; equal shares for choices and whole
+// numbers.
 RC_GTEST_PROP(DomainValueProperty, ValuesStayInsideAndGrow, ()) {
   Domain domain;
   domain.kind = *rc::gen::element(Domain::Kind::kUniform, Domain::Kind::kLog, Domain::Kind::kInt);
@@ -174,7 +179,11 @@ TEST(SobolSearch, CandidatesDependOnNothingButTheirNumber) {
 // Campaigns are resumed by drawing their candidates again: never change the expected texts.
 TEST(SobolSearch, GoldenPoints) {
   const Experiment experiment = with_search(kTwoTemplates, "{int: [50, 150]}");
-  const std::vector<std::string> golden = {"?", "?", "?", "?"};
+  const std::vector<std::string> golden = {
+      R"({"function":"fix","k0":0.02792020438446899,"name":"flat"} 119)",
+      R"({"function":"tri","k0":0.003085724929489473,"k1":0.18047116145854974,"l":1250} 69)",
+      R"({"function":"tri2","k0":0.005585724929489473,"k1":0.10148639209324233,"l":1747} 145)",
+      R"({"function":"fix","k0":0.00882914385923415,"name":"flat"} 94)"};
   for (std::size_t i = 0; i < golden.size(); ++i) {
     const Candidate found = candidate(experiment, static_cast<std::int64_t>(i));
     EXPECT_EQ(found.policy.dump() + " " + found.train["batch"].dump(), golden[i]);
