@@ -68,8 +68,7 @@ double IntervalDensity::Window::distribution(double unit) const {
 double IntervalDensity::density(double unit) const {
   double sum = 1;
   for (const Window& window : windows_) {
-    sum +=
-        normal_density((unit - window.middle) / window.width) / (window.width * window.inside);
+    sum += normal_density((unit - window.middle) / window.width) / (window.width * window.inside);
   }
   return sum / static_cast<double>(windows_.size() + 1);
 }

@@ -1,5 +1,5 @@
-// The densities of the tree-structured Parzen estimator (Bergstra et al. 2011, section 4). Pure, and made of portable
-// arithmetic, so that a density has the same bits on every machine.
+// The densities of the tree-structured Parzen estimator (Bergstra et al. 2011, section 4). Pure,
+// and made of portable arithmetic, so that a density has the same bits on every machine.
 #pragma once
 
 #include <cstddef>
@@ -24,9 +24,9 @@ class ChoiceDensity {
   std::vector<double> probabilities_;
 };
 
-// Over [0, 1]: an equal mixture of the uniform density, which is the prior, and a normal one around each value that was
-// seen, cut off at 0 and 1. Its width is the distance to the further one of its neighbours, 0 and 1 among them, but at
-// least 1 / min(100, values + 1).
+// Over [0, 1]: an equal mixture of the uniform density, which is the prior, and a normal one around
+// each value that was seen, cut off at 0 and 1. Its width is the distance to the further one of its
+// neighbours, 0 and 1 among them, but at least 1 / min(100, values + 1).
 class IntervalDensity {
  public:
   explicit IntervalDensity(std::vector<double> seen);

@@ -106,7 +106,8 @@ Candidate sobol_candidate(const Experiment& experiment, std::int64_t index) {
   const auto units = sobol_units(experiment, static_cast<std::uint64_t>(index));
   const double* const train_units = units.data() + 1;
   return {filled_at(experiment.train, train_units),
-          filled_at(experiment.policies[sobol_policy(experiment, units)], train_units + experiment.train.holes.size())};
+          filled_at(experiment.policies[sobol_policy(experiment, units)],
+                    train_units + experiment.train.holes.size())};
 }
 
 // The policy whose holes are filled for candidate `index`; null past the last one.

@@ -34,9 +34,9 @@ nlohmann::json candidate_policy(const Experiment& experiment, std::int64_t index
 // template share it.
 std::string candidate_name(const Experiment& experiment, std::int64_t index);
 
-// Coordinates in [0, 1) of point `index` of the experiment's Sobol sequence. The dimensions are the same for every
-// candidate: the choice of a policy, then `train`'s holes, then the policy's, hole j of each policy on the same one. A
-// policy with fewer holes leaves the last ones unused.
+// Coordinates in [0, 1) of point `index` of the experiment's Sobol sequence. The dimensions are the
+// same for every candidate: the choice of a policy, then `train`'s holes, then the policy's, hole j
+// of each policy on the same one. A policy with fewer holes leaves the last ones unused.
 std::vector<double> sobol_units(const Experiment& experiment, std::uint64_t index);
 // The place in Experiment::policies that the first of them chooses.
 std::size_t sobol_policy(const Experiment& experiment, const std::vector<double>& units);

@@ -180,7 +180,8 @@ TpeProposal tpe_proposal(const Experiment& experiment, std::span<const Observati
     best.point = startup_point(experiment, number);
     return best;
   }
-  best.good = static_cast<std::int64_t>(std::ceil(options.good * static_cast<double>(order.size())));
+  best.good =
+      static_cast<std::int64_t>(std::ceil(options.good * static_cast<double>(order.size())));
   const std::set<std::size_t> good_places(order.begin(), order.begin() + best.good);
   std::vector<const Point*> good;
   std::vector<const Point*> bad;
