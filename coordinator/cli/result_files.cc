@@ -135,6 +135,12 @@ Result<std::vector<std::filesystem::path>> write_result_files(const CampaignResu
     files.emplace_back(fmt::format("m-opt-trial-{}.svg", policy->search.trial.id.value),
                        to_svg(m_opt_chart(results, *policy)));
   }
+  return write_files(files, folder);
+}
+
+Result<std::vector<std::filesystem::path>> write_files(
+    const std::vector<std::pair<std::string, std::string>>& files,
+    const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> paths;
   for (const auto& [name, text] : files) {
     paths.push_back(folder / name);

@@ -25,6 +25,16 @@ struct TrialResult {
   // itself if its run did not end well.
   const Policy& applied() const { return outcome.realised ? *outcome.realised : trial.policy; }
   std::vector<MoptValue> m_opt() const;  // by iteration; empty: not measured
+
+  // Of what was trained for it, its share: a beginning that n trials of the campaign have in common
+  // costs each of them an n-th. Alone it had cost outcome.iteration.
+  double iterations_paid = 0;
+};
+
+// Iterations of a campaign's trials that have ended.
+struct TrainingCost {
+  std::int64_t asked = 0;    // by each trial alone
+  std::int64_t trained = 0;  // each shared beginning once, whoever trained it
 };
 
 struct PolicyResult {
@@ -47,6 +57,7 @@ struct CampaignResults {
   std::vector<std::size_t> verified;  // indices of `policies`, best first by the means over repeats
   std::vector<double> scales;         // of the tolerance; empty: it is not measured
   std::int64_t open = 0;              // trials that have not ended
+  TrainingCost cost;
 
   // At most `count`, best first: verified ones, then the others. Without those that did not end
   // well.

@@ -50,6 +50,12 @@ std::string because(const json& n) {
   return reason.empty() ? "" : ": " + reason;
 }
 
+// A job that is only the beginning of several trials.
+std::string beginning_of(const std::string& trial, const json& n) {
+  return fmt::format("The beginning of {} and others, up to iteration {},", trial,
+                     number(n, "stage"));
+}
+
 using Sentence = std::function<std::string(const std::string&, const json&)>;
 
 using Sentences = std::map<std::string_view, Sentence>;
@@ -229,7 +235,9 @@ std::string sentence(const DecisionRecord& decision) {
                                          : fmt::format("Campaign {}", decision.campaign.value);
   for (const Sentences* sentences : {&campaign_sentences(), &trial_sentences()}) {
     const auto it = sentences->find(decision.code);
-    if (it != sentences->end()) return it->second(who, decision.numbers.json());
+    if (it == sentences->end()) continue;
+    const json numbers = decision.numbers.json();
+    return it->second(numbers.contains("stage") ? beginning_of(who, numbers) : who, numbers);
   }
   return fmt::format("{}: {} {}", who, decision.code, decision.numbers.text());
 }

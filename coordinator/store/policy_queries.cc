@@ -22,8 +22,7 @@ using sql::stored;
 using sql::Use;
 
 // Trials that compare stand together.
-// The policy that a trial is of stands in `uses`; so does, of a reactive one, the schedule that was
-// realised.
+// `realised`: of reactive policies, with the schedules that were realised in their place.
 std::string select_trials(bool realised) {
   return std::string(
              "SELECT policy.id, policy.document, policy.description, identity.hash, "
@@ -45,7 +44,7 @@ std::string select_trials(bool realised) {
          "WHERE (?1 = '' OR dataset = ?1) AND (?2 = '' OR model = ?2) AND (?3 = '' OR optimizer = "
          "?3) "
          "AND (?4 IS NULL OR policy.id = ?4) "
-         "ORDER BY policy.id, trial.identity, iterations, evaluate_every, evaluate_on, "
+         "ORDER BY policy.id, trial.identity, trial.iterations, evaluate_every, evaluate_on, "
          "train_subset, "
          "target_measure, "
          "target_value, stop_at_target, max_seconds, m_opt_every, trial.id";

@@ -111,6 +111,7 @@ json header_of(const Checkpoint& checkpoint) {
     computed.push_back({{"from", part.from}, {"with", part.with}});
   json header = {{"state", checkpoint.state.hex()},
                  {"iteration", checkpoint.iteration},
+                 {"ends_run", checkpoint.ends_run},
                  {"computed", std::move(computed)},
                  {"measured",
                   {{"part", std::string(name_of(checkpoint.measured.part))},
@@ -167,6 +168,7 @@ Result<Checkpoint> from_header(const json& header, std::string_view values) try 
   if (!tensors) return tl::unexpected(tensors.error());
   checkpoint.state = *state;
   checkpoint.iteration = header.at("iteration");
+  checkpoint.ends_run = header.value("ends_run", false);  // older files have none
   checkpoint.measured = {*part, measured.at("train_subset"), measured.at("version"),
                          measured.value("m_opt_every", std::int64_t{0})};
   for (const json& point : header.at("history"))
