@@ -84,6 +84,15 @@ void read_point(BodyReader& outer, MetricPoint& point) {
   pass_on(outer, "point", reader);
 }
 
+void read_realised(BodyReader& reader, Outcome& outcome) {
+  const json* value = reader.optional_value("realised");
+  if (value == nullptr) return;
+  auto policy = policy_from_json(*value, PolicyContext{});
+  if (!policy) return reader.error("realised", policy.error().path + ": " + policy.error().message);
+  if (policy->reactive()) return reader.error("realised", "must not be reactive");
+  outcome.realised = *std::move(policy);
+}
+
 void read_outcome(BodyReader& outer, Outcome& outcome) {
   const json* value = outer.value("outcome");
   if (value == nullptr) return;
@@ -96,11 +105,7 @@ void read_outcome(BodyReader& outer, Outcome& outcome) {
   outcome.iteration = reader.integer("iteration", 0);
   outcome.state = reader.digest("state");
   outcome.message = reader.text("message");
-  if (reader.optional_value("realised") != nullptr) {
-    reader.document("realised", outcome.realised.emplace(),
-                    [](const json& j) { return policy_from_json(j, PolicyContext{}); });
-    if (outcome.realised->reactive()) reader.error("realised", "must not be reactive");
-  }
+  read_realised(reader, outcome);
   pass_on(outer, "outcome", reader);
 }
 

@@ -20,8 +20,14 @@ Experiment reactive_experiment() {
       "    - {controller: plateau, functions: [{function: exp, k0: 0.3, gamma: 0.99}, {function: "
       "fix, "
       "k0: 0.1}], start: 1, every: 10, metric: loss, window: 2, threshold: 0.1, cooldown: 9}\n";
-  return experiment_of("search:\n  method: list\n  policies:\n" + reactive + reactive +
-                       "    - {function: fix, k0: 0.1}\n");
+  return experiment_from_yaml(
+             "name: test\n"
+             "train: {dataset: {name: mnist}, model: lenet, optimizer: {name: sgd}, batch: 100}\n"
+             "run: {iterations: 100, evaluate: {every: 10}}\n"
+             "search:\n  method: list\n  policies:\n" +
+                 reactive + reactive + "    - {function: fix, k0: 0.1}\n",
+             "test.yaml")
+      .value();
 }
 
 class CoreReactiveTest : public testing::Test {
