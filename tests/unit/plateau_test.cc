@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
-#include <cstdlib>
 #include <vector>
 
 #include "common/policy/plateau.h"
@@ -15,9 +14,6 @@ namespace lrtune {
 namespace {
 
 using ::testing::ElementsAre;
-
-// RapidCheck reads its seed from here; a failure prints how to repeat it.
-const int kSeeded = setenv("RC_PARAMS", "seed=20261125", /*overwrite=*/0);
 
 LrFunction fix(double rate) { return {.kind = LrFunctionKind::kFix, .k0 = rate}; }
 

@@ -2,7 +2,7 @@ find_package(rapidcheck REQUIRED)
 
 lrtune_test(policy_test
   SOURCES unit/plateau_test.cc unit/policy_golden_test.cc unit/policy_property_test.cc unit/policy_math_test.cc
-          unit/policy_json_test.cc
+          unit/policy_json_test.cc support/property_seed.cc
   DEPENDS lrtune_policy lrtune_config rapidcheck
   LABELS unit)
 
