@@ -117,14 +117,16 @@ std::vector<std::size_t> best_begins(const Sums& sums, std::size_t groups,
                                      const MoptBounds& bounds) {
   Cuts cuts(sums, groups, bounds.least_values);
   const double whole = cuts.cost();
-  Cuts best = cuts;
+  double least = whole;
+  std::vector<std::size_t> best = cuts.begins();
   for (std::size_t segments = 2; segments <= bounds.most_segments; ++segments) {
     cuts.extend();
     // Rounding leaves a little where nothing deviates.
-    if (!(best.cost() - cuts.cost() >= bounds.least_gain * whole) || whole < 1e-18) break;
-    best = cuts;
+    if (!(least - cuts.cost() >= bounds.least_gain * whole) || whole < 1e-18) break;
+    least = cuts.cost();
+    best = cuts.begins();
   }
-  return best.begins();
+  return best;
 }
 
 }  // namespace

@@ -5,8 +5,8 @@
 namespace lrtune {
 namespace {
 
-// The L1 norm, in doubles.
-double norm(const at::Tensor& difference) { return difference.abs().sum().item<double>(); }
+// Of doubles.
+double l1_norm(const at::Tensor& difference) { return difference.abs().sum().item<double>(); }
 
 }  // namespace
 
@@ -35,8 +35,8 @@ void MoptMeter::after_step(std::int64_t t, double rate) {
   double turned = 0;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const at::Tensor last = parameters_[i].to(at::kDouble);
-    moved += norm(middle_[i] - first_[i]);
-    turned += norm(2 * middle_[i] - first_[i] - last);
+    moved += l1_norm(middle_[i] - first_[i]);
+    turned += l1_norm(2 * middle_[i] - first_[i] - last);
   }
   values_.push_back({t, rate, m_opt(rate, moved, turned)});
   first_.clear();
