@@ -100,7 +100,7 @@ TEST_F(CoreReactiveTest, ASilentWorkerFailsTheRun) {
 TEST_F(CoreReactiveTest, AnOrdinaryRunRealisesNothing) {
   harness.say("a", finished(job()));
   const wire::Assign ordinary = job();
-  wire::Finished report = harness.finished(ordinary, 1);
+  wire::Finished report = harness.finished(ordinary, 1, OutcomeKind::kCompleted);
   report.outcome.realised = ordinary.policy;
   harness.say("a", report);
   const JobRecord record = harness.kept().state().jobs.back();
