@@ -214,6 +214,13 @@ const Sentences& trial_sentences() {
              who, number(n, "scales"), number(n, "ended_well"), number(n, "top1_mean"),
              number(n, "top1_deviation"), number(n, "top1_lowest"));
        }},
+      {"verdict",
+       [](const std::string& who, const json& n) {
+         const std::string replacement = number(n, "replacement");
+         return fmt::format("{} was judged in phase {} for {} {}: {}{}.", who, number(n, "phase"),
+                            number(n, "measure"), number(n, "target"), number(n, "verdict"),
+                            replacement.empty() ? "" : " by " + replacement);
+       }},
       {"verified",
        [](const std::string& who, const json& n) {
          return fmt::format("{} was verified as {} of {} by {}: {}.", who, number(n, "rank"),

@@ -10,3 +10,7 @@ lrtune_test(range_test_plan_test
   SOURCES unit/range_test_plan_test.cc
   DEPENDS lrtune_cli_range_test
   LABELS unit)
+lrtune_test(verify_plan_test
+  SOURCES unit/verify_plan_test.cc
+  DEPENDS lrtune_cli_verify
+  LABELS unit)
