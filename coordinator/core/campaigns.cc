@@ -353,7 +353,11 @@ void end_phase(CoreState& state, Campaign& campaign) {
       if (campaign.open > 0) return;
     }
   }
-  if (campaign.record.state == CampaignState::kVerifying) best = rank_verification(state, campaign);
+  if (campaign.record.state == CampaignState::kVerifying) {
+    repeat_unsettled(state, campaign);
+    if (campaign.open > 0) return;
+    best = rank_verification(state, campaign);
+  }
   if (experiment.tolerance_top > 0 && !best.empty()) {
     make_tolerance_trials(state, campaign, best);
     if (campaign.open > 0) return;

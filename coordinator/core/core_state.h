@@ -265,6 +265,8 @@ Job& job_for(CoreState& state, const TrialRecord& trial);
 void revive_failed(CoreState& state, Job& job);
 void make_verification_trials(CoreState& state, Campaign& campaign,
                               const std::vector<TrialId>& ranked);
+// `trial`'s policy once more, with the seed of `repeat`.
+void make_repeat(CoreState& state, Campaign& campaign, TrialId trial, std::uint32_t repeat);
 void make_tolerance_trials(CoreState& state, Campaign& campaign,
                            const std::vector<TrialId>& ranked);
 // The trial's state, iterations and best accuracy are added to its campaign's counts.
@@ -297,6 +299,8 @@ std::vector<TrialId> shown_trials(const CoreState& state, const Job& job);
 std::vector<TrialId> rank_search(CoreState& state,
                                  Campaign& campaign);  // those that ended well, best first
 std::vector<TrialId> rank_verification(CoreState& state, Campaign& campaign);
+// Repeats, if the experiment wants some, for those verified policies whose place is not settled.
+void repeat_unsettled(CoreState& state, Campaign& campaign);
 // Fills in `campaign.best` if a coordinator before this one made the ranking.
 void recall_best(const CoreState& state, Campaign& campaign);
 void note_tolerance(CoreState& state, const Campaign& campaign);

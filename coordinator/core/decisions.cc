@@ -105,6 +105,15 @@ const Sentences& campaign_sentences() {
        [](const std::string& who, const json& n) {
          return fmt::format("{} has priority {} from now on.", who, number(n, "priority"));
        }},
+      {"order",
+       [](const std::string& who, const json& n) {
+         return fmt::format(
+             "{} looked at the order of its verified policies: {} of {} neighbours are settled "
+             "with "
+             "a chance of {} to be wrong, {} policies are repeated once more.",
+             who, number(n, "settled"), number(n, "neighbours"), number(n, "alpha"),
+             number(n, "repeated"));
+       }},
       {"campaign_extended",
        [](const std::string& who, const json& n) {
          return fmt::format("{} was extended, for the {}. time: it has {} candidates.", who,

@@ -177,6 +177,22 @@ std::vector<std::size_t> rank(std::span<const Scores> scores, RankBy by, RankAt 
   return sorted_indices(keys);
 }
 
+std::optional<double> ranked_value(const Scores& scores, RankBy by, RankAt at) {
+  if (!scores.ended_well || !scores.measured) return std::nullopt;
+  switch (by) {
+    case RankBy::kTop1:
+      return top1_metrics(scores, at).top1;
+    case RankBy::kLoss:
+      return -loss_point(scores, at).evaluated.loss;
+    case RankBy::kRobustness:
+      return -std::abs(scores.loss_difference(at));
+    case RankBy::kCost:
+      break;
+  }
+  if (!scores.target_iteration) return std::nullopt;
+  return -static_cast<double>(*scores.target_iteration);
+}
+
 MeanAndDeviation mean_and_deviation(std::span<const double> values) {
   if (values.empty()) return {};
   const auto count = static_cast<double>(values.size());

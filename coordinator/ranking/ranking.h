@@ -40,6 +40,10 @@ Scores score(std::span<const MetricPoint> points, OutcomeKind outcome,
 // those that never met it after all that did, by top-1; robustness: smaller |loss difference|.
 std::vector<std::size_t> rank(std::span<const Scores> scores, RankBy by, RankAt at);
 
+// What `by` ranks by as one number, higher first; nothing if the run did not end well or never met
+// the target that `by: cost` counts to.
+std::optional<double> ranked_value(const Scores& scores, RankBy by, RankAt at);
+
 // A policy's repeats together: mean and sample standard deviation (n-1; 0 for one).
 struct MeanAndDeviation {
   double mean = 0;
