@@ -102,7 +102,8 @@ double LrEvaluator::wave(Phase phase) const {
     part = std::min(phase.offset, 2 * l_ - phase.offset);
     if (shape_.shifted) part = l_ - part;
   }
-  if (shape_.wave == CyclicShape::Wave::kLinear) return static_cast<double>(part) / static_cast<double>(l_);
+  if (shape_.wave == CyclicShape::Wave::kLinear)
+    return static_cast<double>(part) / static_cast<double>(l_);
   const double sine = sine_of_quarter(part, l_);
   return shape_.wave == CyclicShape::Wave::kSine ? sine : sine * sine;
 }

@@ -84,8 +84,7 @@ Result<std::string> text_of(const ExportOptions& options, const Policy& policy,
     return hand_out(policy, code->second, iterations);
   if (!iterations && policy.segments.back().until != kNoEnd)
     iterations = policy.segments.back().until;
-  if (!iterations)
-    return fail("the policy has no end; say --iterations N or --experiment FILE");
+  if (!iterations) return fail("the policy has no end; say --iterations N or --experiment FILE");
   std::string text;
   const TextSink sink = [&](std::string_view piece) {
     text += piece;
@@ -138,8 +137,9 @@ void add_export_command(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   CLI::Option* iterations =
       command
-          ->add_option("--iterations", options->iterations,
-                       "Length of the run: rows of csv and json, Caffe's max_iter, poly's default l")
+          ->add_option(
+              "--iterations", options->iterations,
+              "Length of the run: rows of csv and json, Caffe's max_iter, poly's default l")
           ->type_name("N")
           ->check(CLI::Range(std::int64_t{1}, kMostIterations));
   command

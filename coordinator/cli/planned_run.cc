@@ -16,8 +16,9 @@ Result<PlannedRun> planned_run(const std::string& file) {
   auto experiment = experiment_from_yaml(*text, file);
   if (!experiment) return tl::unexpected(experiment.error());
   if (!experiment->train.holes.empty()) {
-    return fail(fmt::format("{}: train has several values at {}; give an experiment of one training",
-                            file, experiment->train.holes.front().place.to_string()));
+    return fail(
+        fmt::format("{}: train has several values at {}; give an experiment of one training", file,
+                    experiment->train.holes.front().place.to_string()));
   }
   auto train = train_spec_from_json(experiment->train.tree, "/train");
   if (!train) return fail(fmt::format("{}: {}", file, train.error().message));

@@ -17,7 +17,8 @@ struct PlannedRun {
 };
 
 // Reads `file`. `train` must hold no domain. Lengths in epochs need a data set whose number of
-// samples is known (coordinator/ranking/dataset_profile.h); of others the file must give iterations.
+// samples is known (coordinator/ranking/dataset_profile.h); of others the file must give
+// iterations.
 Result<PlannedRun> planned_run(const std::string& file);
 
 }  // namespace lrtune

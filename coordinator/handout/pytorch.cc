@@ -63,16 +63,16 @@ Lines inv_lines(const LrFunction& f) {
 Lines poly_lines(const LrFunction& f) {
   Lines lines{fmt::format("if t >= {}:", f.l), "    return " + number(f.k1),
               fmt::format("share = (({} - t) / {}) ** {}", f.l, f.l, number(f.p))};
-  lines.push_back(f.k1 == 0 ? fmt::format("return {} * share", number(f.k0))
-                            : fmt::format("return {} * share + {} * (1 - share)", number(f.k0),
-                                          number(f.k1)));
+  lines.push_back(
+      f.k1 == 0 ? fmt::format("return {} * share", number(f.k0))
+                : fmt::format("return {} * share + {} * (1 - share)", number(f.k0), number(f.k1)));
   return lines;
 }
 
 // math.exp raises where a double ends: it gets no number above 0.
 Lines sig_lines(const LrFunction& f) {
-  return {fmt::format("x = {} * (t - {})", number(f.gamma), f.l), "if x >= 0:",
-          fmt::format("    return {} / (1 + math.exp(-x))", number(f.k0)),
+  return {fmt::format("x = {} * (t - {})", number(f.gamma), f.l),
+          "if x >= 0:", fmt::format("    return {} / (1 + math.exp(-x))", number(f.k0)),
           fmt::format("return {} * (math.exp(x) / (1 + math.exp(x)))", number(f.k0))};
 }
 
@@ -103,8 +103,7 @@ Lines cyclic_lines(const LrFunction& f) {
   const double high = std::max(f.k0, f.k1);
   const std::string rate = fmt::format("{} + ({} - {}) * {}", number(low), number(high),
                                        number(low), enveloped_wave(f, shape));
-  lines.push_back("return " +
-                  (grows(f) ? fmt::format("min({}, sys.float_info.max)", rate) : rate));
+  lines.push_back("return " + (grows(f) ? fmt::format("min({}, sys.float_info.max)", rate) : rate));
   return lines;
 }
 
@@ -115,8 +114,8 @@ Lines function_lines(const LrFunction& f) {
     case LrFunctionKind::kStep:
       return power_lines(f, fmt::format("(t // {})", f.l));
     case LrFunctionKind::kNstep: {
-      Lines lines{fmt::format("passed = bisect.bisect_right([{}], t)",
-                              fmt::join(f.boundaries, ", "))};
+      Lines lines{
+          fmt::format("passed = bisect.bisect_right([{}], t)", fmt::join(f.boundaries, ", "))};
       lines.push_back(power_lines(f, "passed").front());
       return lines;
     }
@@ -134,8 +133,7 @@ Lines function_lines(const LrFunction& f) {
 }
 
 std::string functions_text(const Policy& policy) {
-  constexpr const char* kMeaning =
-      "\"\"\"The rate of iteration t = 0, 1, 2 ... of a run.\"\"\"";
+  constexpr const char* kMeaning = "\"\"\"The rate of iteration t = 0, 1, 2 ... of a run.\"\"\"";
   if (policy.segments.size() == 1 && policy.segments.front().from_t == 0) {
     return fmt::format("def learning_rate(t):\n    {}\n{}", kMeaning,
                        indented(function_lines(policy.segments.front().function)));
@@ -145,8 +143,7 @@ std::string functions_text(const Policy& policy) {
   for (std::size_t i = 0; i < policy.segments.size(); ++i) {
     text += fmt::format("def _segment_{}(t):\n{}\n\n", i + 1,
                         indented(function_lines(policy.segments[i].function)));
-    const std::string call =
-        fmt::format("return _segment_{}({})", i + 1, segment_time(policy, i));
+    const std::string call = fmt::format("return _segment_{}({})", i + 1, segment_time(policy, i));
     if (i + 1 == policy.segments.size()) {
       dispatch.push_back(call);
     } else {
@@ -161,9 +158,10 @@ std::string functions_text(const Policy& policy) {
 
 std::string pytorch_text(const Policy& policy) {
   const std::string functions = functions_text(policy);
-  std::string text = docstring(policy,
-                               "learning_rate(t) needs the standard library alone; scheduler() is a "
-                               "LambdaLR of PyTorch over it.");
+  std::string text =
+      docstring(policy,
+                "learning_rate(t) needs the standard library alone; scheduler() is a "
+                "LambdaLR of PyTorch over it.");
   std::string imports;
   for (const char* module : {"bisect", "math", "sys"}) {
     if (functions.find(fmt::format("{}.", module)) != std::string::npos)

@@ -74,8 +74,8 @@ class TracedFunction {
         return {fmt::format("boundaries = {}.{}([{}], dtype=\"int32\")", np_,
                             np_ == "ops" ? "convert_to_tensor" : "asarray",
                             fmt::join(f_.boundaries, ", ")),
-                fmt::format("passed = {0}.sum(_float({0}.expand_dims(t, -1) >= boundaries), axis=-1)",
-                            np_),
+                fmt::format(
+                    "passed = {0}.sum(_float({0}.expand_dims(t, -1) >= boundaries), axis=-1)", np_),
                 "return " + power_rate("passed")};
       case LrFunctionKind::kExp:
         return {"return " + power_rate("t")};
@@ -149,8 +149,8 @@ class TracedFunction {
     lines.push_back("wave = " + wave);
     const double low = std::min(f_.k0, f_.k1);
     const double high = std::max(f_.k0, f_.k1);
-    lines.push_back("return " + capped(fmt::format("{} + {} * {}", number(low),
-                                                   number(high - low), enveloped_wave(shape))));
+    lines.push_back("return " + capped(fmt::format("{} + {} * {}", number(low), number(high - low),
+                                                   enveloped_wave(shape))));
     return lines;
   }
 
@@ -187,8 +187,9 @@ Result<void> check_lengths(const Policy& policy, std::string_view framework) {
 std::string functions_text(const Policy& policy, const std::string& np, const std::string& first) {
   const std::size_t count = policy.segments.size();
   std::string text;
-  Lines whole{"\"\"\"The rates of iterations t = 0, 1, 2 ... of a run: one, or an array of them.\"\"\"",
-              first};
+  Lines whole{
+      "\"\"\"The rates of iterations t = 0, 1, 2 ... of a run: one, or an array of them.\"\"\"",
+      first};
   for (std::size_t i = 0; i < count; ++i) {
     text += fmt::format("def _segment_{}(t):\n{}\n\n", i + 1,
                         indented(TracedFunction(policy.segments[i].function, np).lines()));

@@ -22,9 +22,9 @@ constexpr std::array<DatasetProfile, 6> kProfiles = {{
 std::span<const DatasetProfile> dataset_profiles() { return kProfiles; }
 
 const DatasetProfile* dataset_profile(std::string_view name) {
-  const auto* const found = std::find_if(
-      kProfiles.begin(), kProfiles.end(),
-      [&](const DatasetProfile& profile) { return profile.name == name; });
+  const auto* const found =
+      std::find_if(kProfiles.begin(), kProfiles.end(),
+                   [&](const DatasetProfile& profile) { return profile.name == name; });
   return found == kProfiles.end() ? nullptr : found;
 }
 
