@@ -14,6 +14,7 @@
 #include "coordinator/store/migrations.h"
 #include "coordinator/store/record_reader.h"
 #include "coordinator/store/sql_values.h"
+#include "coordinator/store/sqlite_store.h"
 #include "coordinator/store/store_care.h"
 #include "coordinator/store/store_file.h"
 
@@ -228,15 +229,17 @@ Result<Source> checked_source(const std::string& path) {
 
 }  // namespace
 
-Result<MergeReport> merge_store(const std::string& from, Store& into, WallMillis at) {
+Result<MergeReport> merge_store(const std::string& from, const std::string& into, WallMillis at) {
   const auto source = checked_source(from);
   if (!source) return tl::unexpected(source.error());
-  const auto here = into.load();
+  const auto store = SqliteStore::open(into);
+  if (!store) return tl::unexpected(store.error());
+  const auto here = (*store)->load();
   if (!here) return tl::unexpected(here.error());
   Merge merge(*source, *here, std::filesystem::path(from).filename().string(), at);
   const std::vector<Record> records = merge.records();
   if (!records.empty()) {
-    if (const auto done = into.commit(records); !done) return tl::unexpected(done.error());
+    if (const auto done = (*store)->commit(records); !done) return tl::unexpected(done.error());
   }
   return merge.report();
 }

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "common/result.h"
-#include "coordinator/store/store.h"
+#include "coordinator/core/records.h"
 
 namespace lrtune {
 
@@ -16,10 +16,11 @@ struct MergeReport {
   std::int64_t known_campaigns = 0;  // both stores have them; they stay as they are here
 };
 
-// Takes the campaigns of the store file `from` into `into`, in one transaction. `from` is checked
-// first, must have the present schema, and is not changed. Experiments that are here already
-// are left as they are, so a second call changes nothing. Errors leave `into` as it was.
-// `at`: the time to write down, ms.
-Result<MergeReport> merge_store(const std::string& from, Store& into, WallMillis at);
+// Takes the campaigns of the store file `from` into the store at `into`, which is made if it is not
+// there, in one transaction. `from` is checked first, must have the present schema, and is not
+// changed. Experiments that are here already are left as they are, so a second call changes
+// nothing. Errors leave `into` as it was; so does `from` being no whole store. `at`: the time to
+// write down, ms.
+Result<MergeReport> merge_store(const std::string& from, const std::string& into, WallMillis at);
 
 }  // namespace lrtune
