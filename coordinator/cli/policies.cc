@@ -70,9 +70,10 @@ int show_list(const PoliciesOptions& options, bool ranked) {
   if (!entries) return bad_input(entries.error());
   if (options.pareto || !options.weights.empty()) {
     std::erase_if(*entries, [](const PolicyEntry& entry) { return entry.runs.empty(); });
-    const auto text = mixed_text(
-        std::move(*entries), {options.weights, static_cast<std::size_t>(options.limit), options.json, kAt.at(options.at)},
-        terminal_of(1));
+    const auto text = mixed_text(std::move(*entries),
+                                 {options.weights, static_cast<std::size_t>(options.limit),
+                                  options.json, kAt.at(options.at)},
+                                 terminal_of(1));
     return text ? write(*text) : bad_input(text.error());
   }
   if (ranked) {

@@ -42,9 +42,8 @@ int export_store(const ExchangeOptions& options) {
 
 int import_store(const ExchangeOptions& options) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const auto done = merge_store(
-      options.file, options.store,
-      std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+  const auto done = merge_store(options.file, options.store,
+                                std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
   if (!done) return bad_input("import", done.error());
   const std::string text = fmt::format(
       "{}: {} campaigns with {} trials; {} runs are new here, {} were here already; {} campaigns "

@@ -57,8 +57,9 @@ Result<std::string> mixed_text(std::vector<PolicyEntry> entries, const MixedView
     std::string text = policies_table(picked, true, terminal);
     for (std::size_t i = 0; i < picked.size(); ++i) {
       if (const auto& one = mixes[order[i]]) {
-        text += fmt::format("rank {}: mix {:.4f} of utility {:.4f}, cost {:.4f}, robustness {:.4f}\n",
-                            i + 1, one->mixed, one->utility, one->cost, one->robustness);
+        text +=
+            fmt::format("rank {}: mix {:.4f} of utility {:.4f}, cost {:.4f}, robustness {:.4f}\n",
+                        i + 1, one->mixed, one->utility, one->cost, one->robustness);
       }
     }
     return text;

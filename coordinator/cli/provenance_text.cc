@@ -20,8 +20,8 @@ nlohmann::json to_json(const Provenance& one) {
   return {{"campaign", one.campaign.value},
           {"campaign_name", one.campaign_name},
           {"experiment", one.experiment.hex()},
-          {"imported_from", one.imported_from.empty() ? nlohmann::json(nullptr)
-                                                      : nlohmann::json(one.imported_from)},
+          {"imported_from",
+           one.imported_from.empty() ? nlohmann::json(nullptr) : nlohmann::json(one.imported_from)},
           {"seed", one.seed},
           {"worker", one.worker},
           {"attempt", one.attempt},
@@ -35,9 +35,7 @@ nlohmann::json to_json(const Provenance& one) {
 
 std::string provenance_comments(const std::vector<Provenance>& all, bool colour) {
   std::string text;
-  const auto put = [&](const std::string& line) {
-    text += paint(line, Ink::kDim, colour) + '\n';
-  };
+  const auto put = [&](const std::string& line) { text += paint(line, Ink::kDim, colour) + '\n'; };
   if (!all.empty()) put("#");
   for (const Provenance& one : all) {
     put(fmt::format("# trial {}: campaign {} ({}{}), seed {}, {}, {}, {}", one.trial.value,

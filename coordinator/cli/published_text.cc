@@ -58,10 +58,10 @@ std::string published_text(const PublishedContent& content, const Terminal& term
                    {"to target", Align::kRight},
                    {"default of", Align::kLeft}});
   for (const PublishedPolicy& one : content.policies) {
-    table.add_row({one.source, describe(one.policy),
-                   fmt::format("{} on {}, {}", one.keys.model, one.keys.dataset, one.keys.optimizer),
-                   top1_of(one), one.at ? fmt::to_string(*one.at) : "-", target_of(one),
-                   one.default_of});
+    table.add_row(
+        {one.source, describe(one.policy),
+         fmt::format("{} on {}, {}", one.keys.model, one.keys.dataset, one.keys.optimizer),
+         top1_of(one), one.at ? fmt::to_string(*one.at) : "-", target_of(one), one.default_of});
   }
   std::string text = "Published by Wu & Liu, not measured:\n" + table.text(terminal);
   for (const LrRange& range : content.ranges) {
@@ -73,7 +73,8 @@ std::string published_text(const PublishedContent& content, const Terminal& term
 }
 
 nlohmann::json published_json(const PublishedContent& content) {
-  nlohmann::json json = {{"policies", nlohmann::json::array()}, {"ranges", nlohmann::json::array()}};
+  nlohmann::json json = {{"policies", nlohmann::json::array()},
+                         {"ranges", nlohmann::json::array()}};
   for (const PublishedPolicy& one : content.policies) json["policies"].push_back(to_json(one));
   for (const LrRange& range : content.ranges) {
     json["ranges"].push_back({{"dataset", range.dataset},

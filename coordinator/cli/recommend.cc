@@ -83,7 +83,8 @@ std::string experiment_text(const PlannedRun& run, const std::vector<Recommendat
   head.erase("search");
   head["name"] = run.experiment.name + "-recommended";
   std::string text = fmt::format(
-      "# {} policies for {} on {} under {}, {} iterations, by lrtune recommend. Start with: lrtune run.\n",
+      "# {} policies for {} on {} under {}, {} iterations, by lrtune recommend. Start with: lrtune "
+      "run.\n",
       made.size(), label(run.train.model), run.train.dataset.name, run.train.optimizer.name,
       run.plan.iterations);
   for (const LrRange& range : ranges.ranges) {
@@ -119,7 +120,8 @@ int recommend_policies(const RecommendOptions& options) {
   }
   const auto ranges =
       for_training(*published, training.dataset, training.model, training.optimizer);
-  if (!options.json) return write_data(experiment_text(*run, made, ranges)) ? kExitDone : kExitFailure;
+  if (!options.json)
+    return write_data(experiment_text(*run, made, ranges)) ? kExitDone : kExitFailure;
   nlohmann::json json = {{"recommendations", nlohmann::json::array()},
                          {"ranges", nlohmann::json::array()}};
   for (const Recommendation& one : made) json["recommendations"].push_back(to_json(one));
@@ -145,7 +147,8 @@ void add_recommend_command(CLI::App& app, int& exit_code) {
   command->add_option("--store", options->store, "The policy store; lrtune.db if it is there")
       ->type_name("FILE");
   command->add_flag("--json", options->json, "Print JSON");
-  command->footer("Example: lrtune recommend --experiment mine.yaml > start.yaml && lrtune run start.yaml");
+  command->footer(
+      "Example: lrtune recommend --experiment mine.yaml > start.yaml && lrtune run start.yaml");
   command->callback([options, &exit_code] { exit_code = recommend_policies(*options); });
 }
 

@@ -45,10 +45,11 @@ bool beats(const Costs& a, const Costs& b) {
 Result<Weights> weights_from_text(const std::string& text) {
   Weights weights;
   const auto bad = [&](const std::string& part) {
-    return fail(fmt::format(
-        "'{}' is no weight; write MEASURE=NUMBER, at least 0, of utility, cost and robustness, such "
-        "as utility=1,cost=0.5",
-        part));
+    return fail(
+        fmt::format("'{}' is no weight; write MEASURE=NUMBER, at least 0, of utility, cost and "
+                    "robustness, such "
+                    "as utility=1,cost=0.5",
+                    part));
   };
   std::istringstream parts(text);
   for (std::string part; std::getline(parts, part, ',');) {

@@ -32,8 +32,8 @@ struct PublishedPolicy {
   std::optional<double> top1;       // highest during the run, 0 to 1
   std::optional<double> deviation;  // over five runs
   std::optional<double> top5;
-  std::optional<std::int64_t> at;      // iteration of top1
-  std::optional<double> target;        // a top-1, first met at target_iteration
+  std::optional<std::int64_t> at;  // iteration of top1
+  std::optional<double> target;    // a top-1, first met at target_iteration
   std::optional<std::int64_t> target_iteration;
   std::string default_of;  // framework; may be empty
   std::string note;        // may be empty

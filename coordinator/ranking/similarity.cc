@@ -55,10 +55,10 @@ std::string similarity_words(std::string_view a, std::string_view b) {
   const DatasetProfile* const of_a = dataset_profile(a);
   const DatasetProfile* const of_b = dataset_profile(b);
   if (of_a == nullptr || of_b == nullptr) return "nothing is known of one of them";
-  return fmt::format("{} and {}, {} and {} channels, side {} and {}, {} and {} classes, {} and {} samples",
-                     name_of(of_a->content), name_of(of_b->content), of_a->channels, of_b->channels,
-                     of_a->side, of_b->side, of_a->classes, of_b->classes, of_a->train_samples,
-                     of_b->train_samples);
+  return fmt::format(
+      "{} and {}, {} and {} channels, side {} and {}, {} and {} classes, {} and {} samples",
+      name_of(of_a->content), name_of(of_b->content), of_a->channels, of_b->channels, of_a->side,
+      of_b->side, of_a->classes, of_b->classes, of_a->train_samples, of_b->train_samples);
 }
 
 }  // namespace lrtune

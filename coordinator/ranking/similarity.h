@@ -9,8 +9,8 @@
 
 namespace lrtune {
 
-// Mean of five: same content (1 or 0), same channels (1 or 0), and the smaller over the larger side,
-// number of classes and number of training samples.
+// Mean of five: same content (1 or 0), same channels (1 or 0), and the smaller over the larger
+// side, number of classes and number of training samples.
 double similarity(const DatasetProfile& a, const DatasetProfile& b);
 
 // The same by name; a data set of which nothing is known is like itself alone.

@@ -26,8 +26,7 @@ void stretch(LrFunction& f, double ratio) {
   using enum LrFunctionKind;
   f.l = length(f.l, ratio, f.l == 0 ? 0 : 1);
   std::int64_t after = 0;
-  for (std::int64_t& boundary : f.boundaries)
-    after = boundary = length(boundary, ratio, after + 1);
+  for (std::int64_t& boundary : f.boundaries) after = boundary = length(boundary, ratio, after + 1);
   if (f.kind == kInv || f.kind == kSig) {
     f.gamma /= ratio;
   } else if (gamma_counts_iterations(f.kind)) {

@@ -34,7 +34,8 @@ const char* const kSelectTrials =
     "LEFT JOIN job ON job.id = trial.job "
     "WHERE (?1 = '' OR dataset = ?1) AND (?2 = '' OR model = ?2) AND (?3 = '' OR optimizer = ?3) "
     "AND (?4 IS NULL OR trial.policy = ?4) "
-    "ORDER BY trial.policy, trial.identity, iterations, evaluate_every, evaluate_on, train_subset, "
+    "ORDER BY trial.policy, trial.identity, trial.iterations, evaluate_every, evaluate_on, "
+    "train_subset, "
     "target_measure, "
     "target_value, stop_at_target, max_seconds, trial.id";
 

@@ -18,10 +18,10 @@ struct Provenance {
   Digest experiment;          // the campaign's hash
   std::string imported_from;  // the store file that it was taken in from; empty: made here
   std::uint64_t seed = 0;
-  std::string worker;        // of the attempt that ended it; empty: none did
-  Attempt attempt = 0;       // that ended it
-  WallMillis ended_at = 0;   // the newest decision about the trial; 0: none
-  Digest data;               // fingerprint
+  std::string worker;       // of the attempt that ended it; empty: none did
+  Attempt attempt = 0;      // that ended it
+  WallMillis ended_at = 0;  // the newest decision about the trial; 0: none
+  Digest data;              // fingerprint
   Numerics numerics;
   Digest from_state;  // name of the state that it started from
 };

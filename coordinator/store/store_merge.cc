@@ -82,10 +82,9 @@ class Merge {
     // A trial may verify one that stands behind it: all numbers first.
     for (const TrialRecord& trial : source_.state.trials)
       if (campaigns_.contains(trial.campaign)) trials_[trial.id] = TrialId{++next_trial_};
-    std::map<JobId, const JobRecord*> jobs;
-    for (const JobRecord& job : source_.state.jobs) jobs[job.id] = &job;
+    for (const JobRecord& job : source_.state.jobs) there_[job.id] = &job;
     for (const TrialRecord& trial : source_.state.trials)
-      if (campaigns_.contains(trial.campaign)) add(trial, jobs);
+      if (campaigns_.contains(trial.campaign)) add(trial);
     add_identities();
     for (const PointRecord& point : source_.state.points) add(point);
     for (const DecisionRecord& decision : source_.decisions) add(decision);
@@ -123,20 +122,25 @@ class Merge {
     ++report_.campaigns;
   }
 
-  void add(const TrialRecord& trial, const std::map<JobId, const JobRecord*>& jobs) {
+  void add(const TrialRecord& trial) {
     TrialRecord copy = trial;
     copy.id = trials_.at(trial.id);
     copy.campaign = campaigns_.at(trial.campaign);
     if (trial.verifies) copy.verifies = trials_.at(trial.verifies);
-    const auto job = jobs.find(trial.job);
-    const bool has_ended = job != jobs.end() && ended(job->second->state);
-    copy.job = has_ended ? here(*job->second) : JobId{};
-    if (!has_ended &&
+    const JobRecord* const job = ended_job(trial.job);
+    copy.job = job != nullptr ? here(*job) : JobId{};
+    if (job == nullptr &&
         (copy.state == TrialState::kWaiting || copy.state == TrialState::kRunning))
       copy.state = TrialState::kCancelled;
     identities_.insert(trial.identity);
     records_.emplace_back(std::move(copy));
     ++report_.trials;
+  }
+
+  // Null: there is none, or it has not ended.
+  const JobRecord* ended_job(JobId id) const {
+    const auto job = there_.find(id);
+    return job != there_.end() && ended(job->second->state) ? job->second : nullptr;
   }
 
   // Equal keys are the same work: it is here already, or it comes in once.
@@ -147,6 +151,12 @@ class Merge {
       return jobs_[job.id] = known->second;
     }
     JobRecord copy = job;
+    if (const JobRecord* const before = ended_job(job.after)) {
+      copy.after = here(*before);
+    } else {
+      copy.after = {};
+      copy.from_iteration = 0;
+    }
     copy.id = JobId{++next_job_};
     known_jobs_.emplace(copy.key, copy.id);
     new_jobs_.insert(job.id);
@@ -177,7 +187,8 @@ class Merge {
     nlohmann::json numbers = nlohmann::json::parse(sql::exact_text(decision.numbers));
     if (numbers.contains("job")) {
       const auto job = jobs_.find(JobId{numbers["job"].get<std::int64_t>()});
-      numbers["job"] = job == jobs_.end() ? nlohmann::json(nullptr) : nlohmann::json(job->second.value);
+      numbers["job"] =
+          job == jobs_.end() ? nlohmann::json(nullptr) : nlohmann::json(job->second.value);
     }
     copy.numbers = numbers;
     records_.emplace_back(std::move(copy));
@@ -201,6 +212,7 @@ class Merge {
   std::map<CampaignId, CampaignId> campaigns_;    // there -> here, as the next two
   std::map<TrialId, TrialId> trials_;
   std::map<JobId, JobId> jobs_;
+  std::map<JobId, const JobRecord*> there_;
   std::set<JobId> new_jobs_;  // by their number there
   std::vector<Record> records_;
   MergeReport report_;
@@ -210,13 +222,14 @@ Result<Source> checked_source(const std::string& path) {
   const auto found = check_store(path);
   if (!found) return tl::unexpected(found.error());
   if (!found->faults.empty()) {
-    return fail(fmt::format("the store {} has {} faults and is not taken in; the first is: {}", path,
-                            found->faults.size(), found->faults.front()));
+    return fail(fmt::format("the store {} has {} faults and is not taken in; the first is: {}",
+                            path, found->faults.size(), found->faults.front()));
   }
   if (found->schema != schema_version()) {
-    return fail(fmt::format("the store {} has schema {} and this program {}; `lrtune store migrate "
-                            "--store {}` brings a copy up",
-                            path, found->schema, schema_version(), path));
+    return fail(
+        fmt::format("the store {} has schema {} and this program {}; `lrtune store migrate "
+                    "--store {}` brings a copy up",
+                    path, found->schema, schema_version(), path));
   }
   auto database = open_for_reading(path);
   if (!database) return tl::unexpected(database.error());

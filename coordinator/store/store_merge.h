@@ -9,10 +9,10 @@
 namespace lrtune {
 
 struct MergeReport {
-  std::int64_t campaigns = 0;       // taken in
-  std::int64_t trials = 0;          // of them
-  std::int64_t runs = 0;            // stage jobs that were not here yet
-  std::int64_t known_runs = 0;      // that were: the trials share them
+  std::int64_t campaigns = 0;        // taken in
+  std::int64_t trials = 0;           // of them
+  std::int64_t runs = 0;             // stage jobs that were not here yet
+  std::int64_t known_runs = 0;       // that were: the trials share them
   std::int64_t known_campaigns = 0;  // both stores have them; they stay as they are here
 };
 

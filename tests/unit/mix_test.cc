@@ -28,7 +28,8 @@ Measured diverged() {
 }
 
 // top-1 from 0.90 to 0.98: 0.94 is half way. Cost from 500 to 2000 (never met, twice 1000
-// iterations): 800 gives (2000 - 800) / 1500 = 0.8. |loss difference| from 0 to 0.4: 0.1 gives 0.75.
+// iterations): 800 gives (2000 - 800) / 1500 = 0.8. |loss difference| from 0 to 0.4: 0.1 gives
+// 0.75.
 TEST(Mix, IsTheWeightedMeanOfSharesOfTheSpan) {
   const std::vector<Measured> all = {run(0.98, 0, 0.4), run(0.94, 800, -0.1), run(0.90, 500, 0),
                                      diverged()};
@@ -62,7 +63,8 @@ TEST(Mix, ReadsWeights) {
   EXPECT_EQ(weights->utility, 1);
   EXPECT_EQ(weights->cost, 0);
   EXPECT_EQ(weights->robustness, 0.25);
-  for (const char* bad : {"utility", "speed=1", "cost=-1", "cost=x", "cost=1x", "cost=", "cost=inf"}) {
+  for (const char* bad :
+       {"utility", "speed=1", "cost=-1", "cost=x", "cost=1x", "cost=", "cost=inf"}) {
     const auto refused = weights_from_text(bad);
     ASSERT_FALSE(refused) << bad;
     EXPECT_THAT(refused.error().message, HasSubstr(std::string("'") + bad + "' is no weight"));
@@ -76,8 +78,8 @@ TEST(Mix, ReadsWeights) {
 // 3 is beaten by 1 (as fast and as robust, less accurate); 4 has an equal, and neither beats the
 // other.
 TEST(Pareto, KeepsWhatNothingBeats) {
-  const std::vector<Measured> all = {run(0.98, 0, 0.4), run(0.94, 800, -0.1), diverged(),
-                                     run(0.93, 800, 0.1), run(0.90, 500, 0), run(0.90, 500, 0)};
+  const std::vector<Measured> all = {run(0.98, 0, 0.4),   run(0.94, 800, -0.1), diverged(),
+                                     run(0.93, 800, 0.1), run(0.90, 500, 0),    run(0.90, 500, 0)};
   EXPECT_THAT(pareto_front(all), ElementsAre(0, 1, 4, 5));
   EXPECT_TRUE(pareto_front({}).empty());
 }

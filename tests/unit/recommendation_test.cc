@@ -37,12 +37,13 @@ TEST(Published, HasThePapersFigures) {
   EXPECT_EQ(content.policies.size(), 112U);
   EXPECT_EQ(content.ranges.size(), 2U);
   const PublishedPolicy& sinexp = find(content, "Table 6", "SINEXP");
-  EXPECT_EQ(sinexp.policy, policy(R"({"function":"sinexp","k0":0.0001,"k1":0.9,"gamma":0.99994,"l":2000})"));
+  EXPECT_EQ(sinexp.policy,
+            policy(R"({"function":"sinexp","k0":0.0001,"k1":0.9,"gamma":0.99994,"l":2000})"));
   EXPECT_EQ(sinexp.top1, 0.9281);
   EXPECT_EQ(sinexp.deviation, 0.0008);
   EXPECT_EQ(sinexp.at, 64000);
-  EXPECT_EQ(sinexp.keys,
-            (TrainingKeys{"image-classification", "cifar-10", "resnet32", "caffe", "momentum", 128}));
+  EXPECT_EQ(sinexp.keys, (TrainingKeys{"image-classification", "cifar-10", "resnet32", "caffe",
+                                       "momentum", 128}));
   EXPECT_EQ(find(content, "Table 9", "composite").top5, 0.8876);
   EXPECT_EQ(find(content, "Table 10", "COS").target_iteration, 1500);
   EXPECT_EQ(for_training(content, "svhn", "", "").policies.size(), 3U);
@@ -56,15 +57,18 @@ TEST(Published, BadContentNamesThePlace) {
   };
   EXPECT_THAT(error("ranges: []\n"), HasSubstr("tables"));
   const std::string head =
-      "ranges: []\ntables:\n  - source: T\n    iterations: 10\n    train: {task: a, dataset: b, model: "
+      "ranges: []\ntables:\n  - source: T\n    iterations: 10\n    train: {task: a, dataset: b, "
+      "model: "
       "c, framework: d, optimizer: e, batch: 1}\n    policies:\n";
   EXPECT_EQ(error(head + "      - {name: x, policy: {function: fix, k0: 1}}\n"), "accepted");
   EXPECT_THAT(error(head + "      - {name: x, policy: {function: fix, k0: 1}, top1: 98}\n"),
               HasSubstr("p.yaml:7"));
-  EXPECT_THAT(error(head + "      - {name: x, policy: {function: fox, k0: 1}}\n"), HasSubstr("fox"));
-  EXPECT_THAT(error("tables: []\nranges: [{dataset: a, model: b, optimizer: c, batch: 1, low: 2, high: "
-                    "1, found: d}]\n"),
-              HasSubstr("low is above high"));
+  EXPECT_THAT(error(head + "      - {name: x, policy: {function: fox, k0: 1}}\n"),
+              HasSubstr("fox"));
+  EXPECT_THAT(
+      error("tables: []\nranges: [{dataset: a, model: b, optimizer: c, batch: 1, low: 2, high: "
+            "1, found: d}]\n"),
+      HasSubstr("low is above high"));
 }
 
 // (1 + 1 + 32/32 + 10/10 + 50000/73257) / 5 and (0 + 0 + 28/32 + 10/10 + 60000/73257) / 5.
@@ -82,12 +86,14 @@ TEST(Similarity, OfDataSetsIsTheMeanOfFive) {
 // Twice as long a run: the rate at 2t is what it was at t.
 TEST(Stretch, KeepsTheCurve) {
   for (const LrFunctionKind kind : all_lr_functions()) {
-    Policy old{{Segment{.function = {.kind = kind, .k0 = 0.01, .k1 = 0.06, .gamma = 0.999, .p = 1.2, .l = 300}}}};
+    Policy old{{Segment{
+        .function = {.kind = kind, .k0 = 0.01, .k1 = 0.06, .gamma = 0.999, .p = 1.2, .l = 300}}}};
     if (kind == LrFunctionKind::kNstep) old.segments[0].function.boundaries = {100, 250};
     const Policy twice = stretched(old, 2);
     for (std::int64_t t = 0; t < 1000; t += 7) {
       const double before = learning_rate(old, t);
-      EXPECT_NEAR(learning_rate(twice, 2 * t), before, 1e-9 * before) << describe(old) << " at " << t;
+      EXPECT_NEAR(learning_rate(twice, 2 * t), before, 1e-9 * before)
+          << describe(old) << " at " << t;
     }
   }
 }
@@ -121,8 +127,9 @@ TEST(Recommend, SvhnTakesCnn3PoliciesOfCifar10AndNoneOfMnist) {
   // The composite A, which is the best on SVHN too.
   EXPECT_EQ(made[0].policy.segments.size(), 3U);
   EXPECT_EQ(made[0].from.top1, 0.8253);
-  EXPECT_THAT(made[0].evidence, HasSubstr("reached top-1 0.8253 (published, not measured, Table 7) "
-                                          "with cnn3 on cifar-10 under momentum in 70000 iterations"));
+  EXPECT_THAT(made[0].evidence,
+              HasSubstr("reached top-1 0.8253 (published, not measured, Table 7) "
+                        "with cnn3 on cifar-10 under momentum in 70000 iterations"));
   EXPECT_THAT(made[0].evidence, HasSubstr("similarity 0.94 to cnn3 on svhn"));
 }
 

@@ -167,7 +167,8 @@ TEST_F(Merge, BadInputChangesNothing) {
   ASSERT_FALSE(missing);
   EXPECT_THAT(missing.error().message, HasSubstr("none.db"));
   EXPECT_FALSE(std::filesystem::exists(file("ours.db")));
-  std::filesystem::resize_file(file("theirs.db"), std::filesystem::file_size(file("theirs.db")) / 2);
+  std::filesystem::resize_file(file("theirs.db"),
+                               std::filesystem::file_size(file("theirs.db")) / 2);
   EXPECT_FALSE(merge_store(file("theirs.db"), file("ours.db"), kNow));
   EXPECT_FALSE(std::filesystem::exists(file("ours.db")));
 }
