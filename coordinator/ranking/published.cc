@@ -10,7 +10,7 @@
 
 namespace lrtune {
 
-// Made of experiments/published-policies.yaml by CMake.
+// Made of experiments/published/policies.yaml by CMake.
 extern const char* const kPublishedYaml;
 
 namespace {
@@ -128,7 +128,7 @@ Result<PublishedContent> published_from_yaml(const std::string& text, const std:
 }
 
 Result<PublishedContent> published_content() {
-  return published_from_yaml(kPublishedYaml, "published-policies.yaml");
+  return published_from_yaml(kPublishedYaml, "published/policies.yaml");
 }
 
 PublishedContent for_training(const PublishedContent& all, const std::string& dataset,

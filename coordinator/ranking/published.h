@@ -1,5 +1,5 @@
 // The starting content of a policy store: what the paper's tables say of policies. Published, not
-// measured (experiments/published-policies.yaml).
+// measured (experiments/published/policies.yaml).
 #pragma once
 
 #include <cstdint>
