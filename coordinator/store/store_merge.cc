@@ -29,8 +29,9 @@ struct Source {
 };
 
 Source read_source(SQLite::Database& database) {
-  const SQLite::Transaction snapshot(database);
-  Source source{read_all(database), {}, {}};
+  // Decisions and rankings before the rest: beside a coordinator that writes they are older, so that
+  // all that they speak of is there. read_all() takes a snapshot of its own.
+  Source source;
   sql::Rows decisions(database,
                       "SELECT campaign, coalesce(trial, 0), at, code, numbers FROM decision "
                       "ORDER BY id");
@@ -50,6 +51,7 @@ Source read_source(SQLite::Database& database) {
                                static_cast<int>(rankings.integer(2)), TrialId{rankings.integer(3)},
                                nlohmann::json::parse(rankings.text(4))});
   }
+  source.state = read_all(database);
   return source;
 }
 
