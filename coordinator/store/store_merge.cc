@@ -29,8 +29,8 @@ struct Source {
 };
 
 Source read_source(SQLite::Database& database) {
-  // Decisions and rankings before the rest: beside a coordinator that writes they are older, so that
-  // all that they speak of is there. read_all() takes a snapshot of its own.
+  // Decisions and rankings before the rest: beside a coordinator that writes they are older, so
+  // that all that they speak of is there. read_all() takes a snapshot of its own.
   Source source;
   sql::Rows decisions(database,
                       "SELECT campaign, coalesce(trial, 0), at, code, numbers FROM decision "
