@@ -67,6 +67,11 @@ const Sentences& campaign_sentences() {
          return fmt::format("{} was made: {} search over {} candidates, seed {}.", who,
                             number(n, "method"), number(n, "candidates"), number(n, "seed"));
        }},
+      {"imported",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} was taken in from the store {}, where it was campaign {} ({}).",
+                            who, number(n, "store"), number(n, "campaign"), number(n, "state"));
+       }},
       {"surveyed",
        [](const std::string& who, const json& n) {
          return fmt::format(
