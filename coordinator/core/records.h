@@ -62,6 +62,7 @@ struct IdentityRecord {
   bool operator==(const IdentityRecord&) const = default;
 };
 
+// One that has ended is written again when its job ends after it: the store keeps what it reached.
 struct TrialRecord {
   TrialId id;
   CampaignId campaign;
