@@ -172,9 +172,12 @@ void survey_answered(CoreState& state, Campaign& campaign, SurveyNeed& need, con
   begin_trials_if_surveyed(state, campaign);
 }
 
+// Jobs come in the order of their numbers: a million of them are put where they belong without a
+// search.
 void restore_jobs(CoreState& state, StoredState& stored) {
+  state.job_by_key.reserve(stored.jobs.size());
   for (JobRecord& record : stored.jobs) {
-    Job& job = state.jobs[record.id];
+    Job& job = state.jobs.emplace_hint(state.jobs.end(), record.id, Job{})->second;
     job.record = std::move(record);
     state.job_by_key[job.record.key] = job.record.id;
     if (!job.held()) continue;
@@ -183,11 +186,12 @@ void restore_jobs(CoreState& state, StoredState& stored) {
     state.orphans.insert(job.record.id);
     job.deadline = state.now.steady + state.options.lease;
   }
+  Job* job = nullptr;  // of the point before: mostly it is the same
   for (const PointRecord& record : stored.points) {
-    Job& job = state.jobs.at(record.job);
-    if (record.attempt != job.record.attempt) continue;
-    job.iteration = record.point.iteration;
-    job.points.push_back(record.point);
+    if (job == nullptr || job->record.id != record.job) job = &state.jobs.at(record.job);
+    if (record.attempt != job->record.attempt) continue;
+    job->iteration = record.point.iteration;
+    job->points.push_back(record.point);
   }
 }
 
@@ -328,7 +332,7 @@ void restore_campaigns(CoreState& state, StoredState& stored) {
     campaign.trials.push_back(record.id);
     if (record.phase == TrialPhase::kSearch) campaign.candidates.push_back(record.id);
     state.jobs.at(record.job).trials.push_back(record.id);
-    const TrialRecord& trial = state.trials.emplace(record.id, std::move(record)).first->second;
+    const TrialRecord& trial = state.trials.emplace_hint(state.trials.end(), record.id, std::move(record))->second;
     count_trial(state, trial, +1);
   }
   for (const JobId id : state.held) count_running(state, state.jobs.at(id), +1);

@@ -81,7 +81,7 @@ Experiment experiment_of(const Options& options) {
   return experiment_from_yaml(yaml, "empty.yaml").value();
 }
 
-struct Result {
+struct Figures {
   std::vector<double> waits;  // s
   std::int64_t lost = 0;      // workers that were given up, or rejected
   double seconds = 0;
@@ -119,8 +119,8 @@ class InProcess {
         workers_({.count = options.workers, .trial = std::chrono::milliseconds(options.trial_ms)},
                  Clock::now()) {}
 
-  Result run(const Options& options) {
-    Result result;
+  Figures run(const Options& options) {
+    Figures result;
     const auto began = Clock::now();
     turn([&](Actions& actions) {
       core_.step(event::Submitted{experiment_of(options)}, clocks(), actions);
@@ -292,8 +292,8 @@ class UntilDone final : public RuntimeWatcher {
   bool over_ = false;
 };
 
-Result with_sockets(const Options& options) {
-  Result result;
+Figures with_sockets(const Options& options) {
+  Figures result;
   const TemporaryFolder folder(options.folder);
   std::vector<WorkerProcess> processes;
   for (int number = 0; number < options.processes; ++number) {
@@ -361,7 +361,7 @@ int run(const Options& options) {
       return 2;
     }
   }
-  Result result = options.sockets ? with_sockets(options) : InProcess(options).run(options);
+  Figures result = options.sockets ? with_sockets(options) : InProcess(options).run(options);
   const auto trials = static_cast<double>(options.trials);
   fmt::print("workers                   {} {}\n", options.workers,
              options.sockets ? "with a socket each" : "in process");
