@@ -23,8 +23,7 @@ namespace {
 using sql::stored;
 using sql::Use;
 
-// Trials that compare stand together.
-const char* const kSelectTrials =
+constexpr const char* kSelectTrials =
     "SELECT trial.policy, policy.document, policy.description, identity.hash, identity.document, "
     "trial.iterations, "
     "evaluate_every, evaluate_on, train_subset, target_measure, target_value, stop_at_target, "
@@ -35,8 +34,10 @@ const char* const kSelectTrials =
     "FROM trial JOIN policy ON policy.id = trial.policy JOIN identity ON identity.id = "
     "trial.identity "
     "LEFT JOIN job ON job.id = trial.job "
-    "WHERE (?1 = '' OR dataset = ?1) AND (?2 = '' OR model = ?2) AND (?3 = '' OR optimizer = ?3) "
-    "AND (?4 IS NULL OR trial.policy = ?4) "
+    "WHERE (?1 = '' OR dataset = ?1) AND (?2 = '' OR model = ?2) AND (?3 = '' OR optimizer = ?3) ";
+constexpr const char* kOfOnePolicy = "AND trial.policy = ?4 ";  // which an index finds
+// Trials that compare stand together.
+constexpr const char* kInOrder =
     "ORDER BY trial.policy, trial.identity, iterations, evaluate_every, evaluate_on, train_subset, "
     "target_measure, "
     "target_value, stop_at_target, max_seconds, trial.id";
@@ -161,19 +162,30 @@ void combine_scores(PolicyEntry& entry, RankAt at) {
   entry.scores = combine(scores, at);
 }
 
-// Reads what kSelectTrials finds; within a transaction of the caller's.
+// Reads the uses of all policies, or of one at a time; within a transaction of the caller's.
 class EntryReader {
  public:
-  EntryReader(SQLite::Database& database, RankAt at)
+  enum class Which : std::uint8_t { kAll, kOne };
+
+  EntryReader(SQLite::Database& database, RankAt at, Which which)
       : at_(at),
-        trials_(database, kSelectTrials),
+        trials_(database,
+                std::string(kSelectTrials) + (which == Which::kOne ? kOfOnePolicy : "") + kInOrder),
         points_(database,
                 std::string(kSelectPoints) + "WHERE job = ?2 AND attempt = ?3 ORDER BY iteration"),
         names_(database) {}
 
-  std::vector<PolicyEntry> read(const PolicyFilter& filter, std::optional<std::int64_t> policy);
+  std::vector<PolicyEntry> all(const PolicyFilter& filter) {
+    trials_.use(filter.dataset, filter.model, filter.optimizer);
+    return read();
+  }
+  std::vector<PolicyEntry> one(const PolicyFilter& filter, std::int64_t policy) {
+    trials_.use(filter.dataset, filter.model, filter.optimizer, policy);
+    return read();
+  }
 
  private:
+  std::vector<PolicyEntry> read();
   void add_trial(std::vector<PolicyEntry>& entries);
 
   RankAt at_;
@@ -184,10 +196,8 @@ class EntryReader {
   std::vector<JobId> jobs_;  // of the present entry
 };
 
-std::vector<PolicyEntry> EntryReader::read(const PolicyFilter& filter,
-                                           std::optional<std::int64_t> policy) {
+std::vector<PolicyEntry> EntryReader::read() {
   std::vector<PolicyEntry> entries;
-  trials_.use(filter.dataset, filter.model, filter.optimizer, policy);
   while (trials_.next()) add_trial(entries);
   for (PolicyEntry& entry : entries) combine_scores(entry, at_);
   return entries;
@@ -213,9 +223,9 @@ void EntryReader::add_trial(std::vector<PolicyEntry>& entries) {
 }
 
 std::vector<PolicyEntry> read_entries(SQLite::Database& database, const PolicyFilter& filter,
-                                      std::optional<std::int64_t> policy, RankAt at) {
+                                      RankAt at) {
   const SQLite::Transaction snapshot(database);
-  return EntryReader(database, at).read(filter, policy);
+  return EntryReader(database, at, EntryReader::Which::kAll).all(filter);
 }
 
 void keep_ranked(std::vector<PolicyEntry>& entries, RankBy by, std::size_t limit) {
@@ -231,7 +241,7 @@ std::vector<PolicyEntry> read_best(SQLite::Database& database, const PolicyFilte
                                    RankBy by, RankAt at, std::size_t limit) {
   const SQLite::Transaction snapshot(database);
   BoundOrder order(database, filter, by, at);
-  EntryReader reader(database, at);
+  EntryReader reader(database, at, EntryReader::Which::kOne);
   std::map<std::int64_t, std::vector<PolicyEntry>> known;  // by policy, as policies() orders them
   std::multiset<KeyedPolicy> best;
   for (; !order.empty(); order.pop()) {
@@ -239,9 +249,10 @@ std::vector<PolicyEntry> read_best(SQLite::Database& database, const PolicyFilte
     const std::int64_t policy = order.front().policy;
     const auto [place, added] = known.try_emplace(policy);
     if (!added) continue;
-    place->second = reader.read(filter, policy);
+    place->second = reader.one(filter, policy);
     for (const PolicyEntry& entry : place->second) {
-      if (!entry.runs.empty()) best.insert({rank_key(entry.scores, by), policy});
+      if (entry.runs.empty()) continue;
+      best.insert({rank_key(entry.scores, by), policy});
       if (best.size() > limit) best.erase(std::prev(best.end()));
     }
   }
@@ -331,7 +342,7 @@ Result<PolicyQueries> PolicyQueries::open(const std::string& path) {
 Result<std::vector<PolicyEntry>> PolicyQueries::policies(const PolicyFilter& filter,
                                                          RankAt at) const {
   return guarded(path_, [&]() -> Result<std::vector<PolicyEntry>> {
-    return read_entries(*database_, filter, std::nullopt, at);
+    return read_entries(*database_, filter, at);
   });
 }
 
@@ -339,7 +350,7 @@ Result<std::vector<PolicyEntry>> PolicyQueries::best(const PolicyFilter& filter,
                                                      RankAt at, std::size_t limit) const {
   return guarded(path_, [&]() -> Result<std::vector<PolicyEntry>> {
     if (limit > 0) return read_best(*database_, filter, by, at, limit);
-    std::vector<PolicyEntry> entries = read_entries(*database_, filter, std::nullopt, at);
+    std::vector<PolicyEntry> entries = read_entries(*database_, filter, at);
     keep_ranked(entries, by, limit);
     return entries;
   });
@@ -347,7 +358,8 @@ Result<std::vector<PolicyEntry>> PolicyQueries::best(const PolicyFilter& filter,
 
 Result<std::vector<PolicyEntry>> PolicyQueries::policy(std::int64_t id, RankAt at) const {
   return guarded(path_, [&]() -> Result<std::vector<PolicyEntry>> {
-    std::vector<PolicyEntry> entries = read_entries(*database_, {}, id, at);
+    const SQLite::Transaction snapshot(*database_);
+    auto entries = EntryReader(*database_, at, EntryReader::Which::kOne).one({}, id);
     if (entries.empty()) return nothing_there(*database_, path_, "policy", id);
     return entries;
   });
