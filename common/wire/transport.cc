@@ -32,7 +32,7 @@ constexpr int kBacklog =
     4096;  // 10,000 workers that come at once; the default of 100 makes them wait
 constexpr int kLingerMs = 1000;  // how long a closed socket still tries to send its last messages
 constexpr int kHandshakeMs = 3000;
-constexpr int kReconnectMs = 100;  // first pause; doubled up to the next, with jitter
+constexpr int kReconnectMs = 100;      // first pause; doubled up to the next, with jitter
 constexpr int kReconnectMaxMs = 1000;  // a coordinator that came back has its workers within 5 s
 // A server whose key is another than the client thinks says no more than that, and so does one that
 // stops at that moment.

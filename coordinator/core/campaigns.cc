@@ -332,7 +332,8 @@ void restore_campaigns(CoreState& state, StoredState& stored) {
     campaign.trials.push_back(record.id);
     if (record.phase == TrialPhase::kSearch) campaign.candidates.push_back(record.id);
     state.jobs.at(record.job).trials.push_back(record.id);
-    const TrialRecord& trial = state.trials.emplace_hint(state.trials.end(), record.id, std::move(record))->second;
+    const TrialRecord& trial =
+        state.trials.emplace_hint(state.trials.end(), record.id, std::move(record))->second;
     count_trial(state, trial, +1);
   }
   for (const JobId id : state.held) count_running(state, state.jobs.at(id), +1);

@@ -64,8 +64,8 @@ void Bound::add(const Scores& run) {
   ++runs;
   if (run.target_iteration) {
     ++met;
-    target_iteration = std::min(target_iteration.value_or(*run.target_iteration),
-                                *run.target_iteration);
+    target_iteration =
+        std::min(target_iteration.value_or(*run.target_iteration), *run.target_iteration);
   }
   raise(best_top1, run.best.evaluated.top1);
   raise(final_top1, run.final.evaluated.top1);

@@ -257,7 +257,8 @@ std::vector<PolicyEntry> read_best(SQLite::Database& database, const PolicyFilte
     }
   }
   std::vector<PolicyEntry> entries;
-  for (auto& [policy, uses] : known) std::move(uses.begin(), uses.end(), std::back_inserter(entries));
+  for (auto& [policy, uses] : known)
+    std::move(uses.begin(), uses.end(), std::back_inserter(entries));
   keep_ranked(entries, by, limit);
   return entries;
 }

@@ -227,9 +227,8 @@ std::string uri_of(const std::string& path) {
 
 // SQLite opens lazily; the first look at the file shows whether it can be read.
 std::unique_ptr<SQLite::Database> readable(const std::string& name, int flags) {
-  auto database =
-      std::make_unique<SQLite::Database>(name, SQLite::OPEN_READONLY | kOneThread | flags,
-                                         kBusyMillis);
+  auto database = std::make_unique<SQLite::Database>(
+      name, SQLite::OPEN_READONLY | kOneThread | flags, kBusyMillis);
   static_cast<void>(database->execAndGet("PRAGMA user_version"));
   return database;
 }

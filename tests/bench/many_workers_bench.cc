@@ -349,9 +349,10 @@ std::string raise_file_limit(const Options& options) {
   setrlimit(RLIMIT_NOFILE, &limit);
   getrlimit(RLIMIT_NOFILE, &limit);
   if (limit.rlim_cur >= needed) return {};
-  return fmt::format("{} sockets need {} open files, the limit is {} (ulimit -Hn); use fewer "
-                     "--workers or more --processes",
-                     options.workers, needed, limit.rlim_cur);
+  return fmt::format(
+      "{} sockets need {} open files, the limit is {} (ulimit -Hn); use fewer "
+      "--workers or more --processes",
+      options.workers, needed, limit.rlim_cur);
 }
 
 int run(const Options& options) {

@@ -422,8 +422,8 @@ TEST_F(CoreTest, WorkerWithOtherNumericsGetsTheJobsOfAnInexactCampaign) {
   EXPECT_EQ(harness.campaign().waiting_for, "");
 }
 
-// A campaign whose `train` has domains kept everybody waiting while all its candidates were looked at
-// for the surveys that they need.
+// A campaign whose `train` has domains kept everybody waiting while all its candidates were looked
+// at for the surveys that they need.
 TEST_F(CoreTest, LooksForSurveysInSomeCandidatesAStep) {
   const Experiment experiment = experiment_from_yaml(
                                     "name: many\n"

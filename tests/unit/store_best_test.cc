@@ -1,10 +1,14 @@
 // The best policies as the bounds find them, beside all of them ranked.
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <random>
 
 #include "coordinator/store/policy_queries.h"
 #include "coordinator/store/sqlite_store.h"
+#include "tests/support/record_model.h"
 #include "tests/support/temporary_folder.h"
 
 namespace lrtune {
@@ -84,8 +88,8 @@ class RandomStore {
     }
     if (job == nullptr) job = &add_job();
     trial.job = job->record.id;
-    constexpr TrialState kStates[] = {TrialState::kWaiting, TrialState::kRunning,
-                                      TrialState::kRunning, TrialState::kDone,
+    constexpr TrialState kStates[] = {TrialState::kWaiting,  TrialState::kRunning,
+                                      TrialState::kRunning,  TrialState::kDone,
                                       TrialState::kDiverged, TrialState::kFailed};
     trial.state = kStates[static_cast<int>(job->record.state)];
     job->trials.push_back(trials_.size());
@@ -139,9 +143,7 @@ class RandomStore {
     job.record.outcome = Outcome{how < 4    ? OutcomeKind::kCompleted
                                  : how == 4 ? OutcomeKind::kDiverged
                                             : OutcomeKind::kFailed,
-                                 100,
-                                 sha256("end"),
-                                 ""};
+                                 100, sha256("end"), ""};
     records_.emplace_back(job.record);
     for (const std::size_t index : job.trials) {
       TrialRecord& trial = trials_[index];
@@ -209,6 +211,41 @@ TEST(BestPolicies, AreThoseOfTheWholeRanking) {
         }
       }
     }
+  }
+}
+
+std::string bounds_in(const std::string& path) {
+  SQLite::Database database(path);
+  SQLite::Statement rows(
+      database,
+      "SELECT hex(policy.hash), hex(identity.hash), runs, met, target_iteration, best_top1, "
+      "final_top1, lowest_loss, final_loss, best_difference_low, best_difference_high, "
+      "final_difference_low, final_difference_high FROM bound "
+      "JOIN policy ON policy.id = bound.policy JOIN identity ON identity.id = bound.identity "
+      "ORDER BY 1, 2");
+  std::string text;
+  while (rows.executeStep()) {
+    for (int column = 0; column < rows.getColumnCount(); ++column)
+      text += rows.getColumn(column).getString() + " ";
+    text += "\n";
+  }
+  return text;
+}
+
+TEST(BestPolicies, AnOldStoreGetsTheBoundsOfANewOne) {
+  const TemporaryFolder folder;
+  const std::string fresh = folder.file("fresh.db");
+  ASSERT_TRUE(SqliteStore::open(fresh).value()->commit(sample_records()));
+  const std::string wanted = bounds_in(fresh);
+  EXPECT_GT(std::count(wanted.begin(), wanted.end(), '\n'), 4);
+  for (int schema = 1; schema <= 5; ++schema) {
+    const std::string old = folder.file("schema" + std::to_string(schema) + ".db");
+    std::filesystem::copy_file(LRTUNE_FIXTURES "/store/schema" + std::to_string(schema) + ".db",
+                               old);
+    std::filesystem::permissions(
+        old, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    ASSERT_TRUE(SqliteStore::open(old));
+    EXPECT_EQ(bounds_in(old), wanted) << "schema " << schema;
   }
 }
 
