@@ -20,7 +20,7 @@ std::optional<std::int64_t> combinations(const Template& policy, const Template&
 }
 
 Result<std::int64_t> candidate_count(const Experiment& experiment) {
-  if (experiment.method == SearchMethod::kRandom) return experiment.count;
+  if (draws(experiment.method)) return experiment.count;
   std::int64_t total = 0;
   for (std::size_t i = 0; i < experiment.policies.size(); ++i) {
     const auto count = combinations(experiment.policies[i], experiment.train);

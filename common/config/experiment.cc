@@ -13,7 +13,7 @@
 namespace lrtune {
 namespace {
 
-constexpr std::array<std::string_view, 3> kMethodNames = {"list", "grid", "random"};
+constexpr std::array<std::string_view, 4> kMethodNames = {"list", "grid", "random", "sobol"};
 constexpr std::array<std::string_view, 4> kRankByNames = {"top1", "loss", "cost", "robustness"};
 constexpr std::array<std::string_view, 2> kRankAtNames = {"best", "final"};
 
@@ -68,6 +68,10 @@ Result<Experiment> on_device(const Experiment& experiment, const std::string& de
 
 std::string_view name_of(SearchMethod method) {
   return kMethodNames[static_cast<std::size_t>(method)];
+}
+
+bool draws(SearchMethod method) {
+  return method == SearchMethod::kRandom || method == SearchMethod::kSobol;
 }
 std::string_view name_of(RankBy by) { return kRankByNames[static_cast<std::size_t>(by)]; }
 std::string_view name_of(RankAt at) { return kRankAtNames[static_cast<std::size_t>(at)]; }

@@ -46,7 +46,7 @@ struct RunLength {
   bool operator==(const RunLength&) const = default;
 };
 
-enum class SearchMethod : std::uint8_t { kList, kGrid, kRandom };
+enum class SearchMethod : std::uint8_t { kList, kGrid, kRandom, kSobol };
 enum class RankBy : std::uint8_t { kTop1, kLoss, kCost, kRobustness };
 enum class RankAt : std::uint8_t { kBest, kFinal };
 
@@ -62,7 +62,7 @@ struct Experiment {
   std::optional<double> max_seconds;
   std::uint64_t seed = 0;
   SearchMethod method = SearchMethod::kList;
-  std::int64_t count = 0;  // random: number of candidates
+  std::int64_t count = 0;  // random, sobol: number of candidates
   std::vector<Template> policies;
   int verify_top = 0;                    // 0: no verification
   int verify_repeats = 0;                // new seeds for each
@@ -90,6 +90,8 @@ Result<Experiment> on_device(const Experiment& experiment, const std::string& de
 Result<Experiment> experiment_from_json(const nlohmann::json& json);
 
 std::string_view name_of(SearchMethod method);
+// Whether its candidates are `count` draws out of the domains, so that more of them keep the first.
+bool draws(SearchMethod method);
 std::string_view name_of(RankBy by);
 std::string_view name_of(RankAt at);
 Result<RankBy> rank_by_from_name(std::string_view name);

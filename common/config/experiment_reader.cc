@@ -164,16 +164,16 @@ void read_policies(ObjectReader& reader, Experiment& experiment) {
 std::optional<Error> read_search(const nlohmann::json& json, const std::string& path,
                                  Experiment& experiment) {
   ObjectReader reader(json, path, "search");
-  static const std::vector<std::string> kMethods = texts({"list", "grid", "random"});
+  static const std::vector<std::string> kMethods = texts({"list", "grid", "random", "sobol"});
   const std::string method = reader.one_of("method", kMethods);
   experiment.method = static_cast<SearchMethod>(
       std::find(kMethods.begin(), kMethods.end(), method) - kMethods.begin());
-  if (experiment.method == SearchMethod::kRandom) {
+  if (draws(experiment.method)) {
     experiment.count = reader.required_integer("count", 1, kMostCandidates);
   } else if (reader.has("count")) {
     reader.error("count",
                  fmt::format("method {} takes no count: it runs every policy of the file; count "
-                             "belongs to method random",
+                             "belongs to methods random and sobol",
                              method));
   }
   read_policies(reader, experiment);

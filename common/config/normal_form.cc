@@ -108,7 +108,7 @@ nlohmann::json normal_run(const Experiment& experiment) {
 nlohmann::json normal_search(const Experiment& experiment) {
   nlohmann::json search = {{"method", std::string(name_of(experiment.method))},
                            {"policies", nlohmann::json::array()}};
-  if (experiment.method == SearchMethod::kRandom) search["count"] = experiment.count;
+  if (draws(experiment.method)) search["count"] = experiment.count;
   for (const Template& policy : experiment.policies) {
     search["policies"].push_back(normal_policy(policy));
   }

@@ -138,7 +138,7 @@ struct Extend {
   std::string campaign;         // as Order::target
   std::int64_t iterations = 0;  // of each run; 0: as before
   double epochs = 0;            // the same in epochs; at most one of them
-  std::int64_t count = 0;       // candidates of a random search; 0: as before
+  std::int64_t count = 0;       // candidates of a random or sobol search; 0: as before
   std::string policies;         // YAML, a list as search.policies; empty: none
   bool operator==(const Extend&) const = default;
 };

@@ -27,7 +27,8 @@ namespace {
 struct CoordinatorOptions {
   std::string listen = "tcp://127.0.0.1:5580";
   std::string store = "lrtune.db";
-  double lease = 10;    // seconds
+  double lease = 10;  // seconds
+  bool no_stage_sharing = false;
   std::string keys;     // folder; empty: none, which loopback alone allows
   std::string metrics;  // ADDR:PORT; empty: nowhere
   std::string log_level = "info";
@@ -77,6 +78,7 @@ class UntilSignalled : public RuntimeWatcher {
 RuntimeOptions runtime_options(const CoordinatorOptions& options) {
   RuntimeOptions runtime;
   runtime.core.lease = std::chrono::milliseconds(static_cast<std::int64_t>(1000 * options.lease));
+  runtime.core.share_stages = !options.no_stage_sharing;
   // Several heartbeats a lease: one that is lost or late ends none.
   runtime.core.heartbeat = std::min(runtime.core.heartbeat, runtime.core.lease / 5);
   return runtime;
@@ -175,6 +177,10 @@ void add_coordinator_command(CLI::App& app, int& exit_code) {
                    "Seconds without a sign of life after which a worker's jobs go to others")
       ->check(CLI::Range(0.5, 86'400.0))
       ->capture_default_str();
+  command->add_flag(
+      "--no-stage-sharing", options->no_stage_sharing,
+      "Each run trains its beginning itself: for workers that keep no checkpoints, or "
+      "none that the others find; the results are the same bits");
   command->add_option("--log-level", options->log_level, "What is written to standard error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
       ->capture_default_str();

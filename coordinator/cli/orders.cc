@@ -89,7 +89,9 @@ void add_extend(CLI::App& app, int& exit_code) {
   command->add_option("--epochs", options->epochs, "The same, where the experiment counts epochs")
       ->check(CLI::PositiveNumber)
       ->excludes(iterations);
-  command->add_option("--count", options->count, "The new number of candidates of a random search")
+  command
+      ->add_option("--count", options->count,
+                   "The new number of candidates of a random or sobol search")
       ->check(whole_number_from(1));
   command->add_option("--policies", options->policies,
                       "File with a YAML list of more policies, as under search.policies");

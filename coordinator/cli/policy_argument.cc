@@ -69,18 +69,30 @@ Result<SourceText> source_of(const std::string& argument) {
   return SourceText{std::move(*text), argument};
 }
 
-}  // namespace
-
-Result<Policy> policy_from_argument(const std::string& argument, const PolicyContext& context) {
+Result<LocatedJson> located_document(const std::string& argument) {
   const Result<SourceText> source = source_of(argument);
   if (!source) return tl::unexpected(source.error());
-  const Result<LocatedJson> located = located_json_from_yaml(source->text, source->name);
+  Result<LocatedJson> located = located_json_from_yaml(source->text, source->name);
   if (!located) return fail(located.error().message + missing_brace(source->text));
   const nlohmann::json& json = located->json;
   if (json.is_object() && json.contains("search") && json.contains("train")) {
     return fail(fmt::format("{} is an experiment; give one of its policies", source->name));
   }
-  Result<Policy> policy = policy_from_json(json, context);
+  return located;
+}
+
+}  // namespace
+
+Result<nlohmann::json> policy_document(const std::string& argument) {
+  auto located = located_document(argument);
+  if (!located) return tl::unexpected(located.error());
+  return std::move(located->json);
+}
+
+Result<Policy> policy_from_argument(const std::string& argument, const PolicyContext& context) {
+  const auto located = located_document(argument);
+  if (!located) return tl::unexpected(located.error());
+  Result<Policy> policy = policy_from_json(located->json, context);
   if (!policy) return tl::unexpected(located->located(policy.error()));
   return policy;
 }

@@ -1,6 +1,7 @@
 // A policy that was given on the command line.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "common/policy/policy.h"
@@ -12,5 +13,8 @@ namespace lrtune {
 // `argument` is the name of a file in YAML or JSON, "-" for standard input, or the text itself. An
 // error says file and line.
 Result<Policy> policy_from_argument(const std::string& argument, const PolicyContext& context);
+
+// The same as a document that is not looked at yet: lengths may be in epochs.
+Result<nlohmann::json> policy_document(const std::string& argument);
 
 }  // namespace lrtune

@@ -107,6 +107,12 @@ Result<std::vector<std::filesystem::path>> write_result_files(const CampaignResu
     files.emplace_back("accuracy.svg", to_svg(accuracy_chart(results)));
     files.emplace_back("loss.svg", to_svg(loss_chart(results)));
   }
+  return write_files(files, folder);
+}
+
+Result<std::vector<std::filesystem::path>> write_files(
+    const std::vector<std::pair<std::string, std::string>>& files,
+    const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> paths;
   for (const auto& [name, text] : files) {
     paths.push_back(folder / name);

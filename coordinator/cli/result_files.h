@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/result.h"
@@ -19,6 +20,11 @@ inline constexpr std::size_t kPlottedPolicies = 5;  // the best ones
 // cannot be written.
 Result<std::vector<std::filesystem::path>> write_result_files(const CampaignResults& results,
                                                               const std::filesystem::path& folder);
+
+// Writes texts by file name into `folder`, which exists; each replaces an older one as a whole.
+Result<std::vector<std::filesystem::path>> write_files(
+    const std::vector<std::pair<std::string, std::string>>& files,
+    const std::filesystem::path& folder);
 
 // The best policy as YAML with a comment that says where it comes from; "" if none ended well.
 // Pure.

@@ -26,6 +26,47 @@ std::vector<MetricPoint> points_of(const StoredState& stored, const JobRecord& j
   return points;
 }
 
+// What the stage jobs of a campaign cost, and whom.
+class StageCosts {
+ public:
+  StageCosts(const StoredState& stored, const JobIndex& jobs, CampaignId campaign) : jobs_(jobs) {
+    for (const TrialRecord& trial : stored.trials) {
+      const bool ended = trial.state > TrialState::kRunning && trial.state < TrialState::kCancelled;
+      if (trial.campaign != campaign || !ended || !jobs.contains(trial.job)) continue;
+      total_.asked += jobs.at(trial.job)->outcome ? jobs.at(trial.job)->outcome->iteration : 0;
+      for_path(trial.job, [this](const JobRecord& job) {
+        if (users_[job.id]++ == 0) total_.trained += own(job);
+      });
+    }
+  }
+  double paid_by(const TrialRecord& trial) const {
+    double sum = 0;
+    for_path(trial.job, [&](const JobRecord& job) {
+      const auto users = users_.find(job.id);
+      if (users != users_.end())
+        sum += static_cast<double>(own(job)) / static_cast<double>(users->second);
+    });
+    return sum;
+  }
+  const TrainingCost& total() const { return total_; }
+
+ private:
+  // Behind what it goes on from; nothing if it ended there.
+  static std::int64_t own(const JobRecord& job) {
+    const std::int64_t end = job.outcome ? job.outcome->iteration : 0;
+    return std::max<std::int64_t>(0, end - job.from_iteration);
+  }
+  template <typename Visit>
+  void for_path(JobId id, const Visit& visit) const {
+    for (auto job = jobs_.find(id); job != jobs_.end(); job = jobs_.find(job->second->after))
+      visit(*job->second);
+  }
+
+  const JobIndex& jobs_;
+  std::unordered_map<JobId, std::int64_t> users_;
+  TrainingCost total_;
+};
+
 TrialResult result_of(const StoredState& stored, const TrialRecord& trial, const JobRecord& job) {
   TrialResult result;
   result.trial = trial;
@@ -72,6 +113,7 @@ nlohmann::json trial_json(const TrialResult& result, RankAt at) {
   json["seed"] = result.trial.seed;
   json["outcome"] = name_of(result.outcome.kind);
   json["ended_at_iteration"] = result.outcome.iteration;
+  json["iterations_paid"] = result.iterations_paid;
   if (!result.outcome.message.empty()) json["message"] = result.outcome.message;
   return json;
 }
@@ -134,6 +176,13 @@ Result<CampaignResults> collect_results(const StoredState& stored, const Digest&
 
   JobIndex jobs;
   for (const JobRecord& job : stored.jobs) jobs[job.id] = &job;
+  const StageCosts costs(stored, jobs, campaign->id);
+  results.cost = costs.total();
+  const auto result = [&](const TrialRecord& trial, const JobRecord& job) {
+    TrialResult one = result_of(stored, trial, job);
+    one.iterations_paid = costs.paid_by(trial);
+    return one;
+  };
   std::vector<PolicyResult> policies;
   std::map<TrialId, std::vector<TrialResult>> repeats;
   std::map<TrialId, std::vector<TrialResult>> scaled;
@@ -146,10 +195,10 @@ Result<CampaignResults> collect_results(const StoredState& stored, const Digest&
       ++results.open;
     } else if (trial.phase == TrialPhase::kSearch) {
       policies.push_back(PolicyResult{
-          result_of(stored, trial, *job->second), {}, {}, candidate_name(*experiment, candidate)});
+          result(trial, *job->second), {}, {}, candidate_name(*experiment, candidate)});
     } else {
       auto& runs = trial.phase == TrialPhase::kVerify ? repeats : scaled;
-      runs[trial.verifies].push_back(result_of(stored, trial, *job->second));
+      runs[trial.verifies].push_back(result(trial, *job->second));
     }
   }
   for (PolicyResult& policy : policies) {
@@ -173,6 +222,7 @@ nlohmann::json to_json(const CampaignResults& results) {
       {"ranked_at", name_of(results.at)},
       {"evaluated_on", name_of(results.evaluated_on)},
       {"open", results.open},
+      {"iterations", {{"asked", results.cost.asked}, {"trained", results.cost.trained}}},
       {"best", nullptr},
       {"policies", nlohmann::json::array()},
       {"verified", nlohmann::json::array()},

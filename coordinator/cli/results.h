@@ -20,6 +20,15 @@ struct TrialResult {
   Outcome outcome;
   std::vector<MetricPoint> points;  // of the attempt that finished, ascending by iteration
   Scores scores;
+  // Of what was trained for it, its share: a beginning that n trials of the campaign have in common
+  // costs each of them an n-th. Alone it had cost outcome.iteration.
+  double iterations_paid = 0;
+};
+
+// Iterations of a campaign's trials that have ended.
+struct TrainingCost {
+  std::int64_t asked = 0;    // by each trial alone
+  std::int64_t trained = 0;  // each shared beginning once, whoever trained it
 };
 
 struct PolicyResult {
@@ -42,6 +51,7 @@ struct CampaignResults {
   std::vector<std::size_t> verified;  // indices of `policies`, best first by the means over repeats
   std::vector<double> scales;         // of the tolerance; empty: it is not measured
   std::int64_t open = 0;              // trials that have not ended
+  TrainingCost cost;
 
   // At most `count`, best first: verified ones, then the others. Without those that did not end
   // well.

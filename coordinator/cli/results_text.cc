@@ -189,6 +189,16 @@ std::string messages(const CampaignResults& results) {
   return text.empty() ? text : '\n' + text;
 }
 
+// What shared beginnings have spared; nothing where there were none.
+std::string cost_text(const TrainingCost& cost) {
+  if (cost.asked == cost.trained || cost.asked == 0) return {};
+  return fmt::format(
+      "\n{} of the {} iterations asked for were trained ({:.1f} %): what runs have in common is "
+      "trained once.\n",
+      cost.trained, cost.asked,
+      100.0 * static_cast<double>(cost.trained) / static_cast<double>(cost.asked));
+}
+
 std::string quoted(const std::string& text) {
   std::string quoted = "\"";
   for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
@@ -221,6 +231,7 @@ std::string csv_line(std::size_t rank, const std::string& name, const TrialResul
       measured(s.seconds),
       measured(s.loss_difference(at)),
       fmt::to_string(result.trial.scale),
+      fmt::format("{:.6g}", result.iterations_paid),
   };
   return fmt::format("{}\r\n", fmt::join(fields, ","));
 }
@@ -246,14 +257,14 @@ std::string results_text(const CampaignResults& results, const Terminal& termina
         '\n' + paint("Tolerance: best top-1 with all rates scaled", Ink::kBold, terminal.colour);
     text += '\n' + tolerance_table(results, terminal);
   }
-  return text + messages(results);
+  return text + cost_text(results.cost) + messages(results);
 }
 
 std::string to_csv(const CampaignResults& results) {
   std::string text =
       "rank,trial,phase,repeat,name,policy,outcome,ended_at_iteration,best_top1,best_top1_"
       "iteration,"
-      "final_top1,loss,target_iteration,seconds,loss_difference,scale\r\n";
+      "final_top1,loss,target_iteration,seconds,loss_difference,scale,iterations_paid\r\n";
   for (std::size_t i = 0; i < results.policies.size(); ++i) {
     text += csv_line(i + 1, results.policies[i].name, results.policies[i].search, results.at);
   }

@@ -19,6 +19,7 @@ struct RunOptions {
   std::string output;       // empty: lrtune-results/NAME-HASH
   std::string checkpoints;  // folder; empty: beside the store, STORE.checkpoints
   bool no_checkpoints = false;
+  bool no_stage_sharing = false;
   bool json = false;
   std::vector<std::string> trusted;           // folders that workers take networks of users from
   std::string worker_program;                 // empty: beside this program

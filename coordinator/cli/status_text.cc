@@ -120,10 +120,13 @@ std::string campaign_page(const json& campaign, const Terminal& terminal) {
   std::string text = paint(campaign_line(campaign), Ink::kBold, terminal.colour) + '\n';
   const std::int64_t total = count_of(campaign, "iterations_total");
   const std::int64_t done = count_of(campaign, "iterations_done");
+  const std::int64_t asked = count_of(campaign, "iterations_asked");
+  const std::string shared =
+      asked > total ? fmt::format(" ({} asked for, shared beginnings once)", asked) : "";
   text += fmt::format(
-      "hash {}, priority {}, {} of {} iterations, {} running, {} queued, {} "
+      "hash {}, priority {}, {} of {} iterations{}, {} running, {} queued, {} "
       "diverged, {} failed, {} cancelled, {} known before\n",
-      text_of(campaign, "hash").substr(0, 8), count_of(campaign, "priority"), done, total,
+      text_of(campaign, "hash").substr(0, 8), count_of(campaign, "priority"), done, total, shared,
       count_of(campaign, "running"), count_of(campaign, "queued"), count_of(campaign, "diverged"),
       count_of(campaign, "failed"), count_of(campaign, "cancelled"), count_of(campaign, "reused"));
   const json& running = campaign.at("trials_running");

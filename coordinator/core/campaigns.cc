@@ -94,12 +94,14 @@ CampaignState phase_of(const CoreState& state, const Campaign& campaign) {
 void cancel_trials(CoreState& state, Campaign& campaign, const std::string& reason) {
   stop_making(state, campaign);
   dequeue_all(state, campaign);
+  std::set<JobId> jobs;
   for (const TrialId id : campaign.trials) {
     TrialRecord& trial = state.trials.at(id);
     if (trial.state > TrialState::kRunning) continue;
     set_trial_state(state, trial, TrialState::kCancelled);
-    drop_job(state, state.jobs.at(trial.job), reason);
+    for (const Job* job : path_to(state, state.jobs.at(trial.job))) jobs.insert(job->record.id);
   }
+  for (const JobId id : jobs) drop_job(state, state.jobs.at(id), reason);
 }
 
 void revive_cancelled(CoreState& state, Campaign& campaign) {
@@ -116,8 +118,9 @@ void drop_surveys(CoreState& state, Campaign& campaign) {
   campaign.surveys.clear();
 }
 
-void take_up_again(Campaign& campaign) {
+void take_up_again(CoreState& state, Campaign& campaign) {
   campaign.record.state = CampaignState::kSurveying;
+  if (state.holds_back(campaign)) dequeue_all(state, campaign);
   campaign.record.failure.clear();
   campaign.record.ended_at = 0;
 }
@@ -176,15 +179,20 @@ void survey_answered(CoreState& state, Campaign& campaign, SurveyNeed& need, con
 // search.
 void restore_jobs(CoreState& state, StoredState& stored) {
   state.job_by_key.reserve(stored.jobs.size());
+  state.jobs_by_end.reserve(stored.jobs.size());
   for (JobRecord& record : stored.jobs) {
     Job& job = state.jobs.emplace_hint(state.jobs.end(), record.id, Job{})->second;
     job.record = std::move(record);
     state.job_by_key[job.record.key] = job.record.id;
+    state.jobs_by_end.emplace(job.record.to_state, job.record.id);
     if (!job.held()) continue;
     // Its worker may live and train on: it has one full lease to introduce itself.
     state.held.insert(job.record.id);
     state.orphans.insert(job.record.id);
     job.deadline = state.now.steady + state.options.lease;
+  }
+  for (auto& [id, job] : state.jobs) {
+    if (job.record.after) state.jobs.at(job.record.after).next.push_back(id);
   }
   Job* job = nullptr;  // of the point before: mostly it is the same
   for (const PointRecord& record : stored.points) {
@@ -279,7 +287,7 @@ Campaign& submit(CoreState& state, const Experiment& experiment) {
   if (failed || cancelled) {
     // What failed did so by something outside it, such as missing data: try again.
     revive_cancelled(state, campaign);
-    take_up_again(campaign);
+    take_up_again(state, campaign);
     if (cancelled) campaign.record.state = phase_of(state, campaign);
     state.write(campaign.record);
   }
@@ -331,12 +339,14 @@ void restore_campaigns(CoreState& state, StoredState& stored) {
     Campaign& campaign = state.campaigns.at(record.campaign);
     campaign.trials.push_back(record.id);
     if (record.phase == TrialPhase::kSearch) campaign.candidates.push_back(record.id);
-    state.jobs.at(record.job).trials.push_back(record.id);
+    Job& job = state.jobs.at(record.job);
+    job.trials.push_back(record.id);
+    use_jobs(state, job, campaign, +1);
+    note_first_trial(state, job, record.id);
     const TrialRecord& trial =
         state.trials.emplace_hint(state.trials.end(), record.id, std::move(record))->second;
     count_trial(state, trial, +1);
   }
-  for (const JobId id : state.held) count_running(state, state.jobs.at(id), +1);
   for (auto& [id, campaign] : state.campaigns) {
     const bool wanted =
         !state.options.only_campaign || *state.options.only_campaign == campaign.record.hash;
@@ -448,7 +458,7 @@ void extend_campaign(CoreState& state, Campaign& campaign, Experiment experiment
   ++campaign.record.extensions;
   stop_making(state, campaign);
   drop_surveys(state, campaign);
-  take_up_again(campaign);
+  take_up_again(state, campaign);
   state.write(campaign.record);
   state.decide(campaign.record.id, {}, "campaign_extended",
                {{"candidates", candidate_count(campaign.experiment).value_or(0)},

@@ -103,16 +103,36 @@ bool CoreState::wanted(const TrialRecord& trial) const {
 }
 
 bool CoreState::needed(const Job& job) const {
-  return std::any_of(job.trials.begin(), job.trials.end(),
-                     [this](TrialId id) { return wanted(trials.at(id)); });
+  const auto is_wanted = [this](TrialId id) { return wanted(trials.at(id)); };
+  if (std::any_of(job.trials.begin(), job.trials.end(), is_wanted)) return true;
+  return std::any_of(job.next.begin(), job.next.end(),
+                     [this](JobId id) { return needed(jobs.at(id)); });
+}
+
+bool CoreState::wanted_by(const Job& job, CampaignId campaign) const {
+  const auto is_its = [&](const JobUse& use) { return use.campaign == campaign; };
+  if (std::none_of(job.uses.begin(), job.uses.end(), is_its)) return false;
+  const auto is_wanted = [&](TrialId id) {
+    const TrialRecord& trial = trials.at(id);
+    return trial.campaign == campaign && wanted(trial);
+  };
+  if (std::any_of(job.trials.begin(), job.trials.end(), is_wanted)) return true;
+  return std::any_of(job.next.begin(), job.next.end(),
+                     [&](JobId id) { return wanted_by(jobs.at(id), campaign); });
+}
+
+std::vector<Campaign*> CoreState::campaigns_wanting(const Job& job) {
+  std::vector<Campaign*> wanting;
+  for (Campaign* campaign : campaigns_of(job)) {
+    if (!holds_back(*campaign) && wanted_by(job, campaign->record.id)) wanting.push_back(campaign);
+  }
+  return wanting;
 }
 
 std::vector<Campaign*> CoreState::campaigns_of(const Job& job) {
   std::vector<Campaign*> found;
-  for (const TrialId id : job.trials) {
-    Campaign* campaign = &campaigns.at(trials.at(id).campaign);
-    if (std::find(found.begin(), found.end(), campaign) == found.end()) found.push_back(campaign);
-  }
+  found.reserve(job.uses.size());
+  for (const JobUse& use : job.uses) found.push_back(&campaigns.at(use.campaign));
   return found;
 }
 
@@ -121,6 +141,12 @@ void CoreState::decide(CampaignId campaign, TrialId trial, std::string code, Fla
 }
 
 void CoreState::decide(const Job& job, const std::string& code, const FlatJson& numbers) {
+  if (job.trials.empty() && !job.uses.empty()) {
+    nlohmann::json of_stage = numbers.json();
+    of_stage["stage"] = job.record.iterations;
+    const TrialRecord& trial = first_trial(job);
+    if (campaigns.at(trial.campaign).active) decide(trial.campaign, trial.id, code, of_stage);
+  }
   for (const TrialId id : job.trials) {
     const TrialRecord& trial = trials.at(id);
     if (campaigns.at(trial.campaign).active) decide(trial.campaign, id, code, numbers);

@@ -43,6 +43,9 @@ struct CoreOptions {
   // Work on this campaign alone (`lrtune run`); none: on every campaign of the store that has not
   // ended.
   std::optional<Digest> only_campaign;
+  // Runs with the same beginning train it once. The results are the same bits either way; workers
+  // that keep no checkpoints, or not where the others find them, train it again.
+  bool share_stages = true;
   // Workers of an earlier coordinator may come back with what they train. False (`lrtune run`,
   // whose workers end with it): their jobs are given away at once, and no death is counted against
   // these.

@@ -71,17 +71,28 @@ struct Campaign {
   std::vector<RankedTrial> best;  // the first of the newest ranking; see recall_best()
   std::int64_t open = 0;          // trials that have not ended
   std::int64_t done = 0, diverged = 0, failed = 0, cancelled = 0, reused = 0;
-  std::int64_t iterations_ended = 0;  // of ended trials
+  std::int64_t iterations_asked = 0;  // by its trials, each alone
+  // Of its stage jobs, each once: Job::own_iterations.
   std::int64_t iterations_total = 0;
+  std::int64_t iterations_ended = 0;  // of those that have ended
   std::optional<double> best_top1;
   TrialId best_trial;
   SteadyTime active_since;
 };
 
+// How many trials of a campaign lead through a job, whatever became of them.
+struct JobUse {
+  CampaignId campaign;
+  std::int64_t trials = 0;
+};
+
 struct Job {
   JobRecord record;
-  std::vector<TrialId> trials;  // that need it
-  PeerId holder;                // peer of the current attempt; empty: pending, ended or orphan
+  std::vector<TrialId> trials;  // that end with it; none if it is only the beginning of others
+  std::vector<JobId> next;      // jobs that go on from its end
+  std::vector<JobUse> uses;
+  TrialId first_trial;  // of those that lead through it: its policy and seed are the job's
+  PeerId holder;        // peer of the current attempt; empty: pending, ended or orphan
   SteadyTime deadline;  // assigned: when to send again; orphan: when to give its unknown holder up
   SteadyTime assigned_at;
   SteadyTime started_at;
@@ -95,6 +106,16 @@ struct Job {
     return record.state == JobState::kAssigned || record.state == JobState::kRunning;
   }
   bool ended() const { return record.state >= JobState::kDone; }
+  // What it trains if it goes on where it should.
+  std::int64_t own_iterations() const { return record.iterations - record.from_iteration; }
+  // Of them, how many its current attempt has behind it.
+  std::int64_t own_iterations_done() const {
+    return iteration > record.from_iteration ? iteration - record.from_iteration : 0;
+  }
+  // Its state at `iterations` was reached: others can go on from there.
+  bool reached_end() const {
+    return record.state == JobState::kDone && record.outcome->iteration == record.iterations;
+  }
   // An attempt ended with its worker's death, or for want of something there: from now on it runs
   // alone on a worker, so that the next such end is nobody else's fault.
   bool suspect() const { return record.deaths > 0; }
@@ -165,6 +186,7 @@ struct CoreState {
   std::map<TrialId, TrialRecord> trials;
   std::map<JobId, Job> jobs;
   std::unordered_map<Digest, JobId> job_by_key;
+  std::unordered_multimap<Digest, JobId> jobs_by_end;  // by JobRecord::to_state
   std::map<PeerId, Worker> workers;
   std::map<std::string, WorkerOrderRecord> orders;  // by the worker's name
   std::set<CampaignId> queued;                      // whose queue is not empty
@@ -181,7 +203,8 @@ struct CoreState {
 
   Actions out;  // of the step under way
 
-  const TrialRecord& first_trial(const Job& job) const { return trials.at(job.trials.front()); }
+  // `job` must be used.
+  const TrialRecord& first_trial(const Job& job) const { return trials.at(job.first_trial); }
   // False of a repeat or scaled run of another length than what it repeats: it was made before the
   // campaign was extended.
   bool is_current(const TrialRecord& trial) const {
@@ -189,17 +212,26 @@ struct CoreState {
   }
   // An open trial of a campaign that is worked on.
   bool wanted(const TrialRecord& trial) const;
-  // Such a trial needs the job.
+  // Such a trial leads through the job.
   bool needed(const Job& job) const;
-  // That have a trial of the job, each once.
+  bool wanted_by(const Job& job, CampaignId campaign) const;  // such a trial of the campaign does
+  // That have such a trial, and whose queue is open; each once.
+  std::vector<Campaign*> campaigns_wanting(const Job& job);
+  // That have a trial that leads through the job, each once.
   std::vector<Campaign*> campaigns_of(const Job& job);
+  // Nothing is queued of a campaign whose trials are still being made: what they share is not known
+  // before.
+  bool holds_back(const Campaign& campaign) const {
+    return options.share_stages && campaign.record.state == CampaignState::kSurveying;
+  }
 
   void write(Record record) { out.records.push_back(std::move(record)); }
   void send(const PeerId& peer, wire::ToWorker message) {
     out.sends.push_back({peer, std::move(message)});
   }
   void decide(CampaignId campaign, TrialId trial, std::string code, FlatJson numbers);
-  // The same decision for each trial of `job` in an active campaign.
+  // The same decision for each trial of `job` in an active campaign; of a job that is only the
+  // beginning of others, for its first trial, said so.
   void decide(const Job& job, const std::string& code, const FlatJson& numbers);
 };
 
@@ -235,15 +267,39 @@ void begin_trials(CoreState& state, Campaign& campaign);
 void make_some_trials(CoreState& state);  // as many as one step may take time for
 // The trial's job has a trial less: it is given up if nobody else needs it.
 void drop_job(CoreState& state, Job& job, const std::string& reason);
+// The job of a run, a new one or the one of the same work; it goes on from the longest run that is
+// known to begin as it does. `trial` needs no id if it was made before.
+Job& job_for(CoreState& state, const TrialRecord& trial);
+// A job that failed, and what it goes on from, gets another chance; its attempts go on counting.
+void revive_failed(CoreState& state, Job& job);
 void make_verification_trials(CoreState& state, Campaign& campaign,
                               const std::vector<TrialId>& ranked);
 void make_tolerance_trials(CoreState& state, Campaign& campaign,
                            const std::vector<TrialId>& ranked);
-// The trial's iterations and best accuracy are added to its campaign's counts.
+// The trial's state, iterations and best accuracy are added to its campaign's counts.
 void count_trial(CoreState& state, const TrialRecord& trial, int sign);
 // Written, and counted by its campaign.
 void set_trial_state(CoreState& state, TrialRecord& trial, TrialState to);
 TrialState trial_state_of(JobState state);
+
+// ---- stages.cc: beginnings that runs share
+// -------------------------------------------------------------------------
+// `trials` more (or, if negative, fewer) trials of the campaign lead through `job`, and so through
+// all that it goes on from.
+void use_jobs(CoreState& state, Job& job, Campaign& campaign, std::int64_t trials);
+// The first trial that leads through `job` and those before it, where there is none yet.
+void note_first_trial(CoreState& state, Job& job, TrialId trial);
+// Pending jobs of `trials` that begin alike get stages in common.
+void share_stages(CoreState& state, const std::vector<TrialId>& trials);
+// `job` has ended: those that go on from it can begin, or end as it did.
+void end_next(CoreState& state, const Job& job);
+// Whether what it goes on from is there.
+bool is_ready(const CoreState& state, const Job& job);
+// `job` and all that it goes on from, last first.
+std::vector<Job*> path_to(CoreState& state, Job& job);
+// What is shown of a held job: its trials, or if it is only the beginning of others the first of
+// them.
+std::vector<TrialId> shown_trials(const CoreState& state, const Job& job);
 
 // ---- ranking_step.cc: the order of a campaign's trials
 // ------------------------------------------------------------

@@ -50,6 +50,12 @@ std::string because(const json& n) {
   return reason.empty() ? "" : ": " + reason;
 }
 
+// A job that is only the beginning of several trials.
+std::string beginning_of(const std::string& trial, const json& n) {
+  return fmt::format("The beginning of {} and others, up to iteration {},", trial,
+                     number(n, "stage"));
+}
+
 using Sentence = std::function<std::string(const std::string&, const json&)>;
 
 using Sentences = std::map<std::string_view, Sentence>;
@@ -208,6 +214,13 @@ const Sentences& trial_sentences() {
              who, number(n, "scales"), number(n, "ended_well"), number(n, "top1_mean"),
              number(n, "top1_deviation"), number(n, "top1_lowest"));
        }},
+      {"verdict",
+       [](const std::string& who, const json& n) {
+         const std::string replacement = number(n, "replacement");
+         return fmt::format("{} was judged in phase {} for {} {}: {}{}.", who, number(n, "phase"),
+                            number(n, "measure"), number(n, "target"), number(n, "verdict"),
+                            replacement.empty() ? "" : " by " + replacement);
+       }},
       {"verified",
        [](const std::string& who, const json& n) {
          return fmt::format("{} was verified as {} of {} by {}: {}.", who, number(n, "rank"),
@@ -224,7 +237,9 @@ std::string sentence(const DecisionRecord& decision) {
                                          : fmt::format("Campaign {}", decision.campaign.value);
   for (const Sentences* sentences : {&campaign_sentences(), &trial_sentences()}) {
     const auto it = sentences->find(decision.code);
-    if (it != sentences->end()) return it->second(who, decision.numbers.json());
+    if (it == sentences->end()) continue;
+    const json numbers = decision.numbers.json();
+    return it->second(numbers.contains("stage") ? beginning_of(who, numbers) : who, numbers);
   }
   return fmt::format("{}: {} {}", who, decision.code, decision.numbers.text());
 }

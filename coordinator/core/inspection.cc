@@ -96,6 +96,7 @@ nlohmann::json summary(const CoreState& state, const Campaign& campaign,
           {"queued", queue_length(campaign)},
           {"iterations_done", shown.iterations_done + running_iterations},
           {"iterations_total", shown.iterations_total},
+          {"iterations_asked", shown.iterations_asked},
           {"best_top1", optional_number(shown.best_top1)},
           {"best_trial", shown.best_trial.value},
           {"waiting_for", cut(shown.waiting_for)}};
@@ -105,8 +106,7 @@ std::map<CampaignId, std::int64_t> running_iterations(const CoreState& state) {
   std::map<CampaignId, std::int64_t> iterations;
   for (const JobId id : state.held) {
     const Job& job = state.jobs.at(id);
-    for (const TrialId trial : job.trials)
-      iterations[state.trials.at(trial).campaign] += job.iteration;
+    for (const JobUse& use : job.uses) iterations[use.campaign] += job.own_iterations_done();
   }
   return iterations;
 }
@@ -156,10 +156,12 @@ nlohmann::json campaign_document(const CoreState& state, const Campaign& campaig
   std::int64_t iterations = 0;
   for (const JobId id : state.held) {
     const Job& job = state.jobs.at(id);
-    for (const TrialId trial : job.trials) {
+    for (const JobUse& use : job.uses) {
+      if (use.campaign == campaign.record.id) iterations += job.own_iterations_done();
+    }
+    for (const TrialId trial : shown_trials(state, job)) {
       const TrialRecord& record = state.trials.at(trial);
       if (record.campaign != campaign.record.id) continue;
-      iterations += job.iteration;
       if (running.size() < kRunningShown && !state.orphans.contains(id))
         running.push_back(running_document(running_trial(state, job, record)));
     }

@@ -31,18 +31,48 @@ void check_job(const CoreState& state, const Job& job) {
   check(job.record.state != JobState::kDone || job.record.outcome.has_value(),
         "ended with an outcome");
   check(state.job_by_key.at(job.record.key) == job.record.id, "is found by its key");
-  if (job.trials.empty()) return;
-  for (const TrialId id : job.trials) {
-    const TrialRecord& trial = state.trials.at(id);
-    const Campaign& campaign = state.campaigns.at(trial.campaign);
-    const bool wanted = std::any_of(job.trials.begin(), job.trials.end(), [&](TrialId other) {
-      const TrialRecord& one = state.trials.at(other);
-      return one.campaign == trial.campaign && state.wanted(one);
-    });
-    const auto queue = campaign.queue.find(trial.identity);
+  for (const TrialId id : job.trials)
+    check(state.trials.at(id).job == job.record.id, "is the job of its trials");
+  if (job.record.after) {
+    const Job& stage = state.jobs.at(job.record.after);
+    check(stage.record.iterations == job.record.from_iteration, "goes on where its stage ends");
+    check(job.record.from_iteration < job.record.iterations, "trains something itself");
+    check(!job.held() || stage.reached_end(), "waits for its stage");
+  }
+  for (const JobUse& use : job.uses) {
+    const Campaign& campaign = state.campaigns.at(use.campaign);
+    const bool wanted = state.wanted_by(job, use.campaign) && !state.holds_back(campaign);
+    const auto queue = campaign.queue.find(state.first_trial(job).identity);
     const bool queued = queue != campaign.queue.end() && queue->second.contains(job.record.id);
-    check(queued == (job.record.state == JobState::kPending && wanted),
-          "is in a campaign's queue if and only if it is pending and wanted");
+    check(queued == (job.record.state == JobState::kPending && wanted && is_ready(state, job)),
+          "is in a campaign's queue if and only if it is pending, ready and wanted");
+  }
+}
+
+// What the jobs say of their uses, against the trials and what these lead through.
+void check_uses(const CoreState& state) {
+  std::map<std::pair<JobId, CampaignId>, std::int64_t> uses;
+  for (const auto& [id, trial] : state.trials) {
+    for (JobId job = trial.job; job; job = state.jobs.at(job).record.after)
+      ++uses[{job, trial.campaign}];
+  }
+  std::map<CampaignId, std::int64_t> total;
+  std::map<CampaignId, std::int64_t> ended;
+  std::size_t listed = 0;
+  for (const auto& [id, job] : state.jobs) {
+    for (const JobUse& use : job.uses) {
+      ++listed;
+      require(uses[{id, use.campaign}] == use.trials, "job", id.value,
+              "knows who leads through it");
+      total[use.campaign] += job.own_iterations();
+      if (job.ended()) ended[use.campaign] += job.own_iterations();
+    }
+  }
+  require(listed == uses.size(), "the number of uses", static_cast<std::int64_t>(listed),
+          "is that of the jobs that trials lead through");
+  for (const auto& [id, campaign] : state.campaigns) {
+    require(campaign.iterations_total == total[id] && campaign.iterations_ended == ended[id],
+            "campaign", id.value, "counts each stage once");
   }
 }
 
@@ -92,10 +122,7 @@ void check_worker(const CoreState& state, const Worker& worker) {
 void check_running(const CoreState& state) {
   std::map<CampaignId, std::int64_t> running;
   for (const JobId id : state.held) {
-    std::set<CampaignId> campaigns;
-    for (const TrialId trial : state.jobs.at(id).trials)
-      campaigns.insert(state.trials.at(trial).campaign);
-    for (const CampaignId campaign : campaigns) ++running[campaign];
+    for (const JobUse& use : state.jobs.at(id).uses) ++running[use.campaign];
   }
   for (const auto& [id, campaign] : state.campaigns) {
     require(campaign.running == running[id], "campaign", id.value, "knows how many jobs it holds");
@@ -110,6 +137,7 @@ void Core::check_invariants() const {
   for (const auto& [id, campaign] : state.campaigns) check_campaign(state, campaign);
   for (const auto& [peer, worker] : state.workers) check_worker(state, worker);
   check_running(state);
+  check_uses(state);
 }
 
 }  // namespace lrtune

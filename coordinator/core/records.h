@@ -62,7 +62,6 @@ struct IdentityRecord {
   bool operator==(const IdentityRecord&) const = default;
 };
 
-// One that has ended is written again when its job ends after it: the store keeps what it reached.
 struct TrialRecord {
   TrialId id;
   CampaignId campaign;
@@ -75,23 +74,28 @@ struct TrialRecord {
   Digest identity;
   Policy policy;
   RunPlan plan;
-  JobId job;  // today one stage job from the initial state to the end
+  JobId job;  // the stage job that leads to its end; those before it are that one's `after`
   TrialState state = TrialState::kWaiting;
   bool operator==(const TrialRecord&) const = default;
 };
 
-// A stage job. `key` is what makes two jobs the same work: SHA-256 over from_state, to_state and
-// the parts of the plan that say what is measured and when it stops.
+// A stage job: a run from its initial state to iteration `iterations`. Where it begins as another
+// one does, it goes on from that one's end, which it waits for and whose checkpoint its worker
+// finds by its name. `key` is what makes two jobs the same work: SHA-256 over from_state, to_state
+// and the parts of the plan that say what is measured and when it stops.
 struct JobRecord {
   JobId id;
   Digest key;
   Digest from_state;
   Digest to_state;  // where the policy's rates lead, if nothing stops it before
   JobState state = JobState::kPending;
-  Attempt attempt = 0;             // 0: never assigned
-  int deaths = 0;                  // attempts that ended with their worker's death or kFailedHere
-  std::string worker;              // name of the worker of the current attempt; empty if none
-  std::optional<Outcome> outcome;  // when done, diverged or failed
+  Attempt attempt = 0;              // 0: never assigned
+  int deaths = 0;                   // attempts that ended with their worker's death or kFailedHere
+  std::string worker;               // name of the worker of the current attempt; empty if none
+  std::optional<Outcome> outcome;   // when done, diverged or failed
+  JobId after;                      // the stage job that it goes on from; 0: from the initial state
+  std::int64_t from_iteration = 0;  // where that one ends
+  std::int64_t iterations = 0;      // where it ends itself
   bool operator==(const JobRecord&) const = default;
 };
 

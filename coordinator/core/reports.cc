@@ -100,12 +100,12 @@ std::string chain_error(const CoreState& state, const Job& job, const Outcome& o
   const TrialRecord& trial = state.first_trial(job);
   Digest expected = job.record.to_state;
   if (outcome.kind != OutcomeKind::kCompleted) {
-    if (outcome.iteration < 0 || outcome.iteration > trial.plan.iterations)
+    if (outcome.iteration < 0 || outcome.iteration > job.record.iterations)
       return "it ended past its length";
     expected = state_after(job.record.from_state, trial.policy, 0, outcome.iteration);
-  } else if (outcome.iteration != trial.plan.iterations) {
+  } else if (outcome.iteration != job.record.iterations) {
     return fmt::format("it completed at iteration {} of {}", outcome.iteration,
-                       trial.plan.iterations);
+                       job.record.iterations);
   }
   if (outcome.state == expected) return {};
   return fmt::format(
@@ -141,6 +141,8 @@ void end_job(CoreState& state, Job& job, Outcome outcome) {
   release(state, job);
   job.record.state = state_after_outcome(outcome.kind);
   job.record.outcome = std::move(outcome);
+  for (Campaign* campaign : state.campaigns_of(job))
+    campaign->iterations_ended += job.own_iterations();
   state.write(job.record);
   state.decide(job, std::string(name_of(job.record.outcome->kind)), outcome_numbers(state, job));
   for (const TrialId id : job.trials) {
@@ -148,11 +150,12 @@ void end_job(CoreState& state, Job& job, Outcome outcome) {
     if (trial.state <= TrialState::kRunning) {
       set_trial_state(state, trial, trial_state_of(job.record.state));
     } else {
-      state.write(trial);  // a cancelled one: its scores are those of its job (records.h)
+      state.write(trial);  // a cancelled one: SCHEMA.md, bound
     }
   }
   const std::vector<TrialId> ended =
       job.trials;  // ending a phase may make trials that share this job
+  end_next(state, job);
   for (const TrialId id : ended) trial_ended(state, state.trials.at(id));
 }
 

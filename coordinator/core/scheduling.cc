@@ -153,13 +153,15 @@ bool can_survey(const Numerics& offered, const TrainSpec& train,
   return offered.device == train.device && offered.threads >= train.threads;
 }
 
+// What it goes on from comes first.
 void enqueue(CoreState& state, Job& job) {
-  const Digest& identity = state.first_trial(job).identity;
-  for (const TrialId id : job.trials) {
-    const TrialRecord& trial = state.trials.at(id);
-    if (!state.wanted(trial)) continue;
-    state.campaigns.at(trial.campaign).queue[identity].insert(job.record.id);
-    state.queued.insert(trial.campaign);
+  Job* first = &job;
+  while (!is_ready(state, *first)) first = &state.jobs.at(first->record.after);
+  if (first->record.state != JobState::kPending) return;
+  const Digest& identity = state.first_trial(*first).identity;
+  for (Campaign* campaign : state.campaigns_wanting(*first)) {
+    campaign->queue[identity].insert(first->record.id);
+    state.queued.insert(campaign->record.id);
     state.work_added = true;
   }
 }
@@ -212,9 +214,10 @@ void send_assignment(CoreState& state, Job& job) {
   const TrialRecord& trial = state.first_trial(job);
   job.assigned_at = state.now.steady;
   job.deadline = state.now.steady + state.options.lease;
-  state.send(job.holder,
-             wire::Assign{job.record.id, job.record.attempt, state.identities.at(trial.identity),
-                          trial.policy, trial.seed, trial.plan});
+  wire::Assign assignment{job.record.id, job.record.attempt, state.identities.at(trial.identity),
+                          trial.policy,  trial.seed,         trial.plan};
+  assignment.plan.iterations = job.record.iterations;
+  state.send(job.holder, std::move(assignment));
 }
 
 void schedule(CoreState& state) {

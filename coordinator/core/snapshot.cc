@@ -65,10 +65,11 @@ RunningTrial running_trial(const CoreState& state, const Job& job, const TrialRe
   running.trial = trial.id;
   running.number = trial.number;
   running.policy = policy_words(state, trial);
+  if (job.trials.empty()) running.policy = "beginning of several: " + running.policy;
   running.worker = job.record.worker;
   running.attempt = job.record.attempt;
   running.iteration = job.iteration;
-  running.iterations = trial.plan.iterations;
+  running.iterations = job.record.iterations;
   if (!job.points.empty()) running.top1 = job.points.back().evaluated.top1;
   return running;
 }
@@ -87,6 +88,7 @@ CampaignView view(const CoreState& state, const Campaign& campaign) {
   view.reused = campaign.reused;
   view.iterations_done = campaign.iterations_ended;
   view.iterations_total = campaign.iterations_total;
+  view.iterations_asked = campaign.iterations_asked;
   view.best_top1 = campaign.best_top1;
   view.best_trial = campaign.best_trial;
   view.waiting_for = waits_for(state, campaign);
@@ -132,8 +134,10 @@ WorkIds Core::work_of(TrialId trial) const {
 
 WorkIds Core::work_of(JobId job) const {
   const auto known = state_->jobs.find(job);
-  if (known == state_->jobs.end() || known->second.trials.empty()) return {};
-  return work_of(known->second.trials.front());
+  if (known == state_->jobs.end() || known->second.uses.empty()) return {};
+  const Job& work = known->second;
+  const TrialRecord& trial = state_->first_trial(work);
+  return {trial.campaign, trial.id, job, work.record.attempt};
 }
 
 Snapshot Core::snapshot() const {
@@ -145,11 +149,14 @@ Snapshot Core::snapshot() const {
   }
   for (const JobId id : state.held) {
     const Job& job = state.jobs.at(id);
-    for (const TrialId trial_id : job.trials) {
+    for (const JobUse& use : job.uses) {
+      const auto it = views.find(use.campaign);
+      if (it != views.end()) it->second.iterations_done += job.own_iterations_done();
+    }
+    for (const TrialId trial_id : shown_trials(state, job)) {
       const TrialRecord& trial = state.trials.at(trial_id);
       const auto it = views.find(trial.campaign);
       if (it == views.end()) continue;
-      it->second.iterations_done += job.iteration;
       if (state.orphans.contains(id)) continue;
       if (it->second.running.size() < kRunningListed) {
         it->second.running.push_back(running_trial(state, job, trial));

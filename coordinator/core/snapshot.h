@@ -36,9 +36,11 @@ struct CampaignView {
   std::int64_t done = 0;    // finished in any way
   std::int64_t diverged = 0;
   std::int64_t failed = 0;
-  std::int64_t reused = 0;            // done without a step, since an equal job was already done
-  std::int64_t iterations_done = 0;   // of all trials, running ones included
-  std::int64_t iterations_total = 0;  // verification included once it is known
+  std::int64_t reused = 0;  // done without a step, since an equal job was already done
+  // Of its stage jobs, each once, whoever trained it; verification included once it is known.
+  std::int64_t iterations_total = 0;
+  std::int64_t iterations_done = 0;   // of them, running ones included
+  std::int64_t iterations_asked = 0;  // by its trials, each alone: more, where they share stages
   std::optional<double> best_top1;
   TrialId best_trial;
   std::string waiting_for;  // why nothing runs, e.g. "no worker offers cuda"; empty if all is well

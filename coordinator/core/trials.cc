@@ -69,43 +69,48 @@ Digest job_key(const Digest& from, const Digest& to, const RunPlan& plan) {
       to.hex(), plan.train_subset));
 }
 
-Job& job_for(CoreState& state, const TrialRecord& trial) {
-  const Digest from = initial_state(trial.identity, trial.seed);
-  const Digest to = state_after(from, trial.policy, 0, trial.plan.iterations);
-  const Digest key = job_key(from, to, trial.plan);
-  if (const auto known = state.job_by_key.find(key); known != state.job_by_key.end()) {
-    return state.jobs.at(known->second);
+// Where a run leads, and what is known of the way.
+struct Way {
+  Digest to;
+  JobId stage;  // the longest other job that ends on it, measures as `plan` wants, and is not in
+                // vain; 0: none
+};
+
+// The job that ends in `end`, where a run with `plan` comes by, if others can go on from it.
+JobId stage_at(const CoreState& state, const Digest& from, const Digest& end, const RunPlan& plan) {
+  const auto [first, last] = state.jobs_by_end.equal_range(end);
+  for (auto it = first; it != last; ++it) {
+    const Job& job = state.jobs.at(it->second);
+    const bool leads_on = !job.ended() || job.reached_end();
+    if (leads_on && job.record.key == job_key(from, end, plan)) return it->second;
   }
-  const JobId id{state.jobs.empty() ? 1 : state.jobs.rbegin()->first.value + 1};
-  Job& job = state.jobs[id];
-  job.record.id = id;
-  job.record.key = key;
-  job.record.from_state = from;
-  job.record.to_state = to;
-  state.job_by_key[key] = id;
-  state.write(job.record);
-  return job;
+  return {};
 }
 
-// A job that failed in an earlier campaign gets another chance; its attempts go on counting.
-void revive_failed(CoreState& state, Job& job) {
-  if (job.record.state != JobState::kFailed) return;
-  job.record.state = JobState::kPending;
-  job.record.deaths = 0;
-  job.record.outcome.reset();
-  job.points.clear();
-  job.failed_on.clear();
-  state.write(job.record);
+Way way_of(const CoreState& state, const Digest& from, const TrialRecord& trial) {
+  constexpr std::int64_t kBlock = 1024;
+  const bool looks = state.options.share_stages && !trial.plan.max_seconds;
+  Way way{from, {}};
+  std::vector<double> rates;
+  for (std::int64_t t = 0; t < trial.plan.iterations;) {
+    rates.resize(static_cast<std::size_t>(std::min(kBlock, trial.plan.iterations - t)));
+    learning_rates(trial.policy, t, rates);
+    for (const double rate : rates) {
+      way.to = next_state(way.to, rate);
+      if (++t == trial.plan.iterations || !looks) continue;
+      if (const JobId stage = stage_at(state, from, way.to, trial.plan)) way.stage = stage;
+    }
+  }
+  return way;
 }
 
 // `trial` follows `job` from now on.
 void join_job(CoreState& state, Campaign& campaign, TrialRecord& trial, Job& job) {
   trial.job = job.record.id;
   trial.state = trial_state_of(job.record.state);
-  const std::vector<Campaign*> before = state.campaigns_of(job);
   job.trials.push_back(trial.id);
-  if (job.held() && std::find(before.begin(), before.end(), &campaign) == before.end())
-    ++campaign.running;
+  use_jobs(state, job, campaign, +1);
+  note_first_trial(state, job, trial.id);
   state.write(trial);
   count_trial(state, trial, +1);
   if (job.ended()) {
@@ -134,21 +139,30 @@ TrialId add_trial(CoreState& state, Campaign& campaign, TrialRecord trial) {
   return id;
 }
 
-// The trial, which is open, with a longer run: another job, that goes on from where the old one
-// came.
+// A trial leads through it no longer.
+void find_first_trial(CoreState& state, Job& job) {
+  job.first_trial = job.trials.empty() ? TrialId{} : job.trials.front();
+  for (const JobId next : job.next) {
+    if (!job.first_trial) job.first_trial = state.jobs.at(next).first_trial;
+  }
+}
+
+// The trial with a longer run: another job, that goes on from the end of the old one if the rates
+// up to there are the same.
 void lengthen(CoreState& state, Campaign& campaign, TrialRecord& trial, const RunPlan& plan) {
   Job& old = state.jobs.at(trial.job);
   const std::int64_t before = trial.plan.iterations;
   count_trial(state, trial, -1);
-  trial.state = TrialState::kCancelled;  // for the old job it needs nothing any more
-  drop_job(state, old, "its run became longer");
+  use_jobs(state, old, campaign, -1);
   std::erase(old.trials, trial.id);
+  for (Job* one : path_to(state, old)) find_first_trial(state, *one);
   trial.plan = plan;
   Job& job = job_for(state, trial);
   revive_failed(state, job);
   state.decide(campaign.record.id, trial.id, "extended",
                {{"from", before}, {"to", plan.iterations}});
   join_job(state, campaign, trial, job);
+  for (Job* one : path_to(state, old)) drop_job(state, *one, "its run became longer");
 }
 
 // The newest path to the same data wins; the path is no part of the identity.
@@ -197,6 +211,7 @@ void end_making(CoreState& state, Campaign& campaign) {
   campaign.surveys.clear();
   campaign.record.state = CampaignState::kSearching;
   state.write(campaign.record);
+  share_stages(state, campaign.trials);
   if (campaign.open == 0) end_phase(state, campaign);
 }
 
@@ -207,6 +222,10 @@ bool has_run(const CoreState& state, const Campaign& campaign, TrialPhase phase,
     return trial.phase == phase && trial.verifies == of && trial.repeat == repeat &&
            trial.scale == scale && state.is_current(trial);
   });
+}
+
+std::vector<TrialId> trials_from(const Campaign& campaign, std::size_t first) {
+  return {campaign.trials.begin() + static_cast<std::ptrdiff_t>(first), campaign.trials.end()};
 }
 
 // Trials that share a job are one policy; repeating it twice would tell nothing.
@@ -221,6 +240,46 @@ std::vector<TrialId> without_repetition(const CoreState& state,
 }
 
 }  // namespace
+
+Job& job_for(CoreState& state, const TrialRecord& trial) {
+  const Digest from = initial_state(trial.identity, trial.seed);
+  const Way way = way_of(state, from, trial);
+  const Digest key = job_key(from, way.to, trial.plan);
+  if (const auto known = state.job_by_key.find(key); known != state.job_by_key.end()) {
+    return state.jobs.at(known->second);
+  }
+  const JobId id{state.jobs.empty() ? 1 : state.jobs.rbegin()->first.value + 1};
+  Job& job = state.jobs[id];
+  job.record.id = id;
+  job.record.key = key;
+  job.record.from_state = from;
+  job.record.to_state = way.to;
+  job.record.iterations = trial.plan.iterations;
+  if (way.stage) {
+    Job& stage = state.jobs.at(way.stage);
+    job.record.after = way.stage;
+    job.record.from_iteration = stage.record.iterations;
+    stage.next.push_back(id);
+  }
+  state.job_by_key[key] = id;
+  state.jobs_by_end.emplace(way.to, id);
+  state.write(job.record);
+  return job;
+}
+
+void revive_failed(CoreState& state, Job& job) {
+  for (Job* one : path_to(state, job)) {
+    if (one->record.state != JobState::kFailed) continue;
+    for (Campaign* campaign : state.campaigns_of(*one))
+      campaign->iterations_ended -= one->own_iterations();
+    one->record.state = JobState::kPending;
+    one->record.deaths = 0;
+    one->record.outcome.reset();
+    one->points.clear();
+    one->failed_on.clear();
+    state.write(one->record);
+  }
+}
 
 TrialState trial_state_of(JobState state) {
   switch (state) {
@@ -242,7 +301,7 @@ TrialState trial_state_of(JobState state) {
 void count_trial(CoreState& state, const TrialRecord& trial, int sign) {
   Campaign& campaign = state.campaigns.at(trial.campaign);
   const Job& job = state.jobs.at(trial.job);
-  campaign.iterations_total += sign * trial.plan.iterations;
+  campaign.iterations_asked += sign * trial.plan.iterations;
   switch (trial.state) {
     case TrialState::kWaiting:
     case TrialState::kRunning:
@@ -261,7 +320,6 @@ void count_trial(CoreState& state, const TrialRecord& trial, int sign) {
       campaign.cancelled += sign;
       break;
   }
-  if (trial.state > TrialState::kRunning) campaign.iterations_ended += sign * trial.plan.iterations;
   for (const MetricPoint& point : job.points) {
     if (!campaign.best_top1 || point.evaluated.top1 > *campaign.best_top1) {
       campaign.best_top1 = point.evaluated.top1;
@@ -323,6 +381,7 @@ void make_some_trials(CoreState& state) {
 void make_verification_trials(CoreState& state, Campaign& campaign,
                               const std::vector<TrialId>& ranked) {
   const std::vector<TrialId> distinct = without_repetition(state, ranked);
+  const std::size_t first = campaign.trials.size();
   campaign.record.state = CampaignState::kVerifying;
   state.write(campaign.record);
   const Experiment& experiment = campaign.experiment;
@@ -339,10 +398,12 @@ void make_verification_trials(CoreState& state, Campaign& campaign,
         campaign.record.id, run.of, "verification",
         {{"repeat", run.repeat}, {"repeats", experiment.verify_repeats}, {"trial", id.value}});
   }
+  share_stages(state, trials_from(campaign, first));
 }
 
 void make_tolerance_trials(CoreState& state, Campaign& campaign,
                            const std::vector<TrialId>& ranked) {
+  const std::size_t first = campaign.trials.size();
   campaign.record.state = CampaignState::kScaling;
   state.write(campaign.record);
   const Experiment& experiment = campaign.experiment;
@@ -358,6 +419,7 @@ void make_tolerance_trials(CoreState& state, Campaign& campaign,
     const TrialId id = add_trial(state, campaign, std::move(trial));
     state.decide(campaign.record.id, run.of, "scaled", {{"scale", run.scale}, {"trial", id.value}});
   }
+  share_stages(state, trials_from(campaign, first));
 }
 
 }  // namespace lrtune

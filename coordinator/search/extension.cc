@@ -35,9 +35,10 @@ Result<void> extend_length(nlohmann::json& normal, const Experiment& experiment,
 Result<void> extend_count(nlohmann::json& normal, const Experiment& experiment,
                           std::int64_t count) {
   if (count == 0) return {};
-  if (experiment.method != SearchMethod::kRandom) {
-    return fail(fmt::format("only a random search has a count of candidates; this one is a {}",
-                            name_of(experiment.method)));
+  if (!draws(experiment.method)) {
+    return fail(
+        fmt::format("only a random or sobol search has a count of candidates; this one is a {}",
+                    name_of(experiment.method)));
   }
   if (count < experiment.count) {
     return fail(fmt::format("it has {} candidates already, {} are fewer", experiment.count, count));
@@ -49,10 +50,11 @@ Result<void> extend_count(nlohmann::json& normal, const Experiment& experiment,
 Result<void> extend_policies(nlohmann::json& normal, const Experiment& experiment,
                              const std::string& text) {
   if (text.empty()) return {};
-  if (experiment.method == SearchMethod::kRandom) {
-    return fail(
-        "policies cannot be added to a random search, whose earlier draws they would change; give "
-        "it a larger count, or submit another experiment");
+  if (draws(experiment.method)) {
+    return fail(fmt::format(
+        "policies cannot be added to a {} search, whose earlier draws they would change; "
+        "give it a larger count, or submit another experiment",
+        name_of(experiment.method)));
   }
   const auto list = yaml_to_json(text, "policies");
   if (!list) return tl::unexpected(list.error());

@@ -11,15 +11,15 @@ namespace lrtune {
 
 struct Extension {
   RunLength length;        // of each run, longer than before; none: as before
-  std::int64_t count = 0;  // candidates of a random search, more than before; 0: as before
+  std::int64_t count = 0;  // candidates of a random or sobol search, more than before; 0: as before
   std::string policies;    // YAML list in the form of `search.policies`; empty: none
 };
 
 // The experiment with all that the extension asks for: candidates keep their numbers, new ones come
 // behind them. What it has already changes nothing, so that asking twice is asking once. Errors
 // name what is asked for and what is allowed: a shorter length, epochs where the experiment counts
-// iterations (or the other way round), fewer candidates, `count` of a search that is not random,
-// `policies` of one that is, since they would change what was drawn.
+// iterations (or the other way round), fewer candidates, `count` of a search that does not draw,
+// `policies` of one that does, since they would change what was drawn.
 Result<Experiment> extended(const Experiment& experiment, const Extension& extension);
 
 }  // namespace lrtune

@@ -5,8 +5,9 @@
 #include <vector>
 
 #include "common/config/template.h"
-#include "common/policy/portable_math.h"
 #include "common/random.h"
+#include "coordinator/search/domain_value.h"
+#include "coordinator/search/sobol.h"
 
 namespace lrtune {
 namespace {
@@ -45,8 +46,9 @@ Candidate grid_candidate(const Experiment& experiment, std::int64_t index) {
   return {filled(experiment.train, train_values), filled(*policy, policy_values)};
 }
 
-// One draw of a hole. Taking a remainder favours small values by n / 2^64 for n values, which is
-// nothing.
+// One independent draw of a hole. Taking a remainder favours small values by n / 2^64 for n values,
+// which is nothing; it is not value_at()'s way, and stays as it is, since stored campaigns are
+// drawn again.
 nlohmann::json draw(const Domain& domain, std::string_view purpose, std::uint64_t seed,
                     std::uint64_t index, std::uint64_t hole) {
   const std::uint64_t bits = random_bits(purpose, seed, index, hole);
@@ -61,10 +63,8 @@ nlohmann::json draw(const Domain& domain, std::string_view purpose, std::uint64_
       return low + static_cast<std::int64_t>(bits % count);
     }
     case Domain::Kind::kUniform:
-      return std::clamp(domain.low + unit * (domain.high - domain.low), domain.low, domain.high);
-    case Domain::Kind::kLog:  // low * (high / low)^unit is uniform in the logarithm
-      return std::clamp(domain.low * power_of(domain.high / domain.low, unit), domain.low,
-                        domain.high);
+    case Domain::Kind::kLog:
+      return value_at(domain, unit);
   }
   return nullptr;
 }
@@ -94,11 +94,61 @@ Candidate random_candidate(const Experiment& experiment, std::int64_t index) {
           drawn_policy(experiment, counter)};
 }
 
+nlohmann::json filled_at(const Template& part, const double* units) {
+  std::vector<nlohmann::json> values;
+  for (std::size_t hole = 0; hole < part.holes.size(); ++hole) {
+    values.push_back(value_at(part.holes[hole].domain, units[hole]));
+  }
+  return filled(part, values);
+}
+
+Candidate sobol_candidate(const Experiment& experiment, std::int64_t index) {
+  const auto units = sobol_units(experiment, static_cast<std::uint64_t>(index));
+  const double* const train_units = units.data() + 1;
+  return {filled_at(experiment.train, train_units),
+          filled_at(experiment.policies[sobol_policy(experiment, units)],
+                    train_units + experiment.train.holes.size())};
+}
+
+// The policy whose holes are filled for candidate `index`; null past the last one.
+const Template* policy_of(const Experiment& experiment, std::int64_t index) {
+  const auto counter = static_cast<std::uint64_t>(index);
+  switch (experiment.method) {
+    case SearchMethod::kRandom:
+      return &random_policy(experiment, counter);
+    case SearchMethod::kSobol:
+      return &experiment.policies[sobol_policy(experiment, sobol_units(experiment, counter))];
+    case SearchMethod::kList:
+    case SearchMethod::kGrid:
+      break;
+  }
+  return grid_policy(experiment, index);
+}
+
 }  // namespace
+
+// With kMostSegments segments of 9 keys the dimensions are fewer than Boost.Random has.
+std::vector<double> sobol_units(const Experiment& experiment, std::uint64_t index) {
+  std::size_t holes = 0;
+  for (const Template& policy : experiment.policies) holes = std::max(holes, policy.holes.size());
+  std::vector<double> units;
+  for (const std::uint64_t bits :
+       sobol_point(1 + experiment.train.holes.size() + holes, index, experiment.seed)) {
+    units.push_back(static_cast<double>(bits >> 11) * 0x1p-53);
+  }
+  return units;
+}
+
+std::size_t sobol_policy(const Experiment& experiment, const std::vector<double>& units) {
+  const auto count = experiment.policies.size();
+  const auto which = static_cast<std::size_t>(units[0] * static_cast<double>(count));
+  return std::min(which, count - 1);
+}
 
 Candidate candidate(const Experiment& experiment, std::int64_t index) {
   assert(index >= 0);
   if (experiment.method == SearchMethod::kRandom) return random_candidate(experiment, index);
+  if (experiment.method == SearchMethod::kSobol) return sobol_candidate(experiment, index);
   return grid_candidate(experiment, index);
 }
 
@@ -106,13 +156,11 @@ nlohmann::json candidate_policy(const Experiment& experiment, std::int64_t index
   assert(index >= 0);
   if (experiment.method == SearchMethod::kRandom)
     return drawn_policy(experiment, static_cast<std::uint64_t>(index));
-  return grid_candidate(experiment, index).policy;
+  return candidate(experiment, index).policy;
 }
 
 std::string candidate_name(const Experiment& experiment, std::int64_t index) {
-  const Template* policy = experiment.method == SearchMethod::kRandom
-                               ? &random_policy(experiment, static_cast<std::uint64_t>(index))
-                               : grid_policy(experiment, index);
+  const Template* policy = policy_of(experiment, index);
   if (policy == nullptr) return {};
   const auto name = policy->tree.find("name");
   return name != policy->tree.end() && name->is_string() ? name->get<std::string>() : std::string();

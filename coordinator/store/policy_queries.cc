@@ -38,7 +38,8 @@ constexpr const char* kSelectTrials =
 constexpr const char* kOfOnePolicy = "AND trial.policy = ?4 ";  // which an index finds
 // Trials that compare stand together.
 constexpr const char* kInOrder =
-    "ORDER BY trial.policy, trial.identity, iterations, evaluate_every, evaluate_on, train_subset, "
+    "ORDER BY trial.policy, trial.identity, trial.iterations, evaluate_every, evaluate_on, "
+    "train_subset, "
     "target_measure, "
     "target_value, stop_at_target, max_seconds, trial.id";
 

@@ -110,9 +110,10 @@ std::vector<JobRecord> read_jobs(SQLite::Database& database) {
   jobs.reserve(sql::count_rows(database, "job"));
   Rows rows(database,
             "SELECT id, key, from_state, to_state, state, attempt, deaths, worker, outcome, "
-            "outcome_iteration, outcome_state, outcome_message, checksum FROM job ORDER BY id");
+            "outcome_iteration, outcome_state, outcome_message, after, from_iteration, iterations, "
+            "checksum FROM job ORDER BY id");
   while (rows.next()) {
-    rows.verify("job", 0, 12);
+    rows.verify("job", 0, 15);
     JobRecord& job = jobs.emplace_back();
     job.id.value = rows.integer(0);
     job.key = rows.digest(1);
@@ -123,6 +124,9 @@ std::vector<JobRecord> read_jobs(SQLite::Database& database) {
     job.deaths = static_cast<int>(rows.integer(6));
     job.worker = rows.text(7);
     job.outcome = outcome_of(rows, 8);
+    job.after.value = rows.integer(12);  // NULL reads as 0
+    job.from_iteration = rows.integer(13);
+    job.iterations = rows.integer(14);
   }
   return jobs;
 }

@@ -34,10 +34,10 @@ ON CONFLICT (id) DO UPDATE SET campaign = ?2, number = ?3, phase = ?4, verifies 
   checksum = ?21)sql";
 
 constexpr const char* kJob = R"sql(
-INSERT INTO job VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+INSERT INTO job VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
 ON CONFLICT (id) DO UPDATE SET key = ?2, from_state = ?3, to_state = ?4, state = ?5, attempt = ?6, deaths = ?7,
   worker = ?8, outcome = ?9, outcome_iteration = ?10, outcome_state = ?11, outcome_message = ?12,
-  checksum = ?13)sql";
+  after = ?13, from_iteration = ?14, iterations = ?15, checksum = ?16)sql";
 
 constexpr const char* kRanking = R"sql(
 INSERT INTO ranking VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -203,7 +203,7 @@ void RecordWriter::write(const JobRecord& record) {
   }
   write_row(job_, kJobRow, record.id, record.key, record.from_state, record.to_state,
             name_of(record.state), record.attempt, record.deaths, record.worker, kind, iteration,
-            state, message);
+            state, message, record.after, record.from_iteration, record.iterations);
 }
 
 void RecordWriter::write(const PointRecord& record) {

@@ -13,7 +13,7 @@ namespace {
 // at each row, so names are checked by a chain of OR; a deferred reference that is open makes the
 // insertion of any parent scan its children, so references are immediate and the writer goes from
 // parents to children.
-constexpr std::array<Migration, 6> kMigrations = {{{1, R"sql(
+constexpr std::array<Migration, 7> kMigrations = {{{1, R"sql(
 CREATE TABLE store (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   created_at INTEGER NOT NULL,
@@ -313,7 +313,47 @@ UPDATE decision SET checksum = row_checksum('decision', id, campaign, trial, at,
 UPDATE ranking SET checksum = row_checksum('ranking', campaign, phase, rank, trial, scores);
 UPDATE worker_order SET checksum = row_checksum('worker_order', worker, kind, at, reason);
 )sql"},
+                                                   // `after` refers to no row: a job may be written
+                                                   // before the one that it goes on from.
                                                    {6, R"sql(
+CREATE TABLE new_job (
+  id INTEGER PRIMARY KEY,
+  key BLOB NOT NULL CHECK (length(key) = 32),
+  from_state BLOB NOT NULL CHECK (length(from_state) = 32),
+  to_state BLOB NOT NULL CHECK (length(to_state) = 32),
+  state TEXT NOT NULL
+    CHECK (state = 'pending' OR state = 'assigned' OR state = 'running'
+      OR state = 'done' OR state = 'diverged' OR state = 'failed'),
+  attempt INTEGER NOT NULL CHECK (attempt >= 0),
+  deaths INTEGER NOT NULL CHECK (deaths >= 0),
+  worker TEXT NOT NULL,
+  outcome TEXT CHECK (outcome = 'completed' OR outcome = 'target_reached' OR outcome = 'time_limit'
+      OR outcome = 'diverged' OR outcome = 'failed' OR outcome = 'stopped'),
+  outcome_iteration INTEGER,
+  outcome_state BLOB CHECK (length(outcome_state) = 32),
+  outcome_message TEXT,
+  after INTEGER,
+  from_iteration INTEGER NOT NULL CHECK (from_iteration >= 0),
+  iterations INTEGER NOT NULL CHECK (iterations >= from_iteration),
+  checksum INTEGER NOT NULL,
+  CHECK ((outcome IS NULL) = (outcome_iteration IS NULL)
+     AND (outcome IS NULL) = (outcome_state IS NULL)
+     AND (outcome IS NULL) = (outcome_message IS NULL)),
+  CHECK ((after IS NULL) = (from_iteration = 0))
+) STRICT;
+CREATE TEMP TABLE length (job INTEGER PRIMARY KEY, iterations INTEGER NOT NULL);
+INSERT INTO length SELECT job, max(iterations) FROM trial WHERE job IS NOT NULL GROUP BY job;
+INSERT INTO new_job SELECT id, key, from_state, to_state, state, attempt, deaths, worker, outcome,
+  outcome_iteration, outcome_state, outcome_message, NULL, 0,
+  coalesce((SELECT iterations FROM length WHERE job = id), outcome_iteration, 0), 0 FROM job;
+UPDATE new_job SET checksum = row_checksum('job', id, key, from_state, to_state, state, attempt,
+  deaths, worker, outcome, outcome_iteration, outcome_state, outcome_message, after,
+  from_iteration, iterations);
+DROP TABLE length;
+DROP TABLE job;
+ALTER TABLE new_job RENAME TO job;
+)sql"},
+                                                   {7, R"sql(
 CREATE TABLE bound (
   policy INTEGER NOT NULL REFERENCES policy (id),
   identity INTEGER NOT NULL REFERENCES identity (id),

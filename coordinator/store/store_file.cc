@@ -26,7 +26,7 @@ namespace {
 
 constexpr int kBusyMillis = 5000;  // how long a commit waits for somebody's sqlite3 shell
 // Each connection belongs to one thread; a mutex at every value read is 12 % of a restart.
-constexpr int kOneThread = SQLite::OPEN_NOMUTEX;
+constexpr int kOneThread = SQLITE_OPEN_NOMUTEX;
 constexpr std::int64_t kFuse = 0x65735546;
 
 struct FileSystem {

@@ -20,3 +20,6 @@ if(LRTUNE_LIBTORCH)
   add_executable(lrtune_bench_jpeg bench/jpeg_bench.cc)
   target_link_libraries(lrtune_bench_jpeg PRIVATE lrtune_build lrtune_training_data CLI11::CLI11)
 endif()
+
+add_executable(lrtune_bench_search bench/search_bench.cc)
+target_link_libraries(lrtune_bench_search PRIVATE lrtune_build lrtune_search CLI11::CLI11)

@@ -78,6 +78,41 @@ TEST_F(LibtorchRunTest, ANetworkLearnsTheSameWithAnyNumberOfWorkers) {
   EXPECT_EQ(accuracies(two), results);
 }
 
+// 50 of 90 iterations: all three share the first 20.
+TEST_F(LibtorchRunTest, SharedBeginningsAreTrainedOnceToTheSameBits) {
+  write_image_files(folder_.file("data"));
+  write_experiment(30);
+  std::string text = read("experiment.yaml");
+  text.resize(text.find("  policies:"));
+  write("experiment.yaml", text + R"(  policies:
+    - segments: [{until: 20, function: fix, k0: 0.01}, {function: fix, k0: 0.001}]
+    - segments: [{until: 20, function: fix, k0: 0.01}, {function: fix, k0: 0.002}]
+    - segments: [{until: 25, function: fix, k0: 0.01}, {function: fix, k0: 0.003}]
+)");
+  const ProcessResult alone = run_it("2", "alone.db", {"--no-checkpoints"}).wait(120);
+  ASSERT_EQ(alone.exit_code, 0) << alone.err;
+  const ProcessResult shared = run_it("2", "shared.db").wait(120);
+  ASSERT_EQ(shared.exit_code, 0) << shared.err;
+  EXPECT_EQ(accuracies(shared), accuracies(alone));
+  const auto document = nlohmann::json::parse(shared.out);
+  EXPECT_EQ(document["iterations"]["asked"], 90);
+  EXPECT_EQ(document["iterations"]["trained"], 50);
+  EXPECT_EQ(nlohmann::json::parse(alone.out)["iterations"]["trained"], 90);
+  double paid = 0;
+  for (const auto& policy : document["policies"]) paid += policy["iterations_paid"].get<double>();
+  EXPECT_NEAR(paid, 50, 1e-9);
+  std::size_t went_on = 0;  // really from the shared state, not from the start
+  for (const char* worker : {"1", "2"}) {
+    const std::string log = read(std::string("out/logs/worker-") + worker + ".log");
+    for (std::size_t at = 0; (at = log.find("checkpoint of iteration 20 of 30", at)) != log.npos;
+         ++at)
+      ++went_on;
+  }
+  EXPECT_EQ(went_on, 3U);
+  const ProcessResult flag = run_it("2", "flag.db", {"--no-stage-sharing"}).wait(120);
+  EXPECT_EQ(accuracies(flag), accuracies(alone));
+}
+
 TEST_F(LibtorchRunTest, KilledRunsGoOnFromTheirCheckpointsToTheSameEnd) {
   write_image_files(folder_.file("data"));
   write_experiment(250);

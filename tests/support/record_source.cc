@@ -106,7 +106,14 @@ Record RecordSource::trial(std::int64_t id) {
 
 Record RecordSource::job(std::int64_t id) {
   JobRecord record{JobId{id},  digest(), digest(), digest(), static_cast<JobState>(below(6)),
-                   below(100), 0,        text(),   {}};
+                   below(100), 0,        text(),   {},       {},
+                   0,          0};
+  record.iterations = below(1000);
+  if (below(2) == 1) {
+    record.after.value = 1 + below(jobs_ + 1);
+    record.from_iteration = 1 + below(1000);
+    record.iterations += record.from_iteration;
+  }
   record.deaths = static_cast<int>(below(4));
   if (below(2) == 1) {
     constexpr std::array kKept = {OutcomeKind::kCompleted, OutcomeKind::kTargetReached,

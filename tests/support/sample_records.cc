@@ -119,7 +119,10 @@ class Sample {
                                    0,
                                    0,
                                    "",
-                                   {}});
+                                   {},
+                                   {},
+                                   0,
+                                   kIterations});
   }
 
   void finish(std::int64_t number, OutcomeKind kind, std::int64_t end, const Curve& curve) {

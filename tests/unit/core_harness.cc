@@ -101,6 +101,15 @@ std::optional<wire::Assign> CoreHarness::assignment(const std::string& worker) c
   return std::nullopt;
 }
 
+std::vector<wire::Assign> CoreHarness::assignments(const std::string& worker) const {
+  std::vector<wire::Assign> found;
+  for (const Send& send : sends_) {
+    const auto* assign = std::get_if<wire::Assign>(&send.message);
+    if (assign != nullptr && send.peer == worker) found.push_back(*assign);
+  }
+  return found;
+}
+
 wire::Measured CoreHarness::measured(const wire::Assign& job, std::int64_t sequence,
                                      std::int64_t iteration, double top1) const {
   MetricPoint point;

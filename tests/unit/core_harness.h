@@ -74,6 +74,8 @@ class CoreHarness {
 
   // Answers the worker's pending survey with 1000 training samples.
   void answer_survey(const std::string& worker);
+  // All assignments that were sent to the worker since the last restart, oldest first.
+  std::vector<wire::Assign> assignments(const std::string& worker) const;
   // Newest assignment that was sent to the worker, if any.
   std::optional<wire::Assign> assignment(const std::string& worker) const;
   // Runs the assignment to its end: a point at 0 and at the end, then `kind`.

@@ -6,3 +6,11 @@ lrtune_test(runtime_test
   SOURCES unit/runtime_test.cc unit/record_log_test.cc unit/outbox_test.cc unit/scripted_peer.cc
   DEPENDS lrtune_runtime lrtune_record_model lrtune_config
   LABELS unit)
+lrtune_test(range_test_plan_test
+  SOURCES unit/range_test_plan_test.cc
+  DEPENDS lrtune_cli_range_test
+  LABELS unit)
+lrtune_test(verify_plan_test
+  SOURCES unit/verify_plan_test.cc
+  DEPENDS lrtune_cli_verify
+  LABELS unit)

@@ -69,6 +69,7 @@ json header_of(const Checkpoint& checkpoint) {
     computed.push_back({{"from", part.from}, {"with", part.with}});
   return {{"state", checkpoint.state.hex()},
           {"iteration", checkpoint.iteration},
+          {"ends_run", checkpoint.ends_run},
           {"computed", std::move(computed)},
           {"measured",
            {{"part", std::string(name_of(checkpoint.measured.part))},
@@ -121,6 +122,7 @@ Result<Checkpoint> from_header(const json& header, std::string_view values) try 
   if (!tensors) return tl::unexpected(tensors.error());
   checkpoint.state = *state;
   checkpoint.iteration = header.at("iteration");
+  checkpoint.ends_run = header.value("ends_run", false);  // older files have none
   checkpoint.measured = {*part, measured.at("train_subset"), measured.at("version")};
   for (const json& point : header.at("history"))
     checkpoint.history.push_back(point_from_json(point));

@@ -50,6 +50,7 @@ struct Checkpoint {
   std::vector<MetricPoint> history;  // by iteration, none after `iteration`
   double train_seconds = 0;          // spent in training steps so far
   double evaluate_seconds = 0;
+  bool ends_run = false;  // a run's plan ends here: it is kept for runs that go on from its end
   std::vector<ComputedPart> computed;  // ascending; several only of an inexact run; none: not known
   std::vector<StoredTensor> tensors;   // parameters, buffers, the optimizer's
   bool operator==(const Checkpoint&) const = default;

@@ -85,7 +85,8 @@ std::optional<Checkpoint> RunCheckpoints::longest_prefix(const std::atomic<bool>
     note_numerics(held->checkpoint);
     saved_iteration_ = held->checkpoint.iteration;
     saved_seconds_ = held->checkpoint.train_seconds;
-    kept_.push_back({candidate->state, std::move(held->hold), candidate->own});
+    const bool own = candidate->own && !held->checkpoint.ends_run;
+    kept_.push_back({candidate->state, std::move(held->hold), own});
     options_.log(fmt::format("goes on from the checkpoint of iteration {} of {}, {:.12}{}",
                              saved_iteration_, plan_.iterations, candidate->state.hex(),
                              candidate->here ? "" : ", which came from the checkpoint service"));
@@ -152,6 +153,7 @@ bool RunCheckpoints::due(double train_seconds) const {
 void RunCheckpoints::save(Checkpoint checkpoint) {
   if (options_.folder == nullptr || checkpoint.iteration == saved_iteration_) return;
   checkpoint.computed = computed_;
+  checkpoint.ends_run = checkpoint.iteration == plan_.iterations;
   const Digest state = checkpoint.state;
   saved_seconds_ = checkpoint.train_seconds;  // a failed attempt is not made again at once
   auto hold = options_.folder->save(checkpoint);

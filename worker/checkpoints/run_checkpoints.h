@@ -96,7 +96,7 @@ class RunCheckpoints {
   struct Kept {
     Digest state;
     CheckpointHold hold;
-    bool own = true;  // else another run's: it stays when it is needed here no longer
+    bool own = true;  // else another run's, or its end: it stays when it is needed here no longer
   };
 
   const CheckpointOptions& options_;

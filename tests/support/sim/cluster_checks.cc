@@ -48,7 +48,9 @@ void SimCluster::check_job(const TrialRecord& trial) const {
                                    trial.seed, trial.plan);
   // One whose target is met before the first iteration ends before it can kill anybody.
   if (poisonous(scenario_, trial.policy) && run.outcome.iteration > 0) {
-    require(job.state == JobState::kFailed && job.deaths == scenario_.core.max_deaths,
+    const bool itself = job.deaths == scenario_.core.max_deaths;
+    const bool beginning = job.after && store_.job(job.after)->state == JobState::kFailed;
+    require(job.state == JobState::kFailed && (itself || beginning),
             name + " is poisonous and failed after as many deaths as allowed");
     return;
   }

@@ -49,7 +49,7 @@ void SimPeople::check(const PeerId& peer, const wire::Assign& assign) {
   const auto& trials = world_.store.trials();
   const bool needed = std::any_of(trials.begin(), trials.end(), [&](const auto& entry) {
     const TrialRecord& trial = entry.second;
-    return trial.job == assign.job && trial.state <= TrialState::kRunning &&
+    return world_.store.leads_through(trial, assign.job) && trial.state <= TrialState::kRunning &&
            !paused_.contains(trial.campaign);
   });
   require(needed, [&] {

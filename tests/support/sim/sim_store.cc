@@ -111,6 +111,10 @@ void SimStore::apply(const TrialRecord& record) {
 void SimStore::apply(const JobRecord& record) {
   require(ended(record.state) == record.outcome.has_value(),
           [&] { return fmt::format("job {} has an outcome without an end", record.id.value); });
+  if (record.state == JobState::kAssigned && record.after) {
+    require(jobs_.at(record.after).state == JobState::kDone,
+            "a job is assigned before what it goes on from is done");
+  }
   const auto it = jobs_.find(record.id);
   if (it != jobs_.end()) {
     check_job(it->second, record, rules_);
@@ -126,7 +130,9 @@ void SimStore::apply(const PointRecord& record) {
   const JobRecord* owner = job(record.job);
   require(owner != nullptr, "a point's job is there before it");
   require(record.attempt == owner->attempt, "a point of a stale attempt is recorded");
-  require(owner->state == JobState::kRunning, "a point of a job that does not run is recorded");
+  const bool follows = owner->after && ended(jobs_.at(owner->after).state);  // its beginning's end
+  require(owner->state == JobState::kRunning || follows,
+          "a point of a job that does not run is recorded");
   const auto key = std::tuple(record.job, record.attempt, record.point.iteration);
   require(points_.emplace(key, record).second, "a point is recorded twice");
 }
@@ -138,8 +144,11 @@ void SimStore::apply(const DecisionRecord& record) {
   ++decisions_[record.code];
   const bool once = record.code == "created" || (record.code == "done" && !rules_.campaigns_grow);
   if (!once && !of_attempt) return;
-  const Attempt attempt = of_attempt ? record.numbers.json().at("attempt").get<Attempt>() : 0;
-  require(once_.emplace(record.code, record.campaign, record.trial, attempt).second, [&] {
+  const nlohmann::json numbers = record.numbers.json();
+  const Attempt attempt = of_attempt ? numbers.at("attempt").get<Attempt>() : 0;
+  // A beginning that several trials share bears the name of one of them.
+  const std::int64_t stage = numbers.value("stage", std::int64_t{0});
+  require(once_.emplace(record.code, record.campaign, record.trial, stage, attempt).second, [&] {
     return fmt::format("the decision \"{}\" is made twice: {}", record.code, record.numbers.text());
   });
 }
@@ -169,6 +178,13 @@ Result<StoredState> SimStore::load() {
   for (const auto& [key, record] : points_) stored.points.push_back(record);
   for (const auto& [worker, record] : orders_) stored.orders.push_back(record);
   return stored;
+}
+
+bool SimStore::leads_through(const TrialRecord& trial, JobId wanted) const {
+  for (JobId id = trial.job; id; id = jobs_.at(id).after) {
+    if (id == wanted) return true;
+  }
+  return false;
 }
 
 const JobRecord* SimStore::job(JobId id) const {

@@ -43,6 +43,8 @@ class SimStore : public Store {
   const std::map<JobId, JobRecord>& jobs() const { return jobs_; }
   const std::map<Digest, IdentityRecord>& identities() const { return identities_; }
   const JobRecord* job(JobId id) const;
+  // `job` is the trial's, or one that this goes on from.
+  bool leads_through(const TrialRecord& trial, JobId job) const;
   const CampaignRecord* campaign(const Digest& hash) const;
   // The order about a worker that holds; nullptr: none, or that it is admitted.
   const WorkerOrderRecord* worker_order(const std::string& worker) const;
@@ -76,8 +78,8 @@ class SimStore : public Store {
   std::map<std::tuple<CampaignId, TrialPhase, int>, RankingRecord> rankings_;
   std::map<std::string, WorkerOrderRecord> orders_;  // by worker; none that admits
   std::map<std::string, std::int64_t> decisions_;
-  // Decisions that are made once: (code, campaign, trial, attempt).
-  std::set<std::tuple<std::string, CampaignId, TrialId, Attempt>> once_;
+  // Decisions that are made once: (code, campaign, trial, stage, attempt).
+  std::set<std::tuple<std::string, CampaignId, TrialId, std::int64_t, Attempt>> once_;
 };
 
 }  // namespace lrtune::sim

@@ -1,0 +1,179 @@
+#include "coordinator/cli/local_campaign.h"
+
+#include <fmt/format.h>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/basic_file_sink.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Option.hpp>
+#include <CLI/Validators.hpp>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "common/logfmt.h"
+#include "coordinator/cli/embedded_run.h"
+#include "coordinator/cli/exit_code.h"
+#include "coordinator/cli/terminal.h"
+
+namespace lrtune {
+namespace {
+
+// The log of the coordinator itself: structured lines, in a file of the output folder.
+Result<std::shared_ptr<spdlog::logger>> open_log(const std::filesystem::path& path) try {
+  mark_new_run(path);
+  auto sink = std::make_shared<spdlog::sinks::basic_file_sink_st>(path.string());
+  auto log = std::make_shared<spdlog::logger>("coordinator", std::move(sink));
+  log->set_pattern(log_pattern());
+  log->flush_on(spdlog::level::info);
+  return log;
+} catch (const spdlog::spdlog_ex& error) {
+  return fail(fmt::format("cannot write the log {}: {}", path.string(), error.what()));
+}
+
+const CampaignRecord* find_campaign(const StoredState& stored, const Digest& hash) {
+  for (const CampaignRecord& campaign : stored.campaigns) {
+    if (campaign.hash == hash) return &campaign;
+  }
+  return nullptr;
+}
+
+Result<LocalWorkerOptions> worker_options(const RunOptions& given, const WorkerNeeds& needs,
+                                          const OutputFolder& output, const std::string& endpoint) {
+  const auto self = std::filesystem::read_symlink("/proc/self/exe");
+  auto program = worker_program(given, needs, self.parent_path());
+  if (!program) return tl::unexpected(program.error());
+  LocalWorkerOptions options;
+  options.program = std::move(*program);
+  options.endpoint = endpoint;
+  options.device = needs.device;
+  options.threads = needs.threads;
+  options.logs = output.logs();
+  const auto folder = checkpoint_folder(given);
+  if (!folder) return tl::unexpected(folder.error());
+  if (*folder) options.arguments = {"--checkpoints", (*folder)->string()};
+  for (const std::string& trusted : given.trusted)
+    options.arguments.insert(options.arguments.end(), {"--trust-folder", trusted});
+  options.arguments.insert(options.arguments.end(), given.worker_arguments.begin(),
+                           given.worker_arguments.end());
+  return options;
+}
+
+int ended(const EmbeddedRun& embedded, const RunOptions& options) {
+  switch (embedded.end()) {
+    case RunEnd::kDone:
+      return kExitDone;
+    case RunEnd::kStopped:
+      say("lrtune: stopped; what is done is kept in {}. The same command goes on.\n",
+          options.store);
+      return kExitResumable;
+    case RunEnd::kCampaignFailed:  // by its data or its values: no trial could be made
+      return say_error({embedded.reason()}, kExitBadInput);
+    case RunEnd::kFailed:
+      break;
+  }
+  return say_error({embedded.reason()}, kExitFailure);
+}
+
+// Until the campaign is done; otherwise the exit code that says why not.
+int train(const RunOptions& options, const Experiment& experiment, SqliteStore& store,
+          const OutputFolder& output) {
+  const WorkerNeeds needs = worker_needs(experiment);
+  auto signals = StopSignals::open();  // before ZeroMQ starts its threads
+  if (!signals) return say_error(signals.error(), kExitFailure);
+  auto log = open_log(output.logs() / "coordinator.log");
+  if (!log) return say_error(log.error(), kExitFailure);
+  auto socket = wire::RouterSocket::bind("tcp://127.0.0.1:*");
+  if (!socket) return say_error(socket.error(), kExitFailure);
+
+  RuntimeOptions runtime_options;
+  runtime_options.core.only_campaign = experiment.hash;
+  runtime_options.core.workers_survive = false;
+  // Without checkpoints nothing can be gone on from.
+  runtime_options.core.share_stages = !options.no_stage_sharing && !options.no_checkpoints;
+  Runtime runtime(std::move(*socket), store, runtime_options, *log);
+  runtime.post(event::Submitted{experiment, true});
+
+  auto workers_with = worker_options(options, needs, output, runtime.endpoint());
+  if (!workers_with) return say_error(workers_with.error(), kExitFailure);
+  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  const int count =
+      options.workers > 0 ? options.workers : default_workers(experiment, needs, cores);
+  const auto first = workers_with->arguments.begin();  // what the user gives comes later and counts
+  workers_with->arguments.insert(first,
+                                 {"--decode-threads", std::to_string(std::max(1, cores / count))});
+  LocalWorkers workers(std::move(*workers_with));
+  if (auto started = workers.start(count); !started) {
+    return say_error(started.error(), kExitFailure);
+  }
+  say("lrtune: {} with {} local {} ({}, {} {} each)\n", experiment.name, count,
+      count == 1 ? "worker" : "workers", needs.device, needs.threads,
+      needs.threads == 1 ? "thread" : "threads");
+
+  EmbeddedRun embedded(runtime, workers, *signals);
+  if (auto ran = runtime.run(embedded); !ran) return say_error(ran.error(), kExitFailure);
+  return ended(embedded, options);
+}
+
+}  // namespace
+
+int say_error(const Error& error, int exit_code) {
+  say("lrtune: {}\n", error.message);
+  return exit_code;
+}
+
+tl::expected<std::unique_ptr<SqliteStore>, int> open_store(const RunOptions& options) {
+  if (auto file = check_store_file(options.store); !file)
+    return tl::unexpected(say_error(file.error(), kExitBadInput));
+  auto store = SqliteStore::open(options.store);
+  if (!store) return tl::unexpected(say_error(store.error(), kExitFailure));
+  return std::move(*store);
+}
+
+int carry_out(const RunOptions& options, const Experiment& experiment, SqliteStore& store,
+              const OutputFolder& output) {
+  const auto stored = store.load();
+  if (!stored) return say_error(stored.error(), kExitFailure);
+  const CampaignRecord* campaign = find_campaign(*stored, experiment.hash);
+  if (campaign == nullptr || campaign->state != CampaignState::kDone)
+    return train(options, experiment, store, output);
+  say("lrtune: {} is done already; nothing is trained again\n", experiment.name);
+  return kExitDone;
+}
+
+void add_local_options(CLI::App& command, RunOptions& options) {
+  command
+      .add_option("--workers", options.workers,
+                  "Local workers; default: cores divided by the experiment's threads")
+      ->check(CLI::Range(1, 1024));
+  command.add_option("--store", options.store, "The policy store")->capture_default_str();
+  command
+      .add_option("--device", options.device,
+                  "Instead of train.device of the file; makes it another experiment")
+      ->check(CLI::IsMember({"cpu", "cuda"}));
+  command.add_option("--output", options.output,
+                     "Folder for tables, plots and logs; default: lrtune-results/NAME-HASH");
+  auto* folder = command.add_option(
+      "--checkpoints", options.checkpoints,
+      "Folder where interrupted runs are kept; default: the store's name with .checkpoints");
+  command.add_flag("--no-checkpoints", options.no_checkpoints, "An interrupted run starts again")
+      ->excludes(folder);
+  command.add_flag("--no-stage-sharing", options.no_stage_sharing,
+                   "Each run trains its beginning itself; the results are the same bits");
+  command
+      .add_option("--trust-folder", options.trusted,
+                  "Folder that networks (TorchScript files, which are code) may come from; may be "
+                  "given again")
+      ->check(CLI::ExistingDirectory)
+      ->allow_extra_args(false);
+  command
+      .add_option("--worker-program", options.worker_program,
+                  "Instead of the lrtune-worker beside this program")
+      ->check(CLI::ExistingFile);
+  command
+      .add_option("--worker-argument", options.worker_arguments,
+                  "One more argument for each worker; may be given again")
+      ->allow_extra_args(false);
+}
+
+}  // namespace lrtune

@@ -1,0 +1,291 @@
+#include "coordinator/cli/verify.h"
+
+#include <CLI/Option.hpp>
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <memory>
+#include <utility>
+
+#include "coordinator/cli/exit_code.h"
+#include "coordinator/cli/local_campaign.h"
+#include "coordinator/cli/policy_argument.h"
+#include "coordinator/cli/result_files.h"
+#include "coordinator/cli/terminal.h"
+#include "coordinator/cli/verify_plan.h"
+
+namespace lrtune {
+namespace {
+
+using nlohmann::json;
+
+struct VerifyCommand {
+  RunOptions local;
+  VerifySettings settings;
+  std::vector<std::string> policies;
+  std::string target;
+};
+
+// An exit code that ends the command; what there is to say was said.
+template <typename T>
+using OrExit = tl::expected<T, int>;
+
+tl::unexpected<int> ends(const Error& error, int code) {
+  return tl::unexpected(say_error(error, code));
+}
+
+WallMillis wall_now() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+// One verification: the campaigns of its phases, one after the other, each resumed where an
+// interrupted command left it.
+class Verification {
+ public:
+  Verification(const VerifyCommand& command, const Experiment& experiment, SqliteStore& store,
+               const OutputFolder& output)
+      : command_(command), experiment_(experiment), store_(store), output_(output) {}
+
+  OrExit<std::vector<Judgement>> judge_all(const std::vector<json>& policies);
+
+ private:
+  struct Campaign {
+    CampaignResults results;
+    TrainingIdentity identity;  // what it trained; all policies alike
+  };
+  OrExit<Campaign> carried_out(const Result<Experiment>& experiment);
+  OrExit<std::vector<Rival>> stored_rivals(const Policy& policy) const;
+  OrExit<Judgement> judge_one(const json& document, const PolicyResult& alone,
+                              const Campaign& first);
+  OrExit<void> generate(Judgement& judgement, const json& document, const Policy& policy,
+                        std::int64_t iterations);
+  OrExit<void> keep(const Judgement& judgement, const PolicyResult& alone);
+
+  const VerifyCommand& command_;
+  const Experiment& experiment_;
+  SqliteStore& store_;
+  const OutputFolder& output_;
+};
+
+OrExit<Verification::Campaign> Verification::carried_out(const Result<Experiment>& experiment) {
+  if (!experiment) return ends(experiment.error(), kExitBadInput);
+  if (const int code = carry_out(command_.local, *experiment, store_, output_); code != kExitDone)
+    return tl::unexpected(code);
+  const auto stored = store_.load();
+  if (!stored) return ends(stored.error(), kExitFailure);
+  auto results = collect_results(*stored, experiment->hash);
+  if (!results) return ends(results.error(), kExitFailure);
+  if (results->policies.empty()) return ends({"no trial has ended"}, kExitFailure);
+  const Digest& hash = results->policies.front().search.trial.identity;
+  const auto identity = std::ranges::find(stored->identities, hash, &IdentityRecord::hash);
+  if (identity == stored->identities.end())
+    return ends({"the store has lost a training identity"}, kExitFailure);
+  return Campaign{*std::move(results), identity->identity};
+}
+
+OrExit<std::vector<Rival>> Verification::stored_rivals(const Policy& policy) const {
+  const auto queries = PolicyQueries::open(command_.local.store);
+  if (!queries) return ends(queries.error(), kExitFailure);
+  const auto entries = queries->policies({}, RankAt::kBest);
+  if (!entries) return ends(entries.error(), kExitFailure);
+  const json& train = experiment_.normalised.at("train");
+  const json& model = train.at("model");
+  return rivals(*entries, train.at("dataset").at("name"),
+                model.is_object() ? model.at("name") : model, command_.settings.target, policy,
+                static_cast<std::size_t>(command_.settings.top));
+}
+
+// Phase 3: where rates are worth searching, candidates from there, and the comparison.
+OrExit<void> Verification::generate(Judgement& judgement, const json& document,
+                                    const Policy& policy, std::int64_t iterations) {
+  const RangeTestSettings range = generation_range(iterations);
+  const auto tested = carried_out(range_test_experiment(experiment_, range));
+  if (!tested) return tl::unexpected(tested.error());
+  const auto report = range_report(experiment_, range, tested->results, tested->identity);
+  if (!report) return ends(report.error(), kExitFailure);
+  judgement.phases.push_back({{"phase", 3}, {"what", "range test"}, {"range", to_json(*report)}});
+  const auto estimate = estimate_of(*report);
+  if (!estimate) {
+    judgement.phase = 3;
+    judgement.verdict = Verdict::kBest;
+    judgement.phases.push_back(
+        {{"phase", 3}, {"what", "no fixed rate learns anything: nothing can be generated"}});
+    return {};
+  }
+  const std::vector<json> generated =
+      generated_policies(*estimate, iterations, experiment_.seed, command_.settings.candidates);
+  const auto compared = carried_out(
+      comparison_experiment(experiment_, "generate", document, generated, command_.settings));
+  if (!compared) return tl::unexpected(compared.error());
+  judge(judgement, 3, policy, compared->results);
+  return {};
+}
+
+OrExit<Judgement> Verification::judge_one(const json& document, const PolicyResult& alone,
+                                          const Campaign& first) {
+  Judgement judgement;
+  judgement.policy = document;
+  const bool verified = met(alone);
+  judgement.verdict = verified ? Verdict::kVerified : Verdict::kBest;
+  judgement.phases.push_back({{"phase", 1},
+                              {"what", verified ? "the target is met" : "the target is not met"},
+                              {"policies", json::array({outcome_json(alone, first.results)})}});
+  if (verified && !command_.settings.compare) return judgement;
+  const Policy& policy = alone.search.trial.policy;
+  const auto stored = stored_rivals(policy);
+  if (!stored) return tl::unexpected(stored.error());
+  const std::size_t least =
+      command_.settings.compare ? 1 : static_cast<std::size_t>(command_.settings.top);
+  if (stored->size() < least) {
+    judgement.phases.push_back(
+        {{"phase", 2},
+         {"what", "only " + std::to_string(stored->size()) +
+                      " stored policies meet the target for this data set or network"}});
+  } else {
+    std::vector<json> others;
+    for (const Rival& rival : *stored) others.push_back(rival.policy);
+    const auto compared = carried_out(
+        comparison_experiment(experiment_, "compare", document, others, command_.settings));
+    if (!compared) return tl::unexpected(compared.error());
+    const bool beaten = judge(judgement, 2, policy, compared->results);
+    if (!beaten && verified) judgement.verdict = Verdict::kVerified;
+    if (beaten) return judgement;
+  }
+  if (command_.settings.compare) return judgement;
+  if (auto done = generate(judgement, document, policy, alone.search.trial.plan.iterations); !done)
+    return tl::unexpected(done.error());
+  return judgement;
+}
+
+// The verdict, as a decision about the policy's own trial: `lrtune why` tells it.
+OrExit<void> Verification::keep(const Judgement& judgement, const PolicyResult& alone) {
+  const std::string replacement = judgement.replacement ? judgement.replacement->dump() : "";
+  const DecisionRecord verdict{alone.search.trial.campaign,
+                               alone.search.trial.id,
+                               wall_now(),
+                               "verdict",
+                               {{"verdict", name_of(judgement.verdict)},
+                                {"phase", judgement.phase},
+                                {"measure", name_of(command_.settings.target.measure)},
+                                {"target", command_.settings.target.value},
+                                {"replacement", replacement}}};
+  const std::vector<Record> records = {verdict};
+  if (auto kept = store_.commit(records); !kept) return ends(kept.error(), kExitFailure);
+  return {};
+}
+
+OrExit<std::vector<Judgement>> Verification::judge_all(const std::vector<json>& policies) {
+  const auto first = carried_out(trial_experiment(experiment_, policies, command_.settings));
+  if (!first) return tl::unexpected(first.error());
+  std::vector<const PolicyResult*> in_order;  // as they were given
+  for (const PolicyResult& one : first->results.policies) in_order.push_back(&one);
+  std::ranges::sort(in_order, {}, [](const PolicyResult* one) { return one->search.trial.id; });
+  if (in_order.size() != policies.size())
+    return ends({"not every policy was trained"}, kExitFailure);
+  std::vector<Judgement> judgements;
+  for (std::size_t i = 0; i < policies.size(); ++i) {
+    auto judgement = judge_one(policies[i], *in_order[i], *first);
+    if (!judgement) return tl::unexpected(judgement.error());
+    if (auto kept = keep(*judgement, *in_order[i]); !kept) return tl::unexpected(kept.error());
+    judgements.push_back(*std::move(judgement));
+  }
+  return judgements;
+}
+
+int show(const VerifyCommand& command, const std::vector<Judgement>& judgements,
+         const OutputFolder& output) {
+  json documents = json::array();
+  std::string text;
+  for (const Judgement& judgement : judgements) {
+    documents.push_back(to_json(judgement, command.settings));
+    text += verdict_text(judgement, command.settings);
+  }
+  const std::string document =
+      (documents.size() == 1 ? documents.front() : documents).dump(2) + '\n';
+  if (auto files = write_files({{"verdict.json", document}}, output.path()); !files)
+    return say_error(files.error(), kExitFailure);
+  if (!write_data(command.local.json ? document : text)) return kExitFailure;
+  say("lrtune: the verdict and logs are in {}\n", output.path().string());
+  return kExitDone;
+}
+
+Result<std::vector<json>> policy_documents(const VerifyCommand& command) {
+  std::vector<json> documents;
+  for (const std::string& argument : command.policies) {
+    auto document = policy_document(argument);
+    if (!document) return tl::unexpected(document.error());
+    documents.push_back(*std::move(document));
+  }
+  return documents;
+}
+
+// The experiment, with all of the command's own input checked; nothing is changed before.
+Result<Experiment> read_input(VerifyCommand& command) {
+  auto experiment = read_experiment(command.local);
+  if (!experiment) return experiment;
+  if (!command.target.empty()) {
+    const auto target = target_from_text(command.target);
+    if (!target) return tl::unexpected(target.error());
+    command.settings.target = *target;
+  } else if (experiment->target) {
+    command.settings.target = *experiment->target;
+  } else {
+    return fail("there is no target: give --target, such as --target top1=0.991");
+  }
+  return experiment;
+}
+
+int run(VerifyCommand command) {
+  std::signal(SIGPIPE, SIG_IGN);
+  const auto experiment = read_input(command);
+  if (!experiment) return say_error(experiment.error(), kExitBadInput);
+  const auto policies = policy_documents(command);
+  if (!policies) return say_error(policies.error(), kExitBadInput);
+  const auto first = trial_experiment(*experiment, *policies, command.settings);
+  if (!first) return say_error(first.error(), kExitBadInput);
+  const auto store = open_store(command.local);
+  if (!store) return store.error();
+  const auto output = OutputFolder::open(command.local.output.empty()
+                                             ? default_output(*first)
+                                             : std::filesystem::path(command.local.output));
+  if (!output) return say_error(output.error(), kExitFailure);
+  const auto judgements = Verification(command, *experiment, **store, *output).judge_all(*policies);
+  return judgements ? show(command, *judgements, *output) : judgements.error();
+}
+
+}  // namespace
+
+void add_verify_command(CLI::App& app, int& exit_code) {
+  auto command = std::make_shared<VerifyCommand>();
+  VerifySettings& settings = command->settings;
+  CLI::App* parser = app.add_subcommand(
+      "verify", "Judges policies: does one meet the target, and is there a better one?");
+  parser
+      ->add_option("policy", command->policies,
+                   "Policies: files, or texts such as '{function: fix, k0: 0.01}'")
+      ->required();
+  parser
+      ->add_option("--experiment", command->local.file,
+                   "What to train and for how long: its train, run and seed")
+      ->required();
+  parser->add_option("--target", command->target,
+                     "top1=VALUE or loss=VALUE; default: the experiment's");
+  parser->add_option("--top", settings.top, "Stored policies that meet the target to compare with")
+      ->check(CLI::Range(3, 5))
+      ->capture_default_str();
+  parser->add_option("--repeats", settings.repeats, "New seeds for each policy that is compared")
+      ->check(CLI::Range(0, 100))
+      ->capture_default_str();
+  parser->add_option("--candidates", settings.candidates, "Policies that phase 3 generates")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
+  parser->add_flag("--compare", settings.compare,
+                   "Compare with the stored ones even if the target is met, and end there");
+  add_local_options(*parser, command->local);
+  parser->add_flag("--json", command->local.json, "Prints one JSON document instead of text");
+  parser->callback([command, &exit_code] { exit_code = run(*command); });
+}
+
+}  // namespace lrtune

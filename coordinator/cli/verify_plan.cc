@@ -1,0 +1,308 @@
+#include "coordinator/cli/verify_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <utility>
+
+#include "common/policy/policy_json.h"
+#include "coordinator/search/search.h"
+#include "coordinator/tuning/settled_order.h"
+
+namespace lrtune {
+namespace {
+
+using nlohmann::json;
+
+Result<Experiment> list_experiment(const Experiment& experiment, const std::string& phase,
+                                   std::span<const json> policies, const VerifySettings& settings) {
+  if (!experiment.train.holes.empty())
+    return fail("train holds domains: a policy is verified for one way of training");
+  json made = experiment.normalised;
+  made["name"] = experiment.name + "-" + phase;
+  made["run"]["target"] = to_json(settings.target);
+  made["run"]["stop_at_target"] = false;
+  made["search"] = {{"method", "list"}, {"policies", json(policies)}};
+  made["rank"] = {{"by", "top1"}, {"at", "best"}};
+  if (settings.target.measure == Measure::kLoss) made["rank"]["by"] = "loss";
+  made.erase("tolerance");
+  made.erase("verify");
+  return experiment_from_json(made);
+}
+
+double rounded(double value) { return std::stod(fmt::format("{:.3e}", value)); }
+
+// What generated candidates are drawn from: an experiment's `policies`.
+json templates(const ParameterEstimate& e, std::int64_t iterations) {
+  const double low = rounded(e.k0);
+  const double high = rounded(e.k1);
+  const json rate = {{"log", {low, high}}};
+  const json top = {{"log", {rounded(e.fixed), high}}};
+  const std::int64_t shortest = std::max<std::int64_t>(1, e.half_cycle_low);
+  const json l = {{"int", {shortest, std::max(e.half_cycle_high, shortest + 1)}}};
+  const double gamma = std::min(e.gamma, 0.999999);
+  return json::array(
+      {{{"function", "fix"}, {"k0", rate}},
+       {{"function", "poly"}, {"k0", top}, {"p", {{"uniform", {0.8, 2.0}}}}, {"l", iterations}},
+       {{"function", "exp"}, {"k0", top}, {"gamma", gamma}},
+       {{"function", {{"choice", {"tri", "sin", "cos", "tri2", "sin2"}}}},
+        {"k0", low},
+        {"k1", top},
+        {"l", l}},
+       {{"function", {{"choice", {"triexp", "sinexp"}}}},
+        {"k0", low},
+        {"k1", top},
+        {"gamma", gamma},
+        {"l", l}}});
+}
+
+json composite(const ParameterEstimate& e, std::int64_t iterations) {
+  const auto segment = [&](const char* function, double scale, std::int64_t share) {
+    return json{{"function", function},
+                {"k0", rounded(e.k0 * scale)},
+                {"k1", rounded(e.k1 * scale)},
+                {"l", std::max<std::int64_t>(1, e.half_cycle / share)}};
+  };
+  json first = segment("tri", 1, 1);
+  first["until"] = std::max<std::int64_t>(1, iterations * 6 / 7);
+  json second = segment("tri2", 0.1, 2);
+  second["until"] = std::max<std::int64_t>(2, iterations * 13 / 14);
+  return {{"segments", {std::move(first), std::move(second), segment("tri2", 0.01, 4)}}};
+}
+
+bool meets(const Target& target, const Scores& scores) {
+  if (!scores.ended_well || !scores.measured) return false;
+  return target.measure == Measure::kTop1 ? scores.best.evaluated.top1 >= target.value
+                                          : scores.lowest_loss.evaluated.loss <= target.value;
+}
+
+std::vector<double> best_values(const PolicyResult& result) {
+  std::vector<double> values;
+  for (const TrialResult& repeat : result.repeats) {
+    if (repeat.scores.ended_well) values.push_back(repeat.scores.best.evaluated.top1);
+  }
+  return values;
+}
+
+// Is the first really better than the second? From their repeats, if there are enough.
+json settled(const PolicyResult& first, const PolicyResult& second) {
+  const std::vector<std::vector<double>> values = {best_values(first), best_values(second)};
+  if (values[0].size() < 2 || values[1].size() < 2) return nullptr;
+  const WelchTest test = welch_test(sample_of(values[0]), sample_of(values[1]), 0.95);
+  return {{"difference", test.difference}, {"low", test.low}, {"high", test.high}, {"p", test.p}};
+}
+
+std::string line_of(const json& one) {
+  std::string line = fmt::format("  {}: ", one.at("description").get<std::string>());
+  if (one.contains("verified")) {
+    const json& v = one.at("verified");
+    return line + fmt::format("top-1 {:.4f} ± {:.4f} over {} new seeds\n",
+                              v.value("top1_mean", 0.0), v.value("top1_deviation", 0.0),
+                              v.value("repeats", 0));
+  }
+  if (one.at("top1").is_null()) return line + "never measured\n";
+  return line + fmt::format("top-1 {:.4f}\n", one.at("top1").get<double>());
+}
+
+std::string phase_text(const json& phase) {
+  std::string text = fmt::format("Phase {}: {}\n", phase.at("phase").get<int>(),
+                                 phase.at("what").get<std::string>());
+  for (const json& one : phase.value("policies", json::array())) text += line_of(one);
+  const json settled = phase.value("settled", json());
+  if (settled.is_object()) {
+    text += fmt::format("  the best two differ by {:.4f} (95 %: {:.4f} to {:.4f}; p {:.3g})\n",
+                        settled.at("difference").get<double>(), settled.at("low").get<double>(),
+                        settled.at("high").get<double>(), settled.at("p").get<double>());
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<Target> target_from_text(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  const std::string name = text.substr(0, equals);
+  double value = 0;
+  std::size_t read = 0;
+  try {
+    if (equals != std::string::npos) value = std::stod(text.substr(equals + 1), &read);
+  } catch (const std::exception&) {
+    read = 0;
+  }
+  if (read == 0 || equals + 1 + read != text.size() || (name != "top1" && name != "loss")) {
+    return fail(fmt::format("--target must be top1=VALUE or loss=VALUE, such as top1=0.991, not {}",
+                            text.empty() ? "empty" : text));
+  }
+  return target_from_json(json{{name, value}}, "--target");
+}
+
+Result<Experiment> trial_experiment(const Experiment& experiment, std::span<const json> policies,
+                                    const VerifySettings& settings) {
+  return list_experiment(experiment, "verify", policies, settings);
+}
+
+Result<Experiment> comparison_experiment(const Experiment& experiment, const std::string& phase,
+                                         const json& policy, std::span<const json> others,
+                                         const VerifySettings& settings) {
+  std::vector<json> all = {policy};
+  all.insert(all.end(), others.begin(), others.end());
+  auto made = list_experiment(experiment, phase, all, settings);
+  if (!made || settings.repeats < 1) return made;
+  json document = made->normalised;
+  document["verify"] = {{"top", settings.top + 1}, {"repeats", settings.repeats}};
+  return experiment_from_json(document);
+}
+
+RangeTestSettings generation_range(std::int64_t iterations) {
+  const std::int64_t tenth = std::max<std::int64_t>(1, iterations / 10);
+  return {.low = 1e-4,
+          .high = 1,
+          .rates = 9,
+          .epochs = {},
+          .iterations = {tenth, 2 * tenth},
+          .seeds = 2};
+}
+
+std::vector<json> generated_policies(const ParameterEstimate& estimate, std::int64_t iterations,
+                                     std::uint64_t seed, int count) {
+  // The random search of an experiment is what draws.
+  const json drawn = {{"name", "generated"},
+                      {"train",
+                       {{"dataset", {{"name", "mnist"}}},
+                        {"model", "lenet"},
+                        {"optimizer", {{"name", "sgd"}}},
+                        {"batch", 1}}},
+                      {"run", {{"iterations", iterations}, {"evaluate", {{"every", iterations}}}}},
+                      {"seed", seed},
+                      {"search",
+                       {{"method", "random"},
+                        {"count", std::max(1, count - 1)},
+                        {"policies", templates(estimate, iterations)}}}};
+  std::vector<json> policies = {composite(estimate, iterations)};
+  const Experiment experiment = experiment_from_json(drawn).value();
+  for (std::int64_t i = 0; i + 1 < count; ++i) {
+    json policy = candidate_policy(experiment, i);
+    for (const char* key : {"k0", "k1"}) {
+      if (policy.contains(key)) policy[key] = rounded(policy[key].get<double>());
+    }
+    policies.push_back(std::move(policy));
+  }
+  return policies;
+}
+
+std::optional<ParameterEstimate> estimate_of(const RangeReport& report) {
+  if (report.estimate) return report.estimate;
+  double best = 0;
+  double rate = 0;
+  for (const RangeCurve& curve : report.curves) {
+    for (std::size_t i = 0; i < curve.accuracy.size(); ++i) {
+      if (curve.accuracy[i].value_or(0) <= std::max(best, 1.5 * report.chance)) continue;
+      best = *curve.accuracy[i];
+      rate = report.rates[i];
+    }
+  }
+  if (rate == 0 || report.run_iterations < 2) return std::nullopt;
+  const double factor = std::sqrt(10.0);
+  return estimate_parameters(rate / factor, rate * factor, report.run_iterations,
+                             std::max<std::int64_t>(1, report.run_iterations / 8));
+}
+
+std::vector<Rival> rivals(std::span<const PolicyEntry> entries, const std::string& dataset,
+                          const std::string& model, const Target& target, const Policy& policy,
+                          std::size_t top) {
+  std::vector<std::pair<int, Rival>> found;  // by how much they have in common, most first
+  for (const PolicyEntry& entry : entries) {
+    const bool same_data = entry.train.dataset.name == dataset;
+    const bool same_model = entry.train.model.name == model;
+    const bool met_it = std::ranges::any_of(
+        entry.runs, [&](const PolicyRun& run) { return meets(target, run.scores); });
+    if ((!same_data && !same_model) || !met_it || entry.policy == policy) continue;
+    const int rank = same_data && same_model ? 0 : same_data ? 1 : 2;
+    const char* reason = rank == 0   ? "the same data set and network"
+                         : rank == 1 ? "the same data set"
+                                     : "the same network";
+    found.emplace_back(
+        rank, Rival{to_json(entry.policy), entry.description, entry.scores.top1.mean, reason});
+  }
+  std::ranges::stable_sort(found, [](const auto& a, const auto& b) {
+    return std::pair(a.first, -a.second.top1) < std::pair(b.first, -b.second.top1);
+  });
+  std::vector<Rival> best;
+  std::set<std::string> seen;
+  for (auto& [rank, rival] : found) {
+    if (best.size() < top && seen.insert(rival.policy.dump()).second)
+      best.push_back(std::move(rival));
+  }
+  return best;
+}
+
+std::string_view name_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kVerified:
+      return "verified";
+    case Verdict::kReplaced:
+      return "replaced";
+    case Verdict::kBest:
+      break;
+  }
+  return "best";
+}
+
+bool met(const PolicyResult& result) { return result.search.scores.target_iteration.has_value(); }
+
+json outcome_json(const PolicyResult& result, const CampaignResults& results) {
+  json one = to_json(result.search.scores, results.at);
+  one["policy"] = to_json(result.search.trial.policy);
+  one["description"] = describe(result.search.trial.policy);
+  one["trial"] = result.search.trial.id.value;
+  if (result.verified) one["verified"] = to_json(*result.verified);
+  return one;
+}
+
+bool judge(Judgement& judgement, int phase, const Policy& policy, const CampaignResults& results) {
+  const auto top = results.top(results.policies.size());
+  json policies = json::array();
+  for (const PolicyResult* one : top) policies.push_back(outcome_json(*one, results));
+  const bool beaten = !top.empty() && top.front()->search.trial.policy != policy;
+  judgement.phase = phase;
+  judgement.verdict = beaten ? Verdict::kReplaced : Verdict::kBest;
+  judgement.replacement.reset();
+  if (beaten) judgement.replacement = to_json(top.front()->search.trial.policy);
+  judgement.phases.push_back(
+      {{"phase", phase},
+       {"what", beaten ? "another policy is better" : "nothing beats the policy"},
+       {"policies", std::move(policies)},
+       {"settled", top.size() > 1 ? settled(*top[0], *top[1]) : json()}});
+  return beaten;
+}
+
+std::string verdict_text(const Judgement& judgement, const VerifySettings& settings) {
+  std::string text;
+  for (const json& phase : judgement.phases) text += phase_text(phase);
+  const std::string target =
+      fmt::format("{} {}", name_of(settings.target.measure), settings.target.value);
+  switch (judgement.verdict) {
+    case Verdict::kVerified:
+      return text + fmt::format("Verdict: verified: it meets {}.\n", target);
+    case Verdict::kReplaced:
+      return text + fmt::format("Verdict: replaced, in phase {}. The better policy:\n{}\n",
+                                judgement.phase, judgement.replacement->dump());
+    case Verdict::kBest:
+      break;
+  }
+  return text + fmt::format("Verdict: it is the best that was found{}.\n",
+                            settings.compare ? "" : ", though it misses " + target);
+}
+
+json to_json(const Judgement& judgement, const VerifySettings& settings) {
+  return {{"verdict", name_of(judgement.verdict)},
+          {"phase", judgement.phase},
+          {"target", to_json(settings.target)},
+          {"policy", judgement.policy},
+          {"replacement", judgement.replacement ? *judgement.replacement : json()},
+          {"phases", judgement.phases}};
+}
+
+}  // namespace lrtune

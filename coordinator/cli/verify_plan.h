@@ -1,0 +1,104 @@
+// Verification of a policy in three phases (Wu & Liu, section 4.2): the campaigns that it takes and
+// what their results say. Pure.
+//   1. The policy is trained; if it meets the target, it is verified.
+//   2. Else it is compared with the best stored policies that meet the target, for the same data
+//   set
+//      or network, side by side: one that beats it replaces it.
+//   3. If nothing beats it, or too few are stored: a range test, candidates generated from it and
+//      composed like the paper's, and the same comparison.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/config/experiment.h"
+#include "common/result.h"
+#include "coordinator/cli/range_test_plan.h"
+#include "coordinator/cli/results.h"
+#include "coordinator/store/policy_queries.h"
+
+namespace lrtune {
+
+struct VerifySettings {
+  Target target;
+  int top = 3;           // stored policies that it is compared with: 3 to 5
+  int repeats = 2;       // new seeds for each policy that is compared
+  int candidates = 12;   // generated
+  bool compare = false;  // compare even if the target is met
+};
+
+// "top1=0.991" or "loss=0.1".
+Result<Target> target_from_text(const std::string& text);
+
+// ---- the campaigns; errors: a policy, by its key
+
+// All of `policies` (documents of one policy each), trained as `experiment` says.
+Result<Experiment> trial_experiment(const Experiment& experiment,
+                                    std::span<const nlohmann::json> policies,
+                                    const VerifySettings& settings);
+// `policy` and the others, each with settings.repeats new seeds.
+Result<Experiment> comparison_experiment(const Experiment& experiment, const std::string& phase,
+                                         const nlohmann::json& policy,
+                                         std::span<const nlohmann::json> others,
+                                         const VerifySettings& settings);
+// How phase 3 tests ranges for a run of `iterations`: a tenth and a fifth of it.
+RangeTestSettings generation_range(std::int64_t iterations);
+// Candidates for a run of estimate's length: FIX, decaying and cyclic functions, drawn at random
+// within the range, and a composite like the paper's best (Tables 3 and 7): high cycles for six
+// sevenths of the run, then a tenth of them, then a hundredth.
+std::vector<nlohmann::json> generated_policies(const ParameterEstimate& estimate,
+                                               std::int64_t iterations, std::uint64_t seed,
+                                               int count);
+// Of a range test that could tell a bound or not: then around the best fixed rate. Nothing if no
+// rate learned anything.
+std::optional<ParameterEstimate> estimate_of(const RangeReport& report);
+
+// ---- what is stored
+
+struct Rival {
+  nlohmann::json policy;
+  std::string description;
+  double top1 = 0;     // mean over its runs
+  std::string reason;  // "the same data set and network" ...
+};
+
+// Stored policies that met `target` on `dataset` or with `model`, best first: those with both in
+// common before those with the data set, and these before those with the network. Not `policy`.
+std::vector<Rival> rivals(std::span<const PolicyEntry> entries, const std::string& dataset,
+                          const std::string& model, const Target& target, const Policy& policy,
+                          std::size_t top);
+
+// ---- the verdict
+
+enum class Verdict : std::uint8_t {
+  kVerified,  // it meets the target
+  kReplaced,  // another is better
+  kBest,      // it misses the target, and nothing better was found
+};
+std::string_view name_of(Verdict verdict);  // "verified", "replaced", "best"
+
+struct Judgement {
+  Verdict verdict = Verdict::kBest;
+  int phase = 1;  // that decided
+  nlohmann::json policy;
+  std::optional<nlohmann::json> replacement;
+  nlohmann::json phases = nlohmann::json::array();  // the numbers of each, in order
+};
+
+// One line of a comparison: how a policy did alone and over its repeats.
+nlohmann::json outcome_json(const PolicyResult& result, const CampaignResults& results);
+
+// Whether the search trial met the target, and where.
+bool met(const PolicyResult& result);
+
+// Adds a comparison's numbers as `phase`; true if another policy than `policy` came out best, which
+// is then the replacement.
+bool judge(Judgement& judgement, int phase, const Policy& policy, const CampaignResults& results);
+
+std::string verdict_text(const Judgement& judgement, const VerifySettings& settings);
+nlohmann::json to_json(const Judgement& judgement, const VerifySettings& settings);
+
+}  // namespace lrtune

@@ -1,0 +1,111 @@
+// The commands that carry several campaigns out: range-test and verify.
+#include <nlohmann/json.hpp>
+
+#include "tests/e2e/run_test_base.h"
+
+namespace lrtune {
+namespace {
+
+using testing::HasSubstr;
+
+class MethodsTest : public RunTest {
+ protected:
+  MethodsTest() {
+    std::string text = experiment();
+    text.replace(text.find("iterations: 40"), 14, "iterations: 400");
+    write("experiment.yaml", text);
+  }
+  ProcessResult with_workers(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.end(), {"--workers", "2", "--worker-argument=--trainer",
+                                       "--worker-argument=synthetic:iteration_us=0"});
+    return lrtune(arguments).wait();
+  }
+  ProcessResult verify(const std::string& policy, const std::string& target,
+                       std::vector<std::string> more = {}) const {
+    std::vector<std::string> arguments = {"verify",   policy,     "--experiment", "experiment.yaml",
+                                          "--target", target,     "--candidates", "4",
+                                          "--output", "verified", "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return with_workers(arguments);
+  }
+};
+
+TEST_F(MethodsTest, ARangeTestGivesTheSameCurvesAgainWithoutTraining) {
+  const std::vector<std::string> command = {
+      "range-test", "experiment.yaml", "--iterations", "100,200", "--rates", "7", "--seeds",
+      "2",          "--output",        "range",        "--json"};
+  const ProcessResult first = with_workers(command);
+  ASSERT_EQ(first.exit_code, 0) << first.err;
+  const auto report = nlohmann::json::parse(first.out);
+  EXPECT_EQ(report["rates"].size(), 7U);
+  ASSERT_EQ(report["curves"].size(), 4U);  // two lengths, two seeds
+  EXPECT_EQ(report["curves"][3]["iterations"], 200);
+  EXPECT_EQ(nlohmann::json::parse(read("range/range.json")), report);
+  EXPECT_THAT(read("range/range.svg"), HasSubstr("after 200 iterations"));
+  const ProcessResult second = with_workers(command);
+  EXPECT_THAT(second.err, HasSubstr("is done already; nothing is trained again"));
+  EXPECT_EQ(second.out, first.out);
+}
+
+TEST_F(MethodsTest, APolicyThatMeetsTheTargetIsVerifiedInPhaseOne) {
+  const ProcessResult result = verify("{function: fix, k0: 0.05}", "top1=0.1");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto verdict = nlohmann::json::parse(result.out);
+  EXPECT_EQ(verdict["verdict"], "verified");
+  EXPECT_EQ(verdict["phase"], 1);
+  EXPECT_THAT(lrtune({"why", "1"}).wait().out,
+              HasSubstr("was judged in phase 1 for top1 0.1: verified"));
+}
+
+TEST_F(MethodsTest, StoredPoliciesThatMeetTheTargetReplaceAWorseOneInPhaseTwo) {
+  ASSERT_EQ(run().wait().exit_code, 0);
+  const ProcessResult result = verify("{function: fix, k0: 0.001}", "top1=0.16");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto verdict = nlohmann::json::parse(result.out);
+  EXPECT_EQ(verdict["verdict"], "replaced") << result.out;
+  EXPECT_EQ(verdict["phase"], 2);
+  ASSERT_EQ(verdict["phases"].size(), 2U);
+  EXPECT_EQ(verdict["phases"][1]["policies"].size(), 4U);
+  EXPECT_EQ(verdict["replacement"], verdict["phases"][1]["policies"][0]["policy"]);
+}
+
+TEST_F(MethodsTest, WithTooFewStoredPoliciesCandidatesAreGenerated) {
+  const ProcessResult result = verify("{function: fix, k0: 0.001}", "top1=0.99");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto verdict = nlohmann::json::parse(result.out);
+  EXPECT_EQ(verdict["phase"], 3);
+  EXPECT_EQ(verdict["verdict"], "replaced") << result.out;
+  EXPECT_EQ(nlohmann::json::parse(read("verified/verdict.json")), verdict);
+  // Interrupted and started again, it ends the same.
+  EXPECT_EQ(nlohmann::json::parse(verify("{function: fix, k0: 0.001}", "top1=0.99").out), verdict);
+}
+
+TEST_F(MethodsTest, SeveralPoliciesAreJudgedAtOnce) {
+  const ProcessResult result =
+      verify("{function: fix, k0: 0.05}", "top1=0.1", {"{function: fix, k0: 0.06}"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(nlohmann::json::parse(result.out).size(), 2U);
+}
+
+TEST_F(MethodsTest, BadInputIsOneErrorAndLeavesNoStore) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> wrong = {
+      {{"range-test", "experiment.yaml", "--low", "0"}, "--low and --high must be rates"},
+      {{"range-test", "experiment.yaml", "--iterations", "100,150"}, "multiples of the first"},
+      {{"range-test", "nowhere.yaml"}, "nowhere.yaml"},
+      {{"verify", "{function: fix, k0: 0.05}", "--experiment", "experiment.yaml"}, "--target"},
+      {{"verify", "{function: fax, k0: 0.05}", "--experiment", "experiment.yaml", "--target",
+        "top1=0.9"},
+       "did you mean 'fix'"},
+      {{"verify", "{function: fix, k0: 0.05}", "--experiment", "experiment.yaml", "--target",
+        "top1=90"},
+       "top1"}};
+  for (const auto& [arguments, expected] : wrong) {
+    const ProcessResult result = with_workers(arguments);
+    EXPECT_EQ(result.exit_code, 2) << expected << '\n' << result.err;
+    EXPECT_THAT(result.err, HasSubstr(expected));
+    EXPECT_FALSE(std::filesystem::exists(folder_.file("lrtune.db"))) << expected;
+  }
+}
+
+}  // namespace
+}  // namespace lrtune

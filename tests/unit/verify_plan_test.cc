@@ -1,0 +1,171 @@
+// `lrtune verify`: the campaigns of its phases and the verdict that their results give.
+#include "coordinator/cli/verify_plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/policy/policy_json.h"
+
+namespace lrtune {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+Experiment mine() {
+  return experiment_from_yaml(R"(
+name: mine
+train:
+  dataset: {name: mnist}
+  model: lenet
+  optimizer: {name: sgd}
+  batch: 100
+run: {iterations: 700, evaluate: {every: 100}}
+seed: 7
+search: {method: list, policies: [{function: fix, k0: 0.01}]}
+tolerance: {top: 1}
+)",
+                              "mine.yaml")
+      .value();
+}
+
+Policy fix(double k0) { return Policy{{{{.kind = LrFunctionKind::kFix, .k0 = k0}}}}; }
+
+VerifySettings settings() { return {.target = {Measure::kTop1, 0.9}}; }
+
+TEST(VerifyPlan, ReadsTargets) {
+  EXPECT_EQ(target_from_text("top1=0.991").value(), (Target{Measure::kTop1, 0.991}));
+  EXPECT_EQ(target_from_text("loss=0.1").value(), (Target{Measure::kLoss, 0.1}));
+  for (const char* wrong : {"", "top1", "top1=", "top1=x", "top1=0.9x", "top5=0.9", "top1=2"})
+    EXPECT_FALSE(target_from_text(wrong)) << wrong;
+}
+
+TEST(VerifyPlan, MakesTheCampaignsOfThePhases) {
+  const std::vector<nlohmann::json> policies = {to_json(fix(0.1)), to_json(fix(0.2))};
+  const Experiment first = trial_experiment(mine(), policies, settings()).value();
+  EXPECT_EQ(first.name, "mine-verify");
+  EXPECT_EQ(first.policies.size(), 2u);
+  EXPECT_EQ(first.target->value, 0.9);
+  EXPECT_EQ(first.verify_top, 0);
+  EXPECT_EQ(first.tolerance_top, 0);
+  const Experiment second =
+      comparison_experiment(mine(), "compare", policies[0], {&policies[1], 1}, settings()).value();
+  EXPECT_EQ(second.policies.size(), 2u);
+  EXPECT_EQ(second.verify_top, 4);  // the policy and the three best of the others
+  EXPECT_EQ(second.verify_repeats, 2);
+  const std::vector<nlohmann::json> wrong = {{{"function", "fixed"}}};
+  const auto refused = trial_experiment(mine(), wrong, settings());
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("fixed"));
+}
+
+TEST(VerifyPlan, GeneratedPoliciesAreWithinTheRangeAndAlwaysTheSame) {
+  const ParameterEstimate estimate = estimate_parameters(0.01, 0.1, 700, 100);
+  const auto policies = generated_policies(estimate, 700, 7, 12);
+  ASSERT_EQ(policies.size(), 12u);
+  EXPECT_EQ(policies, generated_policies(estimate, 700, 7, 12));
+  EXPECT_NE(policies, generated_policies(estimate, 700, 8, 12));
+  const Experiment all = trial_experiment(mine(), policies, settings()).value();
+  EXPECT_EQ(all.policies.size(), 12u);
+  // The composite of the paper's form: six sevenths high, then a tenth, then a hundredth.
+  const auto& segments = policies[0].at("segments");
+  EXPECT_EQ(segments[0].at("until"), 600);
+  EXPECT_EQ(segments[1].at("until"), 650);
+  EXPECT_NEAR(segments[2].at("k1").get<double>(), 0.001, 1e-9);
+  for (std::size_t i = 1; i < policies.size(); ++i) {
+    EXPECT_GE(policies[i].at("k0").get<double>(), 0.00999) << policies[i];
+    EXPECT_LE(policies[i].at("k0").get<double>(), 0.1001) << policies[i];
+    EXPECT_LE(policies[i].value("k1", 0.05), 0.1001) << policies[i];
+  }
+}
+
+PolicyEntry entry(std::int64_t id, const std::string& dataset, const std::string& model, double k0,
+                  double top1) {
+  PolicyEntry one;
+  one.id = id;
+  one.policy = fix(k0);
+  one.train.dataset.name = dataset;
+  one.train.model.name = model;
+  PolicyRun run;
+  run.scores.ended_well = run.scores.measured = true;
+  run.scores.best.evaluated.top1 = top1;
+  one.runs = {run};
+  one.scores.top1.mean = top1;
+  return one;
+}
+
+TEST(VerifyPlan, RivalsMetTheTargetOnTheSameDataOrNetwork) {
+  const std::vector<PolicyEntry> entries = {
+      entry(1, "cifar10", "lenet", 0.1, 0.99),  // the same network
+      entry(2, "mnist", "mlp", 0.2, 0.95),      // the same data
+      entry(3, "mnist", "lenet", 0.3, 0.91),    // both
+      entry(4, "mnist", "lenet", 0.4, 0.92),    // both, and better
+      entry(5, "mnist", "lenet", 0.5, 0.89),    // misses the target
+      entry(6, "cifar10", "cnn3", 0.6, 0.99),   // neither
+      entry(7, "mnist", "lenet", 0.01, 0.99)};  // the policy itself
+  std::vector<double> rates;
+  for (const Rival& rival : rivals(entries, "mnist", "lenet", settings().target, fix(0.01), 3))
+    rates.push_back(rival.policy.at("k0").get<double>());
+  EXPECT_THAT(rates, ElementsAre(0.4, 0.3, 0.2));
+  EXPECT_THAT(rivals(entries, "svhn", "vgg", settings().target, fix(0.01), 3), IsEmpty());
+}
+
+// Policies with the means and repeats given, best first as a ranking would have them.
+CampaignResults compared(const std::vector<std::pair<double, std::vector<double>>>& policies) {
+  CampaignResults results;
+  for (const auto& [k0, values] : policies) {
+    PolicyResult one;
+    one.search.trial.policy = fix(k0);
+    one.search.scores.ended_well = one.search.scores.measured = true;
+    std::vector<Scores> scores;
+    for (const double value : values) {
+      TrialResult repeat;
+      repeat.scores.ended_well = repeat.scores.measured = true;
+      repeat.scores.best.evaluated.top1 = value;
+      scores.push_back(repeat.scores);
+      one.repeats.push_back(repeat);
+    }
+    one.verified = combine(scores, RankAt::kBest);
+    results.verified.push_back(results.policies.size());
+    results.policies.push_back(one);
+  }
+  return results;
+}
+
+TEST(VerifyPlan, APolicyThatIsBeatenIsReplacedByTheBest) {
+  Judgement judgement;
+  judgement.policy = to_json(fix(0.1));
+  EXPECT_TRUE(judge(judgement, 2, fix(0.1), compared({{0.2, {0.95, 0.96}}, {0.1, {0.9, 0.91}}})));
+  EXPECT_EQ(judgement.verdict, Verdict::kReplaced);
+  EXPECT_EQ(judgement.replacement, to_json(fix(0.2)));
+  const nlohmann::json settled = judgement.phases.back().at("settled");
+  EXPECT_NEAR(settled.at("difference").get<double>(), 0.05, 1e-12);
+  EXPECT_THAT(verdict_text(judgement, settings()), HasSubstr("Verdict: replaced, in phase 2."));
+  EXPECT_EQ(to_json(judgement, settings()).at("verdict"), "replaced");
+}
+
+TEST(VerifyPlan, APolicyThatNothingBeatsStaysTheBest) {
+  Judgement judgement;
+  EXPECT_FALSE(judge(judgement, 3, fix(0.2), compared({{0.2, {0.95, 0.96}}, {0.1, {0.9, 0.9}}})));
+  EXPECT_EQ(judgement.verdict, Verdict::kBest);
+  EXPECT_FALSE(judgement.replacement);
+  EXPECT_THAT(verdict_text(judgement, settings()), HasSubstr("though it misses top1 0.9"));
+}
+
+TEST(VerifyPlan, ARangeThatCannotBeToldIsTakenAroundTheBestRate) {
+  RangeReport report;
+  report.rates = {0.01, 0.1, 1};
+  report.chance = 0.1;
+  report.run_iterations = 700;
+  report.curves = {{0, 70, {0.2, 0.5, std::nullopt}}};
+  const auto estimate = estimate_of(report);
+  ASSERT_TRUE(estimate);
+  EXPECT_NEAR(estimate->k0, 0.1 / std::sqrt(10.0), 1e-12);
+  EXPECT_NEAR(estimate->k1, 0.1 * std::sqrt(10.0), 1e-12);
+  report.curves = {{0, 70, {0.1, 0.12, std::nullopt}}};
+  EXPECT_FALSE(estimate_of(report)) << "chance is no learning";
+}
+
+}  // namespace
+}  // namespace lrtune
