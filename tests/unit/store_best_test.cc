@@ -26,7 +26,7 @@ class RandomStore {
     campaign.hash = sha256("random");
     campaign.experiment = nlohmann::json::object();  // names no policy
     records_.emplace_back(campaign);
-    for (const char* dataset : {"mnist", "mnist", "cifar10"}) add_identity(dataset);
+    for (const char* dataset : {"mnist", "mnist", "cifar-10"}) add_identity(dataset);
   }
 
   void act() {
@@ -198,7 +198,7 @@ TEST(BestPolicies, AreThoseOfTheWholeRanking) {
       const auto queries = PolicyQueries::open(folder.file("a.db")).value();
       for (const RankBy by : {RankBy::kTop1, RankBy::kLoss, RankBy::kCost, RankBy::kRobustness}) {
         for (const RankAt at : {RankAt::kBest, RankAt::kFinal}) {
-          for (const char* dataset : {"", "mnist", "cifar10", "svhn"}) {
+          for (const char* dataset : {"", "mnist", "cifar-10", "svhn"}) {
             for (const std::size_t limit : {0U, 1U, 3U, 10U, 1000U}) {
               const PolicyFilter filter{dataset, "", ""};
               ASSERT_EQ(text_of(queries.best(filter, by, at, limit).value()),
