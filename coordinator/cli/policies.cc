@@ -66,24 +66,23 @@ std::string filter_words(const PolicyFilter& filter) {
 int show_list(const PoliciesOptions& options, bool ranked) {
   const auto queries = PolicyQueries::open(options.store);
   if (!queries) return bad_input(queries.error());
-  Result<Entries> entries = queries->policies(options.filter, kAt.at(options.at));
-  if (!entries) return bad_input(entries.error());
+  const RankAt at = kAt.at(options.at);
   if (options.pareto || !options.weights.empty()) {
-    std::erase_if(*entries, [](const PolicyEntry& entry) { return entry.runs.empty(); });
-    const auto text = mixed_text(std::move(*entries),
-                                 {options.weights, static_cast<std::size_t>(options.limit),
-                                  options.json, kAt.at(options.at)},
-                                 terminal_of(1));
+    Result<Entries> all = queries->policies(options.filter, at);
+    if (!all) return bad_input(all.error());
+    std::erase_if(*all, [](const PolicyEntry& entry) { return entry.runs.empty(); });
+    const auto text = mixed_text(
+        std::move(*all),
+        {options.weights, static_cast<std::size_t>(options.limit), options.json, at},
+        terminal_of(1));
     return text ? write(*text) : bad_input(text.error());
   }
-  if (ranked) {
-    // What has not been measured yet cannot be ranked.
-    std::erase_if(*entries, [](const PolicyEntry& entry) { return entry.runs.empty(); });
-    *entries = best_first(std::move(*entries), kBy.at(options.by));
-  }
   const auto limit = static_cast<std::size_t>(options.limit);
+  Result<Entries> entries = ranked ? queries->best(options.filter, kBy.at(options.by), at, limit)
+                                   : queries->policies(options.filter, at);
+  if (!entries) return bad_input(entries.error());
   if (limit > 0 && entries->size() > limit) entries->resize(limit);
-  if (options.json) return write(policies_json(*entries, kAt.at(options.at)).dump(2) + "\n");
+  if (options.json) return write(policies_json(*entries, at).dump(2) + "\n");
   if (entries->empty()) {
     say("lrtune policies: the store {} has no policies{}\n", options.store,
         filter_words(options.filter));

@@ -355,6 +355,7 @@ void make_some_trials(CoreState& state) {
   constexpr std::int64_t kCandidates = 400;
   if (state.making.empty() || state.stopping) return;
   Campaign& campaign = state.campaigns.at(*state.making.begin());
+  if (campaign.planning) return plan_some_surveys(state, campaign);
   std::int64_t iterations = 0;
   for (std::int64_t made = 0; made < kCandidates && iterations < kIterations; ++made) {
     TrialMaking& making = *campaign.making;

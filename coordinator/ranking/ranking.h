@@ -2,6 +2,7 @@
 // section 3. Pure.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
@@ -73,6 +74,10 @@ Tolerance tolerance(std::span<const Scores> scaled);
 // Indices, best first, by the means; policies with a repeat that did not end well come last, then
 // (for cost) those that met the target in fewer repeats.
 std::vector<std::size_t> rank_repeated(std::span<const RepeatedScores> scores, RankBy by);
+
+// What policies are sorted by: the smaller is better, compared from the front.
+using RankKey = std::array<double, 4>;
+RankKey rank_key(const RepeatedScores& scores, RankBy by);
 
 // Flat JSON for RankingRecord::scores and --json output (keys: top1, top1_iteration, loss,
 // final_top1, target_iteration or null, seconds, loss_difference ...; repeated: top1_mean,

@@ -4,12 +4,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
 #include "common/policy/policy_json.h"
 #include "coordinator/search/search.h"
+#include "coordinator/store/bound_order.h"
 #include "coordinator/store/record_reader.h"
 #include "coordinator/store/sql_values.h"
 #include "coordinator/store/store_file.h"
@@ -20,8 +23,7 @@ namespace {
 using sql::stored;
 using sql::Use;
 
-// Trials that compare stand together.
-const char* const kSelectTrials =
+constexpr const char* kSelectTrials =
     "SELECT trial.policy, policy.document, policy.description, identity.hash, identity.document, "
     "trial.iterations, "
     "evaluate_every, evaluate_on, train_subset, target_measure, target_value, stop_at_target, "
@@ -32,8 +34,10 @@ const char* const kSelectTrials =
     "FROM trial JOIN policy ON policy.id = trial.policy JOIN identity ON identity.id = "
     "trial.identity "
     "LEFT JOIN job ON job.id = trial.job "
-    "WHERE (?1 = '' OR dataset = ?1) AND (?2 = '' OR model = ?2) AND (?3 = '' OR optimizer = ?3) "
-    "AND (?4 IS NULL OR trial.policy = ?4) "
+    "WHERE (?1 = '' OR dataset = ?1) AND (?2 = '' OR model = ?2) AND (?3 = '' OR optimizer = ?3) ";
+constexpr const char* kOfOnePolicy = "AND trial.policy = ?4 ";  // which an index finds
+// Trials that compare stand together.
+constexpr const char* kInOrder =
     "ORDER BY trial.policy, trial.identity, trial.iterations, evaluate_every, evaluate_on, "
     "train_subset, "
     "target_measure, "
@@ -159,34 +163,104 @@ void combine_scores(PolicyEntry& entry, RankAt at) {
   entry.scores = combine(scores, at);
 }
 
-std::vector<PolicyEntry> read_entries(SQLite::Database& database, const PolicyFilter& filter,
-                                      std::optional<std::int64_t> policy, RankAt at) {
-  const SQLite::Transaction snapshot(database);
-  sql::Rows points(
-      database, std::string(kSelectPoints) + "WHERE job = ?2 AND attempt = ?3 ORDER BY iteration");
-  sql::Rows rows(database, kSelectTrials, filter.dataset, filter.model, filter.optimizer, policy);
-  PolicyNames names(database);
-  Trainings trainings;
+// Reads the uses of all policies, or of one at a time; within a transaction of the caller's.
+class EntryReader {
+ public:
+  enum class Which : std::uint8_t { kAll, kOne };
+
+  EntryReader(SQLite::Database& database, RankAt at, Which which)
+      : at_(at),
+        trials_(database,
+                std::string(kSelectTrials) + (which == Which::kOne ? kOfOnePolicy : "") + kInOrder),
+        points_(database,
+                std::string(kSelectPoints) + "WHERE job = ?2 AND attempt = ?3 ORDER BY iteration"),
+        names_(database) {}
+
+  std::vector<PolicyEntry> all(const PolicyFilter& filter) {
+    trials_.use(filter.dataset, filter.model, filter.optimizer);
+    return read();
+  }
+  std::vector<PolicyEntry> one(const PolicyFilter& filter, std::int64_t policy) {
+    trials_.use(filter.dataset, filter.model, filter.optimizer, policy);
+    return read();
+  }
+
+ private:
+  std::vector<PolicyEntry> read();
+  void add_trial(std::vector<PolicyEntry>& entries);
+
+  RankAt at_;
+  sql::Rows trials_;
+  sql::Rows points_;
+  PolicyNames names_;
+  Trainings trainings_;
+  std::vector<JobId> jobs_;  // of the present entry
+};
+
+std::vector<PolicyEntry> EntryReader::read() {
   std::vector<PolicyEntry> entries;
-  std::vector<JobId> jobs;  // of the present entry
-  while (rows.next()) {
-    if (entries.empty() || !compares(entries.back(), rows)) {
-      entries.push_back(entry_of(rows, trainings));
-      jobs.clear();
-    }
-    add_name(entries.back(),
-             names.of(CampaignId{rows.integer(kTrialColumn + 1)}, rows.integer(kNumberColumn)));
-    const TrialState state = stored(trial_state_from_name(rows.text(kTrialColumn + 5)));
-    const JobId job{rows.integer(kTrialColumn + 6)};
-    if (job && std::find(jobs.begin(), jobs.end(), job) != jobs.end()) continue;
-    jobs.push_back(job);
-    if (state == TrialState::kWaiting || state == TrialState::kRunning) {
-      ++entries.back().open;
-    } else {
-      entries.back().runs.push_back(run_of(rows, state, points));
+  while (trials_.next()) add_trial(entries);
+  for (PolicyEntry& entry : entries) combine_scores(entry, at_);
+  return entries;
+}
+
+void EntryReader::add_trial(std::vector<PolicyEntry>& entries) {
+  if (entries.empty() || !compares(entries.back(), trials_)) {
+    entries.push_back(entry_of(trials_, trainings_));
+    jobs_.clear();
+  }
+  PolicyEntry& entry = entries.back();
+  add_name(entry, names_.of(CampaignId{trials_.integer(kTrialColumn + 1)},
+                            trials_.integer(kNumberColumn)));
+  const TrialState state = stored(trial_state_from_name(trials_.text(kTrialColumn + 5)));
+  const JobId job{trials_.integer(kTrialColumn + 6)};
+  if (job && std::find(jobs_.begin(), jobs_.end(), job) != jobs_.end()) return;
+  jobs_.push_back(job);
+  if (state == TrialState::kWaiting || state == TrialState::kRunning) {
+    ++entry.open;
+  } else {
+    entry.runs.push_back(run_of(trials_, state, points_));
+  }
+}
+
+std::vector<PolicyEntry> read_entries(SQLite::Database& database, const PolicyFilter& filter,
+                                      RankAt at) {
+  const SQLite::Transaction snapshot(database);
+  return EntryReader(database, at, EntryReader::Which::kAll).all(filter);
+}
+
+void keep_ranked(std::vector<PolicyEntry>& entries, RankBy by, std::size_t limit) {
+  // What has not been measured yet cannot be ranked.
+  std::erase_if(entries, [](const PolicyEntry& entry) { return entry.runs.empty(); });
+  entries = best_first(std::move(entries), by);
+  if (limit > 0 && entries.size() > limit) entries.resize(limit);
+}
+
+// Policies in the order of the best that they can be, until `limit` entries are better than all
+// others can be.
+std::vector<PolicyEntry> read_best(SQLite::Database& database, const PolicyFilter& filter,
+                                   RankBy by, RankAt at, std::size_t limit) {
+  const SQLite::Transaction snapshot(database);
+  BoundOrder order(database, filter, by, at);
+  EntryReader reader(database, at, EntryReader::Which::kOne);
+  std::map<std::int64_t, std::vector<PolicyEntry>> known;  // by policy, as policies() orders them
+  std::multiset<KeyedPolicy> best;
+  for (; !order.empty(); order.pop()) {
+    if (best.size() == limit && *best.rbegin() < order.front()) break;
+    const std::int64_t policy = order.front().policy;
+    const auto [place, added] = known.try_emplace(policy);
+    if (!added) continue;
+    place->second = reader.one(filter, policy);
+    for (const PolicyEntry& entry : place->second) {
+      if (entry.runs.empty()) continue;
+      best.insert({rank_key(entry.scores, by), policy});
+      if (best.size() > limit) best.erase(std::prev(best.end()));
     }
   }
-  for (PolicyEntry& entry : entries) combine_scores(entry, at);
+  std::vector<PolicyEntry> entries;
+  for (auto& [policy, uses] : known)
+    std::move(uses.begin(), uses.end(), std::back_inserter(entries));
+  keep_ranked(entries, by, limit);
   return entries;
 }
 
@@ -270,13 +344,24 @@ Result<PolicyQueries> PolicyQueries::open(const std::string& path) {
 Result<std::vector<PolicyEntry>> PolicyQueries::policies(const PolicyFilter& filter,
                                                          RankAt at) const {
   return guarded(path_, [&]() -> Result<std::vector<PolicyEntry>> {
-    return read_entries(*database_, filter, std::nullopt, at);
+    return read_entries(*database_, filter, at);
+  });
+}
+
+Result<std::vector<PolicyEntry>> PolicyQueries::best(const PolicyFilter& filter, RankBy by,
+                                                     RankAt at, std::size_t limit) const {
+  return guarded(path_, [&]() -> Result<std::vector<PolicyEntry>> {
+    if (limit > 0) return read_best(*database_, filter, by, at, limit);
+    std::vector<PolicyEntry> entries = read_entries(*database_, filter, at);
+    keep_ranked(entries, by, limit);
+    return entries;
   });
 }
 
 Result<std::vector<PolicyEntry>> PolicyQueries::policy(std::int64_t id, RankAt at) const {
   return guarded(path_, [&]() -> Result<std::vector<PolicyEntry>> {
-    std::vector<PolicyEntry> entries = read_entries(*database_, {}, id, at);
+    const SQLite::Transaction snapshot(*database_);
+    auto entries = EntryReader(*database_, at, EntryReader::Which::kOne).one({}, id);
     if (entries.empty()) return nothing_there(*database_, path_, "policy", id);
     return entries;
   });

@@ -120,7 +120,7 @@ inline const std::vector<Layer>& layers() {
        .folders = {"common", "common/policy", "common/training", "common/config",
                    "coordinator/core", "coordinator/search", "coordinator/ranking",
                    "coordinator/store"},
-       .libraries = {"text", "errors", "json", "sqlite", "files", "system"}},
+       .libraries = {"text", "errors", "json", "sqlite", "threads", "files", "system"}},
       {.place = "coordinator",
        .folders = {"common", "common/policy", "common/training", "common/config", "common/wire",
                    "common/wire/security", "coordinator", "coordinator/core", "coordinator/search",

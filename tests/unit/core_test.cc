@@ -422,6 +422,39 @@ TEST_F(CoreTest, WorkerWithOtherNumericsGetsTheJobsOfAnInexactCampaign) {
   EXPECT_EQ(harness.campaign().waiting_for, "");
 }
 
+// A campaign whose `train` has domains kept everybody waiting while all its candidates were looked
+// at for the surveys that they need.
+TEST_F(CoreTest, LooksForSurveysInSomeCandidatesAStep) {
+  const Experiment experiment = experiment_from_yaml(
+                                    "name: many\n"
+                                    "train:\n"
+                                    "  dataset: {name: mnist}\n"
+                                    "  model: lenet\n"
+                                    "  optimizer: {name: sgd}\n"
+                                    "  batch: {int: [1, 1000]}\n"
+                                    "run: {iterations: 1, evaluate: {every: 1}}\n"
+                                    "search:\n"
+                                    "  method: random\n"
+                                    "  count: 1000\n"
+                                    "  policies: [{function: fix, k0: 0.1}]\n",
+                                    "many.yaml")
+                                    .value();
+  harness.hello("a");
+  harness.step(event::Submitted{experiment});
+  const std::vector<wire::Survey> first = harness.sent<wire::Survey>("a");
+  EXPECT_GT(first.size(), 100U);
+  EXPECT_LE(first.size(), 400U);
+  harness.say("a", wire::Heartbeat{});
+  EXPECT_GT(harness.sent<wire::Survey>("a").size(), 50U);  // the next ones
+  EXPECT_EQ(harness.campaign().trials, 0);
+  while (harness.campaign().state == CampaignState::kSurveying) {
+    harness.step(event::Ticked{});
+    harness.answer_survey("a");
+    ASSERT_NE(harness.campaign().state, CampaignState::kFailed) << harness.campaign().failure;
+  }
+  EXPECT_EQ(harness.campaign().trials, 1000);
+}
+
 TEST_F(CoreTest, StopShutsWorkersDownAndKeepsEverything) {
   begin(two_policies());
   harness.step(event::StopRequested{"Ctrl-C"});
