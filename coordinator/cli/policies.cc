@@ -71,10 +71,10 @@ int show_list(const PoliciesOptions& options, bool ranked) {
     Result<Entries> all = queries->policies(options.filter, at);
     if (!all) return bad_input(all.error());
     std::erase_if(*all, [](const PolicyEntry& entry) { return entry.runs.empty(); });
-    const auto text = mixed_text(
-        std::move(*all),
-        {options.weights, static_cast<std::size_t>(options.limit), options.json, at},
-        terminal_of(1));
+    const auto text =
+        mixed_text(std::move(*all),
+                   {options.weights, static_cast<std::size_t>(options.limit), options.json, at},
+                   terminal_of(1));
     return text ? write(*text) : bad_input(text.error());
   }
   const auto limit = static_cast<std::size_t>(options.limit);
