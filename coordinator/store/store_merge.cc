@@ -75,7 +75,7 @@ class Merge {
     for (const CampaignRecord& campaign : here.campaigns) known_campaigns_.insert(campaign.hash);
     for (const IdentityRecord& identity : here.identities) known_identities_.insert(identity.hash);
     for (const JobRecord& job : here.jobs)
-      if (ended(job.state)) known_jobs_.emplace(job.key, job.id);
+      (ended(job.state) ? known_jobs_ : open_jobs_).emplace(job.key, job.id);
   }
 
   std::vector<Record> records() {
@@ -129,11 +129,12 @@ class Merge {
     copy.id = trials_.at(trial.id);
     copy.campaign = campaigns_.at(trial.campaign);
     if (trial.verifies) copy.verifies = trials_.at(trial.verifies);
-    const JobRecord* const job = ended_job(trial.job);
-    copy.job = job != nullptr ? here(*job) : JobId{};
-    if (job == nullptr &&
-        (copy.state == TrialState::kWaiting || copy.state == TrialState::kRunning))
-      copy.state = TrialState::kCancelled;
+    if (const JobRecord* const job = ended_job(trial.job)) {
+      copy.job = here(*job);
+    } else {
+      copy.job = still_to_do(*there_.at(trial.job));
+      if (copy.state <= TrialState::kRunning) copy.state = TrialState::kCancelled;
+    }
     identities_.insert(trial.identity);
     records_.emplace_back(std::move(copy));
     ++report_.trials;
@@ -164,6 +165,25 @@ class Merge {
     new_jobs_.insert(job.id);
     records_.emplace_back(copy);
     ++report_.runs;
+    return jobs_[job.id] = copy.id;
+  }
+
+  // A trial keeps a job although nobody has trained it to its end: whoever takes the campaign up
+  // again does.
+  JobId still_to_do(const JobRecord& job) {
+    if (const auto known = jobs_.find(job.id); known != jobs_.end()) return known->second;
+    for (const auto* known : {&known_jobs_, &open_jobs_}) {
+      if (const auto same = known->find(job.key); same != known->end())
+        return jobs_[job.id] = same->second;
+    }
+    JobRecord copy;
+    copy.id = JobId{++next_job_};
+    copy.key = job.key;
+    copy.from_state = job.from_state;
+    copy.to_state = job.to_state;
+    copy.iterations = job.iterations;
+    open_jobs_.emplace(copy.key, copy.id);
+    records_.emplace_back(copy);
     return jobs_[job.id] = copy.id;
   }
 
@@ -211,6 +231,7 @@ class Merge {
   std::int64_t next_campaign_ = 0, next_trial_ = 0, next_job_ = 0;
   std::set<Digest> known_campaigns_, known_identities_, identities_;
   std::unordered_map<Digest, JobId> known_jobs_;  // of ended work, by key
+  std::unordered_map<Digest, JobId> open_jobs_;   // of work that has not ended, by key
   std::map<CampaignId, CampaignId> campaigns_;    // there -> here, as the next two
   std::map<TrialId, TrialId> trials_;
   std::map<JobId, JobId> jobs_;
