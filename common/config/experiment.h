@@ -65,8 +65,10 @@ struct Experiment {
   SearchMethod method = SearchMethod::kList;
   std::int64_t count = 0;  // random, sobol: number of candidates
   std::vector<Template> policies;
-  int verify_top = 0;                    // 0: no verification
-  int verify_repeats = 0;                // new seeds for each
+  int verify_top = 0;      // 0: no verification
+  int verify_repeats = 0;  // new seeds for each; the most, if verify_settled is given
+  // Chance of a wrong order: two repeats at first, then only while the order is not settled.
+  std::optional<double> verify_settled;
   int tolerance_top = 0;                 // 0: tolerance is not measured
   std::vector<double> tolerance_scales;  // of the base rate, ascending
   RankBy rank_by = RankBy::kTop1;

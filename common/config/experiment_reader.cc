@@ -199,6 +199,14 @@ std::optional<Error> read_verify(const nlohmann::json& json, const std::string& 
   ObjectReader reader(json, path, "verify");
   experiment.verify_top = static_cast<int>(reader.required_integer("top", 1, kMostRepeats));
   experiment.verify_repeats = static_cast<int>(reader.required_integer("repeats", 1, kMostRepeats));
+  if (reader.has("settled")) {
+    experiment.verify_settled = reader.required_number("settled", Range::open(0, 1));
+    if (experiment.verify_repeats < 2) {
+      reader.error("repeats",
+                   "repeats of verify must be 2 or more with settled: an order cannot be "
+                   "judged by one run of each");
+    }
+  }
   return reader.finish();
 }
 

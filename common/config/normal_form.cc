@@ -138,6 +138,7 @@ nlohmann::json normal_form(const Experiment& experiment) {
                            {"at", std::string(name_of(experiment.rank_at))}}}};
   if (experiment.verify_top > 0) {
     json["verify"] = {{"top", experiment.verify_top}, {"repeats", experiment.verify_repeats}};
+    if (experiment.verify_settled) json["verify"]["settled"] = number(*experiment.verify_settled);
   }
   if (experiment.tolerance_top > 0) {
     nlohmann::json scales = nlohmann::json::array();

@@ -57,17 +57,7 @@ LrEvaluator::LrEvaluator(const LrFunction& function)
       low_(std::min(function.k0, function.k1)),
       high_(std::max(function.k0, function.k1)) {
   if (has_gamma_power(function.kind)) log_gamma_ = log_of(function.gamma);
-  if (!cyclic_) return;
-  // The cyclic kinds stand in the enumeration as nine waves, each plain, *2, *exp.
-  const int index = static_cast<int>(function.kind) - static_cast<int>(LrFunctionKind::kTri);
-  envelope_ = static_cast<Envelope>(index % 3);
-  const auto plain = static_cast<LrFunctionKind>(static_cast<int>(function.kind) - index % 3);
-  using enum LrFunctionKind;
-  if (plain == kSin || plain == kDsin || plain == kSinrsw) shape_ = Shape::kSine;
-  // (1 + cos(2a)) / 2 is cos(a)^2, which keeps its precision near zero.
-  if (plain == kCos || plain == kUpcos || plain == kCosrsw) shape_ = Shape::kSineSquared;
-  sawtooth_ = plain == kRsw || plain == kSinrsw || plain == kCosrsw;
-  shifted_ = plain == kDtri || plain == kDsin || plain == kCos;
+  if (cyclic_) shape_ = cyclic_shape(function.kind);
 }
 
 double LrEvaluator::at(std::int64_t t) const {
@@ -105,26 +95,27 @@ double LrEvaluator::decaying_at(std::int64_t t) const {
 
 double LrEvaluator::wave(Phase phase) const {
   std::int64_t part = 0;
-  if (sawtooth_) {
+  if (shape_.sawtooth) {
     const std::int64_t past = phase.offset % l_;
     part = past == 0 ? 0 : l_ - past;
   } else {
     part = std::min(phase.offset, 2 * l_ - phase.offset);
-    if (shifted_) part = l_ - part;
+    if (shape_.shifted) part = l_ - part;
   }
-  if (shape_ == Shape::kLinear) return static_cast<double>(part) / static_cast<double>(l_);
+  if (shape_.wave == CyclicShape::Wave::kLinear)
+    return static_cast<double>(part) / static_cast<double>(l_);
   const double sine = sine_of_quarter(part, l_);
-  return shape_ == Shape::kSine ? sine : sine * sine;
+  return shape_.wave == CyclicShape::Wave::kSine ? sine : sine * sine;
 }
 
 double LrEvaluator::envelope(std::int64_t t, Phase phase) const {
-  if (envelope_ == Envelope::kNone) return 1;
-  if (envelope_ == Envelope::kExponential) {
+  if (shape_.envelope == CyclicShape::Envelope::kNone) return 1;
+  if (shape_.envelope == CyclicShape::Envelope::kExponential) {
     return exp_of_product(log_gamma_, static_cast<double>(t));
   }
   const std::int64_t second_half = phase.offset >= l_ ? 1 : 0;
-  if (sawtooth_) return power_of_half(2 * phase.cycle + second_half);
-  return power_of_half(phase.cycle + (shifted_ ? second_half : 0));
+  if (shape_.sawtooth) return power_of_half(2 * phase.cycle + second_half);
+  return power_of_half(phase.cycle + (shape_.shifted ? second_half : 0));
 }
 
 double LrEvaluator::cyclic_at(std::int64_t t, Phase phase) const {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 
+#include "common/policy/cyclic_shape.h"
 #include "common/policy/policy.h"
 #include "common/policy/portable_math.h"
 
@@ -21,8 +22,6 @@ class LrEvaluator {
   void fill(std::int64_t first, std::span<double> rates) const;
 
  private:
-  enum class Shape : std::uint8_t { kLinear, kSine, kSineSquared };
-  enum class Envelope : std::uint8_t { kNone, kHalving, kExponential };
   // Where in its wave t is: t = cycle * 2l + offset, 0 <= offset < 2l.
   struct Phase {
     std::int64_t cycle;
@@ -43,10 +42,7 @@ class LrEvaluator {
   // Cyclic functions.
   double low_;
   double high_;
-  Shape shape_ = Shape::kLinear;
-  Envelope envelope_ = Envelope::kNone;
-  bool sawtooth_ = false;  // the rsw family: a wave of length l that jumps
-  bool shifted_ = false;   // the wave is taken at t + l: dtri, dsin, and cos against upcos
+  CyclicShape shape_;
 };
 
 }  // namespace lrtune

@@ -32,8 +32,8 @@ constexpr int kBacklog =
     4096;  // 10,000 workers that come at once; the default of 100 makes them wait
 constexpr int kLingerMs = 1000;  // how long a closed socket still tries to send its last messages
 constexpr int kHandshakeMs = 3000;
-constexpr int kReconnectMs = 100;  // first pause; doubled up to the next, with jitter
-constexpr int kReconnectMaxMs = 2000;
+constexpr int kReconnectMs = 100;      // first pause; doubled up to the next, with jitter
+constexpr int kReconnectMaxMs = 1000;  // a coordinator that came back has its workers within 5 s
 // A server whose key is another than the client thinks says no more than that, and so does one that
 // stops at that moment.
 constexpr const char* kBrokenOff =
@@ -102,9 +102,9 @@ std::string reason(const zmq::error_t& error) {
   return error.what();
 }
 
-// 2 to 3 s, so that workers that were refused together do not come together.
+// 1 to 1.5 s, so that workers that were refused together do not come together.
 std::chrono::milliseconds pause_after_refusal() {
-  return std::chrono::milliseconds(kReconnectMaxMs + randombytes_uniform(1000));
+  return std::chrono::milliseconds(kReconnectMaxMs + randombytes_uniform(500));
 }
 
 std::string random_identity() {

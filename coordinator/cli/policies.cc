@@ -13,7 +13,11 @@
 #include <vector>
 
 #include "coordinator/cli/exit_code.h"
+#include "coordinator/cli/policies_exchange.h"
+#include "coordinator/cli/policies_mixed.h"
 #include "coordinator/cli/policies_text.h"
+#include "coordinator/cli/provenance_text.h"
+#include "coordinator/cli/published_text.h"
 #include "coordinator/cli/terminal.h"
 #include "coordinator/cli/whole_number.h"
 
@@ -28,6 +32,9 @@ struct PoliciesOptions {
   std::int64_t limit = 0;  // 0: all
   std::int64_t id = 0;     // show
   bool json = false;
+  std::string weights;     // top: empty: by one measure
+  bool pareto = false;     // top
+  bool published = false;  // list
 };
 
 const std::map<std::string, RankBy> kBy = {{"top1", RankBy::kTop1},
@@ -59,16 +66,23 @@ std::string filter_words(const PolicyFilter& filter) {
 int show_list(const PoliciesOptions& options, bool ranked) {
   const auto queries = PolicyQueries::open(options.store);
   if (!queries) return bad_input(queries.error());
-  Result<Entries> entries = queries->policies(options.filter, kAt.at(options.at));
-  if (!entries) return bad_input(entries.error());
-  if (ranked) {
-    // What has not been measured yet cannot be ranked.
-    std::erase_if(*entries, [](const PolicyEntry& entry) { return entry.runs.empty(); });
-    *entries = best_first(std::move(*entries), kBy.at(options.by));
+  const RankAt at = kAt.at(options.at);
+  if (options.pareto || !options.weights.empty()) {
+    Result<Entries> all = queries->policies(options.filter, at);
+    if (!all) return bad_input(all.error());
+    std::erase_if(*all, [](const PolicyEntry& entry) { return entry.runs.empty(); });
+    const auto text =
+        mixed_text(std::move(*all),
+                   {options.weights, static_cast<std::size_t>(options.limit), options.json, at},
+                   terminal_of(1));
+    return text ? write(*text) : bad_input(text.error());
   }
   const auto limit = static_cast<std::size_t>(options.limit);
+  Result<Entries> entries = ranked ? queries->best(options.filter, kBy.at(options.by), at, limit)
+                                   : queries->policies(options.filter, at);
+  if (!entries) return bad_input(entries.error());
   if (limit > 0 && entries->size() > limit) entries->resize(limit);
-  if (options.json) return write(policies_json(*entries, kAt.at(options.at)).dump(2) + "\n");
+  if (options.json) return write(policies_json(*entries, at).dump(2) + "\n");
   if (entries->empty()) {
     say("lrtune policies: the store {} has no policies{}\n", options.store,
         filter_words(options.filter));
@@ -82,8 +96,25 @@ int show_policy(const PoliciesOptions& options) {
   if (!queries) return bad_input(queries.error());
   const Result<Entries> entries = queries->policy(options.id, kAt.at(options.at));
   if (!entries) return bad_input(entries.error());
-  return write(options.json ? policies_json(*entries, kAt.at(options.at)).dump(2) + "\n"
-                            : policy_page(*entries, kAt.at(options.at), terminal_of(1)));
+  const auto provenance = provenance_of(options.store, options.id);
+  if (!provenance) return bad_input(provenance.error());
+  if (options.json) {
+    nlohmann::json json = policies_json(*entries, kAt.at(options.at));
+    add_provenance(json, *provenance);
+    return write(json.dump(2) + "\n");
+  }
+  return write(policy_page(*entries, kAt.at(options.at), terminal_of(1)) +
+               provenance_comments(*provenance, terminal_of(1).colour));
+}
+
+int show_published(const PoliciesOptions& options) {
+  const auto published = published_content();
+  if (!published) return bad_input(published.error());
+  const PolicyFilter& filter = options.filter;
+  const PublishedContent kept =
+      for_training(*published, filter.dataset, filter.model, filter.optimizer);
+  return write(options.json ? published_json(kept).dump(2) + "\n"
+                            : published_text(kept, terminal_of(1)));
 }
 
 using Options = std::shared_ptr<PoliciesOptions>;
@@ -133,10 +164,14 @@ void add_list(CLI::App& policies, int& exit_code) {
   CLI::App* command =
       policies.add_subcommand("list", "All policies, in the order in which they were first tried");
   const auto options = std::make_shared<PoliciesOptions>();
+  command->add_flag("--published", options->published,
+                    "The policies of the paper's tables, with its figures, instead of the store's");
   add_filter_options(*command, options, 0);
   add_common_options(*command, options);
   command->footer(kTableWords);
-  command->callback([options, &exit_code] { exit_code = show_list(*options, false); });
+  command->callback([options, &exit_code] {
+    exit_code = options->published ? show_published(*options) : show_list(*options, false);
+  });
 }
 
 void add_top(CLI::App& policies, int& exit_code) {
@@ -150,6 +185,16 @@ void add_top(CLI::App& policies, int& exit_code) {
       ->check(one_of(kBy))
       ->type_name("top1|loss|cost|robustness")
       ->capture_default_str();
+  CLI::Option* weights =
+      command
+          ->add_option("--weights", options->weights,
+                       "Rank by a weighted mix, such as utility=1,cost=0.5,robustness=0.2")
+          ->type_name("M=W,...");
+  command
+      ->add_flag("--pareto", options->pareto,
+                 "Only policies that no other beats in top-1, iterations to the target and loss "
+                 "diff together")
+      ->excludes(weights);
   add_filter_options(*command, options, 10);
   add_common_options(*command, options);
   command->footer(kTableWords);
@@ -176,6 +221,7 @@ void add_policies_command(CLI::App& app, int& exit_code) {
   add_list(*command, exit_code);
   add_top(*command, exit_code);
   add_show(*command, exit_code);
+  add_exchange_commands(*command, exit_code);
 }
 
 }  // namespace lrtune

@@ -103,8 +103,9 @@ std::vector<std::string> progress_block(const CampaignView& view, const Progress
   if (!view.waiting_for.empty()) lines.push_back(line("waiting: " + view.waiting_for, Ink::kBad));
   const std::size_t shown = std::min(view.running.size(), kMaxRunningLines);
   for (std::size_t i = 0; i < shown; ++i) lines.push_back(running_line(view.running[i], width));
-  if (shown < view.running.size()) {
-    lines.push_back(line(fmt::format("  and {} more run", view.running.size() - shown)));
+  const auto more = static_cast<std::int64_t>(view.running.size() - shown) + view.more_running;
+  if (more > 0) {
+    lines.push_back(line(fmt::format("  and {} more run", more)));
   }
   return lines;
 }

@@ -10,6 +10,7 @@
 #include "common/policy/policy_json.h"
 #include "coordinator/cli/m_opt_text.h"
 #include "coordinator/search/search.h"
+#include "coordinator/tuning/settled_order.h"
 
 namespace lrtune {
 namespace {
@@ -149,6 +150,39 @@ nlohmann::json policy_json(const PolicyResult& result, RankAt at) {
   return json;
 }
 
+// How sure the order of neighbours is; null without two repeats of each.
+nlohmann::json order_json(const CampaignResults& results) {
+  std::vector<std::vector<double>> values;
+  std::vector<std::int64_t> trials;
+  for (const std::size_t index : results.verified) {
+    const PolicyResult& policy = results.policies[index];
+    std::vector<double> of_policy;
+    for (const TrialResult& repeat : policy.repeats) {
+      if (const auto value = ranked_value(repeat.scores, results.by, results.at))
+        of_policy.push_back(*value);
+    }
+    if (of_policy.size() != policy.repeats.size() || of_policy.size() < 2) continue;
+    trials.push_back(policy.search.trial.id.value);
+    values.push_back(std::move(of_policy));
+  }
+  if (values.size() < 2) return nullptr;
+  OrderOptions options;
+  options.alpha = results.alpha;
+  options.max_repeats = std::max<std::int64_t>(2, results.most_repeats);
+  const SettledOrder order = settled_order(values, options);
+  nlohmann::json neighbours = nlohmann::json::array();
+  for (const NeighbourOrder& pair : order.neighbours) {
+    neighbours.push_back({{"better", trials[order.order[pair.better]]},
+                          {"worse", trials[order.order[pair.better + 1]]},
+                          {"difference", pair.test.difference},
+                          {"low", pair.test.low},
+                          {"high", pair.test.high},
+                          {"adjusted_p", pair.adjusted_p},
+                          {"settled", pair.settled}});
+  }
+  return {{"alpha", results.alpha}, {"neighbours", std::move(neighbours)}};
+}
+
 }  // namespace
 
 std::vector<MoptValue> TrialResult::m_opt() const {
@@ -182,6 +216,8 @@ Result<CampaignResults> collect_results(const StoredState& stored, const Digest&
   if (!experiment) return tl::unexpected(experiment.error());
   CampaignResults results{*campaign, experiment->rank_by, experiment->rank_at,
                           experiment->evaluate_on, experiment->target};
+  results.alpha = experiment->verify_settled.value_or(results.alpha);
+  results.most_repeats = experiment->verify_repeats;
   if (experiment->tolerance_top > 0) results.scales = experiment->tolerance_scales;
 
   JobIndex jobs;
@@ -244,6 +280,7 @@ nlohmann::json to_json(const CampaignResults& results) {
     json["policies"].push_back(policy_json(results.policies[i], results.at));
     json["policies"].back()["rank"] = i + 1;
   }
+  json["order"] = order_json(results);
   for (std::size_t i = 0; i < results.verified.size(); ++i) {
     const PolicyResult& policy = results.policies[results.verified[i]];
     nlohmann::json row = to_json(*policy.verified);

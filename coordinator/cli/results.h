@@ -58,6 +58,8 @@ struct CampaignResults {
   std::vector<double> scales;         // of the tolerance; empty: it is not measured
   std::int64_t open = 0;              // trials that have not ended
   TrainingCost cost;
+  double alpha = 0.05;  // chance of a wrong order that counts as settled
+  int most_repeats = 0;
 
   // At most `count`, best first: verified ones, then the others. Without those that did not end
   // well.

@@ -8,24 +8,40 @@
 namespace lrtune {
 namespace {
 
-// The surveys that the candidates' `train` parts need, one for each that differs in what a survey
-// looks at.
-Result<void> plan_surveys(CoreState& state, Campaign& campaign) {
-  const auto count = candidate_count(campaign.experiment);
-  if (!count) return tl::unexpected(count.error());
-  const bool all_alike = campaign.experiment.train.holes.empty();
-  const std::int64_t looked_at = all_alike ? std::min<std::int64_t>(*count, 1) : *count;
-  for (std::int64_t i = 0; i < looked_at; ++i) {
-    auto train = train_spec_from_json(candidate(campaign.experiment, i).train, "/train");
-    if (!train) return tl::unexpected(train.error());
-    std::string key = survey_key(*train);
-    if (campaign.surveys.contains(key)) continue;
-    SurveyNeed need;
-    need.id = state.next_survey++;
-    need.train = std::move(*train);
-    campaign.surveys.emplace(std::move(key), std::move(need));
-  }
+// A survey for the candidate's `train` part, unless another looks at the same.
+Result<void> plan_survey(CoreState& state, Campaign& campaign, std::int64_t index) {
+  auto train = train_spec_from_json(candidate(campaign.experiment, index).train, "/train");
+  if (!train) return tl::unexpected(train.error());
+  std::string key = survey_key(*train);
+  if (campaign.surveys.contains(key)) return {};
+  SurveyNeed need;
+  need.id = state.next_survey++;
+  need.train = std::move(*train);
+  campaign.surveys.emplace(std::move(key), std::move(need));
+  state.survey_wanted = true;
   return {};
+}
+
+void begin_planning(CoreState& state, Campaign& campaign) {
+  const auto count = candidate_count(campaign.experiment);
+  if (!count) return fail_campaign(state, campaign, count.error().message);
+  const bool all_alike = campaign.experiment.train.holes.empty();
+  campaign.planning = SurveyPlanning{0, all_alike ? std::min<std::int64_t>(*count, 1) : *count};
+  if (!campaign.record.paused) state.making.insert(campaign.record.id);
+}
+
+void stop_making(CoreState& state, Campaign& campaign) {
+  campaign.planning.reset();
+  campaign.making.reset();
+  state.making.erase(campaign.record.id);
+}
+
+// Once it is known which surveys are needed, and all are answered.
+void begin_trials_if_surveyed(CoreState& state, Campaign& campaign) {
+  if (campaign.planning) return;
+  const bool all = std::all_of(campaign.surveys.begin(), campaign.surveys.end(),
+                               [](const auto& entry) { return entry.second.facts.has_value(); });
+  if (all) begin_trials(state, campaign);
 }
 
 void enqueue_pending(CoreState& state, Campaign& campaign) {
@@ -43,15 +59,11 @@ void begin(CoreState& state, Campaign& campaign) {
   campaign.active_since = state.now.steady;
   enqueue_pending(state, campaign);
   if (campaign.record.state == CampaignState::kSurveying) {
-    state.survey_wanted = true;
     if (!campaign.trials.empty()) {  // the making of its trials was interrupted, or it is extended
       const TrialRecord& first = state.trials.at(campaign.trials.front());
       campaign.numerics = state.identities.at(first.identity).numerics;
     }
-    if (const auto planned = plan_surveys(state, campaign); !planned) {
-      fail_campaign(state, campaign, planned.error().message);
-    }
-    return;
+    return begin_planning(state, campaign);
   }
   // Another campaign may have ended the jobs that it shares with this one.
   if (campaign.open == 0) end_phase(state, campaign);
@@ -80,8 +92,7 @@ CampaignState phase_of(const CoreState& state, const Campaign& campaign) {
 
 // Its open trials end here, and nothing waits or runs for it alone any more.
 void cancel_trials(CoreState& state, Campaign& campaign, const std::string& reason) {
-  campaign.making.reset();
-  state.making.erase(campaign.record.id);
+  stop_making(state, campaign);
   dequeue_all(state, campaign);
   std::set<JobId> jobs;
   for (const TrialId id : campaign.trials) {
@@ -161,14 +172,16 @@ void survey_answered(CoreState& state, Campaign& campaign, SurveyNeed& need, con
                 {"backend", worker.numerics.backend},
                 {"instruction_set", worker.numerics.instruction_set},
                 {"worker", worker.name}});
-  const bool all = std::all_of(campaign.surveys.begin(), campaign.surveys.end(),
-                               [](const auto& entry) { return entry.second.facts.has_value(); });
-  if (all) begin_trials(state, campaign);
+  begin_trials_if_surveyed(state, campaign);
 }
 
+// Jobs come in the order of their numbers: a million of them are put where they belong without a
+// search.
 void restore_jobs(CoreState& state, StoredState& stored) {
+  state.job_by_key.reserve(stored.jobs.size());
+  state.jobs_by_end.reserve(stored.jobs.size());
   for (JobRecord& record : stored.jobs) {
-    Job& job = state.jobs[record.id];
+    Job& job = state.jobs.emplace_hint(state.jobs.end(), record.id, Job{})->second;
     job.record = std::move(record);
     state.job_by_key[job.record.key] = job.record.id;
     state.jobs_by_end.emplace(job.record.to_state, job.record.id);
@@ -181,11 +194,12 @@ void restore_jobs(CoreState& state, StoredState& stored) {
   for (auto& [id, job] : state.jobs) {
     if (job.record.after) state.jobs.at(job.record.after).next.push_back(id);
   }
+  Job* job = nullptr;  // of the point before: mostly it is the same
   for (const PointRecord& record : stored.points) {
-    Job& job = state.jobs.at(record.job);
-    if (record.attempt != job.record.attempt) continue;
-    job.iteration = record.point.iteration;
-    job.points.push_back(record.point);
+    if (job == nullptr || job->record.id != record.job) job = &state.jobs.at(record.job);
+    if (record.attempt != job->record.attempt) continue;
+    job->iteration = record.point.iteration;
+    job->points.push_back(record.point);
   }
 }
 
@@ -284,6 +298,21 @@ Campaign& submit(CoreState& state, const Experiment& experiment) {
   return campaign;
 }
 
+// A `train` with domains may be another for each candidate.
+void plan_some_surveys(CoreState& state, Campaign& campaign) {
+  constexpr std::int64_t kCandidates = 400;
+  SurveyPlanning& planning = *campaign.planning;
+  for (std::int64_t looked_at = 0; looked_at < kCandidates; ++looked_at) {
+    if (planning.next == planning.count) {
+      campaign.planning.reset();
+      state.making.erase(campaign.record.id);
+      return begin_trials_if_surveyed(state, campaign);
+    }
+    if (const auto planned = plan_survey(state, campaign, planning.next++); !planned)
+      return fail_campaign(state, campaign, planned.error().message);
+  }
+}
+
 void on_surveyed(CoreState& state, Worker& worker, const wire::Surveyed& answer) {
   for (auto& [id, campaign] : state.campaigns) {
     if (!campaign.active || campaign.record.state != CampaignState::kSurveying) continue;
@@ -314,7 +343,8 @@ void restore_campaigns(CoreState& state, StoredState& stored) {
     job.trials.push_back(record.id);
     use_jobs(state, job, campaign, +1);
     note_first_trial(state, job, record.id);
-    const TrialRecord& trial = state.trials.emplace(record.id, std::move(record)).first->second;
+    const TrialRecord& trial =
+        state.trials.emplace_hint(state.trials.end(), record.id, std::move(record))->second;
     count_trial(state, trial, +1);
   }
   for (auto& [id, campaign] : state.campaigns) {
@@ -353,7 +383,11 @@ void end_phase(CoreState& state, Campaign& campaign) {
       if (campaign.open > 0) return;
     }
   }
-  if (campaign.record.state == CampaignState::kVerifying) best = rank_verification(state, campaign);
+  if (campaign.record.state == CampaignState::kVerifying) {
+    repeat_unsettled(state, campaign);
+    if (campaign.open > 0) return;
+    best = rank_verification(state, campaign);
+  }
   if (experiment.tolerance_top > 0 && !best.empty()) {
     make_tolerance_trials(state, campaign, best);
     if (campaign.open > 0) return;
@@ -404,7 +438,7 @@ void resume_campaign(CoreState& state, Campaign& campaign) {
   state.decide(
       campaign.record.id, {}, "resumed",
       {{"ended", campaign.done + campaign.diverged + campaign.failed}, {"open", campaign.open}});
-  if (campaign.making) state.making.insert(campaign.record.id);
+  if (campaign.planning || campaign.making) state.making.insert(campaign.record.id);
   state.survey_wanted = true;
   enqueue_pending(state, campaign);
 }
@@ -426,8 +460,7 @@ void extend_campaign(CoreState& state, Campaign& campaign, Experiment experiment
   campaign.experiment = std::move(experiment);
   campaign.record.experiment = campaign.experiment.normalised;
   ++campaign.record.extensions;
-  campaign.making.reset();
-  state.making.erase(campaign.record.id);
+  stop_making(state, campaign);
   drop_surveys(state, campaign);
   take_up_again(state, campaign);
   state.write(campaign.record);

@@ -34,6 +34,12 @@ struct ResolvedTrain {
   bool known = false;  // the identity is written as it is
 };
 
+// Which surveys the candidates need: some candidates are looked at in each step.
+struct SurveyPlanning {
+  std::int64_t next = 0;   // candidate
+  std::int64_t count = 0;  // of those to look at
+};
+
 // Candidates become trials, some in each step, so that a large campaign keeps nobody waiting.
 struct TrialMaking {
   std::int64_t next = 0;               // candidate
@@ -52,6 +58,7 @@ struct Campaign {
   Experiment experiment;
   bool active = false;                        // this coordinator works on it
   std::map<std::string, SurveyNeed> surveys;  // by survey_key(); only while surveying
+  std::optional<SurveyPlanning> planning;     // likewise, until all of them are there
   std::optional<Numerics>
       numerics;                 // of the first worker that answered; the campaign's from then on
   std::vector<TrialId> trials;  // by number
@@ -183,7 +190,7 @@ struct CoreState {
   std::map<PeerId, Worker> workers;
   std::map<std::string, WorkerOrderRecord> orders;  // by the worker's name
   std::set<CampaignId> queued;                      // whose queue is not empty
-  std::set<CampaignId> making;                      // whose candidates are being made into trials
+  std::set<CampaignId> making;                      // with `planning` or `making`, not paused
   // Who may get what: looked at only when something has changed, since there may be ten thousand.
   std::set<PeerId> with_room;  // take work, and have room for it
   std::set<PeerId> freed;      // of them, since the last look
@@ -233,6 +240,8 @@ struct CoreState {
 std::string survey_key(const TrainSpec& train);
 // Makes the campaign or resumes the one of the same experiment.
 Campaign& submit(CoreState& state, const Experiment& experiment);
+// Some more of Campaign::planning, which is there.
+void plan_some_surveys(CoreState& state, Campaign& campaign);
 void on_surveyed(CoreState& state, Worker& worker, const wire::Surveyed& answer);
 // The worker that was asked is gone. `ends`: how its work ended.
 void lose_surveys(CoreState& state, const PeerId& peer, const std::string& reason, AttemptEnd ends);
@@ -265,6 +274,8 @@ Job& job_for(CoreState& state, const TrialRecord& trial);
 void revive_failed(CoreState& state, Job& job);
 void make_verification_trials(CoreState& state, Campaign& campaign,
                               const std::vector<TrialId>& ranked);
+// `trial`'s policy once more, with the seed of `repeat`.
+void make_repeat(CoreState& state, Campaign& campaign, TrialId trial, std::uint32_t repeat);
 void make_tolerance_trials(CoreState& state, Campaign& campaign,
                            const std::vector<TrialId>& ranked);
 // The trial's state, iterations and best accuracy are added to its campaign's counts.
@@ -297,6 +308,8 @@ std::vector<TrialId> shown_trials(const CoreState& state, const Job& job);
 std::vector<TrialId> rank_search(CoreState& state,
                                  Campaign& campaign);  // those that ended well, best first
 std::vector<TrialId> rank_verification(CoreState& state, Campaign& campaign);
+// Repeats, if the experiment wants some, for those verified policies whose place is not settled.
+void repeat_unsettled(CoreState& state, Campaign& campaign);
 // Fills in `campaign.best` if a coordinator before this one made the ranking.
 void recall_best(const CoreState& state, Campaign& campaign);
 void note_tolerance(CoreState& state, const Campaign& campaign);

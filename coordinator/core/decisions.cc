@@ -67,6 +67,11 @@ const Sentences& campaign_sentences() {
          return fmt::format("{} was made: {} search over {} candidates, seed {}.", who,
                             number(n, "method"), number(n, "candidates"), number(n, "seed"));
        }},
+      {"imported",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} was taken in from the store {}, where it was campaign {} ({}).",
+                            who, number(n, "store"), number(n, "campaign"), number(n, "state"));
+       }},
       {"surveyed",
        [](const std::string& who, const json& n) {
          return fmt::format(
@@ -104,6 +109,15 @@ const Sentences& campaign_sentences() {
       {"prioritised",
        [](const std::string& who, const json& n) {
          return fmt::format("{} has priority {} from now on.", who, number(n, "priority"));
+       }},
+      {"order",
+       [](const std::string& who, const json& n) {
+         return fmt::format(
+             "{} looked at the order of its verified policies: {} of {} neighbours are settled "
+             "with "
+             "a chance of {} to be wrong, {} policies are repeated once more.",
+             who, number(n, "settled"), number(n, "neighbours"), number(n, "alpha"),
+             number(n, "repeated"));
        }},
       {"campaign_extended",
        [](const std::string& who, const json& n) {

@@ -2,6 +2,8 @@
 
 #include "coordinator/core/core_state.h"
 #include "coordinator/ranking/ranking.h"
+#include "coordinator/tuning/settled_order.h"
+#include "coordinator/tuning/verification.h"
 
 namespace lrtune {
 namespace {
@@ -110,6 +112,40 @@ std::vector<TrialId> rank_verification(CoreState& state, Campaign& campaign) {
     if (ranking.combined[ranking.order[place]].ended_well > 0) well.push_back(id);
   }
   return well;
+}
+
+void repeat_unsettled(CoreState& state, Campaign& campaign) {
+  const Experiment& experiment = campaign.experiment;
+  if (!experiment.verify_settled) return;
+  std::map<TrialId, std::vector<double>> values;  // of those that always ended well
+  std::map<TrialId, std::uint32_t> repeats;
+  for (const TrialId id : campaign.trials) {
+    const TrialRecord& trial = state.trials.at(id);
+    if (trial.phase != TrialPhase::kVerify || !state.is_current(trial)) continue;
+    repeats[trial.verifies] = std::max(repeats[trial.verifies], trial.repeat);
+    const auto value = ranked_value(scores_of(state, id), experiment.rank_by, experiment.rank_at);
+    if (value) values[trial.verifies].push_back(*value);
+  }
+  std::vector<TrialId> policies;
+  std::vector<std::vector<double>> compared;
+  for (auto& [id, of_policy] : values) {
+    if (of_policy.size() != repeats.at(id)) continue;  // its place is at the end
+    policies.push_back(id);
+    compared.push_back(std::move(of_policy));
+  }
+  const OrderOptions options{.alpha = *experiment.verify_settled,
+                             .min_repeats = kFirstRepeats,
+                             .max_repeats = experiment.verify_repeats};
+  const SettledOrder order = settled_order(compared, options);
+  const auto settled = std::count_if(order.neighbours.begin(), order.neighbours.end(),
+                                     [](const NeighbourOrder& pair) { return pair.settled; });
+  state.decide(campaign.record.id, {}, "order",
+               {{"settled", settled},
+                {"neighbours", order.neighbours.size()},
+                {"alpha", *experiment.verify_settled},
+                {"repeated", order.repeat.size()}});
+  for (const std::size_t place : order.repeat)
+    make_repeat(state, campaign, policies[place], repeats.at(policies[place]) + 1);
 }
 
 void recall_best(const CoreState& state, Campaign& campaign) {

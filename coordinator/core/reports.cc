@@ -165,8 +165,11 @@ void end_job(CoreState& state, Job& job, Outcome outcome) {
   }
   for (const TrialId id : job.trials) {
     TrialRecord& trial = state.trials.at(id);
-    if (trial.state > TrialState::kRunning) continue;
-    set_trial_state(state, trial, trial_state_of(job.record.state));
+    if (trial.state <= TrialState::kRunning) {
+      set_trial_state(state, trial, trial_state_of(job.record.state));
+    } else {
+      state.write(trial);  // a cancelled one: SCHEMA.md, bound
+    }
   }
   const std::vector<TrialId> ended =
       job.trials;  // ending a phase may make trials that share this job

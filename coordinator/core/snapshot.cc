@@ -157,8 +157,12 @@ Snapshot Core::snapshot() const {
       const TrialRecord& trial = state.trials.at(trial_id);
       const auto it = views.find(trial.campaign);
       if (it == views.end()) continue;
-      if (!state.orphans.contains(id))
+      if (state.orphans.contains(id)) continue;
+      if (it->second.running.size() < kRunningListed) {
         it->second.running.push_back(running_trial(state, job, trial));
+      } else {
+        ++it->second.more_running;
+      }
     }
   }
   for (auto& [id, one] : views) snapshot.campaigns.push_back(std::move(one));

@@ -23,6 +23,9 @@ struct RunningTrial {
   std::optional<double> top1;  // newest of the evaluated part
 };
 
+// Ten thousand, each with its policy in words, would take longer than the work of a turn.
+inline constexpr std::size_t kRunningListed = 100;
+
 struct CampaignView {
   CampaignId id;
   std::string name;
@@ -41,7 +44,8 @@ struct CampaignView {
   std::optional<double> best_top1;
   TrialId best_trial;
   std::string waiting_for;  // why nothing runs, e.g. "no worker offers cuda"; empty if all is well
-  std::vector<RunningTrial> running;
+  std::vector<RunningTrial> running;  // the first kRunningListed
+  std::int64_t more_running = 0;      // and so many more
 };
 
 // What belongs together: campaign, trial, its stage job and that job's newest attempt. 0: none.

@@ -364,6 +364,7 @@ void make_some_trials(CoreState& state) {
   constexpr std::int64_t kCandidates = 400;
   if (state.making.empty() || state.stopping) return;
   Campaign& campaign = state.campaigns.at(*state.making.begin());
+  if (campaign.planning) return plan_some_surveys(state, campaign);
   std::int64_t iterations = 0;
   for (std::int64_t made = 0; made < kCandidates && iterations < kIterations; ++made) {
     TrialMaking& making = *campaign.making;
@@ -386,6 +387,19 @@ void make_some_trials(CoreState& state) {
   }
 }
 
+void make_repeat(CoreState& state, Campaign& campaign, TrialId of, std::uint32_t repeat) {
+  if (has_run(state, campaign, TrialPhase::kVerify, of, repeat, 1)) return;
+  const Experiment& experiment = campaign.experiment;
+  TrialRecord trial = state.trials.at(of);
+  trial.phase = TrialPhase::kVerify;
+  trial.verifies = of;
+  trial.repeat = repeat;
+  trial.seed = trial_seed(experiment.seed, repeat);
+  const TrialId id = add_trial(state, campaign, std::move(trial));
+  state.decide(campaign.record.id, of, "verification",
+               {{"repeat", repeat}, {"repeats", experiment.verify_repeats}, {"trial", id.value}});
+}
+
 void make_verification_trials(CoreState& state, Campaign& campaign,
                               const std::vector<TrialId>& ranked) {
   const std::vector<TrialId> distinct = without_repetition(state, ranked);
@@ -393,19 +407,9 @@ void make_verification_trials(CoreState& state, Campaign& campaign,
   campaign.record.state = CampaignState::kVerifying;
   state.write(campaign.record);
   const Experiment& experiment = campaign.experiment;
-  for (const VerificationRun& run :
-       plan_verification(distinct, experiment.verify_top, experiment.verify_repeats)) {
-    if (has_run(state, campaign, TrialPhase::kVerify, run.of, run.repeat, 1)) continue;
-    TrialRecord trial = state.trials.at(run.of);
-    trial.phase = TrialPhase::kVerify;
-    trial.verifies = run.of;
-    trial.repeat = run.repeat;
-    trial.seed = trial_seed(experiment.seed, run.repeat);
-    const TrialId id = add_trial(state, campaign, std::move(trial));
-    state.decide(
-        campaign.record.id, run.of, "verification",
-        {{"repeat", run.repeat}, {"repeats", experiment.verify_repeats}, {"trial", id.value}});
-  }
+  const int repeats = experiment.verify_settled ? kFirstRepeats : experiment.verify_repeats;
+  for (const VerificationRun& run : plan_verification(distinct, experiment.verify_top, repeats))
+    make_repeat(state, campaign, run.of, run.repeat);
   share_stages(state, trials_from(campaign, first));
 }
 

@@ -11,9 +11,8 @@ namespace {
 
 constexpr double kWorst = std::numeric_limits<double>::infinity();
 
-// What trials are sorted by: smaller is better, compared from the front. A number that is not
-// finite would break the order, so it counts as the worst.
-using Key = std::array<double, 4>;
+// A number that is not finite would break the order, so it counts as the worst.
+using Key = RankKey;
 
 double ascending(double value) { return std::isfinite(value) ? value : kWorst; }
 double descending(double value) { return std::isfinite(value) ? -value : kWorst; }
@@ -72,14 +71,6 @@ Key measure_key(const RepeatedScores& scores, RankBy by) {
       return {0, 0, 0, ascending(std::abs(scores.loss_difference.mean))};
   }
   return {};
-}
-
-Key key_of(const RepeatedScores& scores, RankBy by) {
-  // A policy with no repeat that ended well has no mean to be sorted by.
-  if (scores.ended_well == 0) return {2, 0, 0, 0};
-  Key key = measure_key(scores, by);
-  key[0] = scores.ended_well < scores.repeats ? 1 : 0;
-  return key;
 }
 
 std::vector<std::size_t> sorted_indices(const std::vector<Key>& keys) {
@@ -177,6 +168,22 @@ std::vector<std::size_t> rank(std::span<const Scores> scores, RankBy by, RankAt 
   return sorted_indices(keys);
 }
 
+std::optional<double> ranked_value(const Scores& scores, RankBy by, RankAt at) {
+  if (!scores.ended_well || !scores.measured) return std::nullopt;
+  switch (by) {
+    case RankBy::kTop1:
+      return top1_metrics(scores, at).top1;
+    case RankBy::kLoss:
+      return -loss_point(scores, at).evaluated.loss;
+    case RankBy::kRobustness:
+      return -std::abs(scores.loss_difference(at));
+    case RankBy::kCost:
+      break;
+  }
+  if (!scores.target_iteration) return std::nullopt;
+  return -static_cast<double>(*scores.target_iteration);
+}
+
 MeanAndDeviation mean_and_deviation(std::span<const double> values) {
   if (values.empty()) return {};
   const auto count = static_cast<double>(values.size());
@@ -184,7 +191,9 @@ MeanAndDeviation mean_and_deviation(std::span<const double> values) {
   const double origin = values.front();
   double sum = 0;
   for (double value : values) sum += value - origin;
-  const double mean = origin + sum / count;
+  // Rounding must not lift a mean above all of its values: coordinator/store/bound.h relies on it.
+  const auto [least, greatest] = std::minmax_element(values.begin(), values.end());
+  const double mean = std::clamp(origin + sum / count, *least, *greatest);
   if (values.size() == 1) return {mean, 0};
   double squares = 0;
   for (double value : values) squares += (value - mean) * (value - mean);
@@ -227,10 +236,18 @@ Tolerance tolerance(std::span<const Scores> scaled) {
   return result;
 }
 
+RankKey rank_key(const RepeatedScores& scores, RankBy by) {
+  // A policy with no repeat that ended well has no mean to be sorted by.
+  if (scores.ended_well == 0) return {2, 0, 0, 0};
+  Key key = measure_key(scores, by);
+  key[0] = scores.ended_well < scores.repeats ? 1 : 0;
+  return key;
+}
+
 std::vector<std::size_t> rank_repeated(std::span<const RepeatedScores> scores, RankBy by) {
   std::vector<Key> keys;
   keys.reserve(scores.size());
-  for (const RepeatedScores& one : scores) keys.push_back(key_of(one, by));
+  for (const RepeatedScores& one : scores) keys.push_back(rank_key(one, by));
   return sorted_indices(keys);
 }
 

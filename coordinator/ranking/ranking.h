@@ -2,6 +2,7 @@
 // section 3. Pure.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
@@ -40,6 +41,10 @@ Scores score(std::span<const MetricPoint> points, OutcomeKind outcome,
 // those that never met it after all that did, by top-1; robustness: smaller |loss difference|.
 std::vector<std::size_t> rank(std::span<const Scores> scores, RankBy by, RankAt at);
 
+// What `by` ranks by as one number, higher first; nothing if the run did not end well or never met
+// the target that `by: cost` counts to.
+std::optional<double> ranked_value(const Scores& scores, RankBy by, RankAt at);
+
 // A policy's repeats together: mean and sample standard deviation (n-1; 0 for one).
 struct MeanAndDeviation {
   double mean = 0;
@@ -69,6 +74,10 @@ Tolerance tolerance(std::span<const Scores> scaled);
 // Indices, best first, by the means; policies with a repeat that did not end well come last, then
 // (for cost) those that met the target in fewer repeats.
 std::vector<std::size_t> rank_repeated(std::span<const RepeatedScores> scores, RankBy by);
+
+// What policies are sorted by: the smaller is better, compared from the front.
+using RankKey = std::array<double, 4>;
+RankKey rank_key(const RepeatedScores& scores, RankBy by);
 
 // Flat JSON for RankingRecord::scores and --json output (keys: top1, top1_iteration, loss,
 // final_top1, target_iteration or null, seconds, loss_difference ...; repeated: top1_mean,

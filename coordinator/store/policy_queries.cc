@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
 #include "common/policy/policy_json.h"
 #include "coordinator/search/search.h"
+#include "coordinator/store/bound_order.h"
 #include "coordinator/store/record_reader.h"
 #include "coordinator/store/sql_values.h"
 #include "coordinator/store/store_file.h"
@@ -21,34 +23,33 @@ namespace {
 using sql::stored;
 using sql::Use;
 
-// Trials that compare stand together.
 // `realised`: of reactive policies, with the schedules that were realised in their place.
 std::string select_trials(bool realised) {
-  return std::string(
-             "SELECT policy.id, policy.document, policy.description, identity.hash, "
-             "identity.document, "
-             "trial.iterations, "
-             "evaluate_every, evaluate_on, train_subset, target_measure, target_value, "
-             "stop_at_target, "
-             "max_seconds, trial.id, campaign, "
-             "phase, repeat, seed, trial.state, trial.job, job.attempt, job.outcome, "
-             "job.outcome_iteration, "
-             "job.outcome_state, job.outcome_message, "
-             "coalesce((SELECT first.number FROM trial AS first WHERE first.id = trial.verifies), "
-             "number), m_opt_every FROM trial ") +
-         (realised ? "JOIN realised ON realised.job = trial.job "
-                     "JOIN policy ON policy.id = realised.policy "
-                   : "JOIN policy ON policy.id = trial.policy ") +
-         "JOIN identity ON identity.id = trial.identity "
-         "LEFT JOIN job ON job.id = trial.job "
-         "WHERE (?1 = '' OR dataset = ?1) AND (?2 = '' OR model = ?2) AND (?3 = '' OR optimizer = "
-         "?3) "
-         "AND (?4 IS NULL OR policy.id = ?4) "
-         "ORDER BY policy.id, trial.identity, trial.iterations, evaluate_every, evaluate_on, "
-         "train_subset, "
-         "target_measure, "
-         "target_value, stop_at_target, max_seconds, m_opt_every, trial.id";
+  std::string select =
+      "SELECT policy.id, policy.document, policy.description, identity.hash, identity.document, "
+      "trial.iterations, "
+      "evaluate_every, evaluate_on, train_subset, target_measure, target_value, stop_at_target, "
+      "max_seconds, trial.id, campaign, "
+      "phase, repeat, seed, trial.state, trial.job, job.attempt, job.outcome, "
+      "job.outcome_iteration, job.outcome_state, job.outcome_message, "
+      "coalesce((SELECT first.number FROM trial AS first WHERE first.id = trial.verifies), "
+      "number), m_opt_every FROM trial ";
+  select += realised ? "JOIN realised ON realised.job = trial.job "
+                       "JOIN policy ON policy.id = realised.policy "
+                     : "JOIN policy ON policy.id = trial.policy ";
+  return select +
+         "JOIN identity ON identity.id = trial.identity LEFT JOIN job ON job.id = trial.job "
+         "WHERE (?1 = '' OR dataset = ?1) AND (?2 = '' OR model = ?2) "
+         "AND (?3 = '' OR optimizer = ?3) ";
 }
+constexpr const char* kOfOnePolicy = "AND trial.policy = ?4 ";  // which an index finds
+constexpr const char* kOfOneRealised = "AND realised.policy = ?4 ";
+// Trials that compare stand together.
+constexpr const char* kInOrder =
+    "ORDER BY policy.id, trial.identity, trial.iterations, evaluate_every, evaluate_on, "
+    "train_subset, "
+    "target_measure, "
+    "target_value, stop_at_target, max_seconds, m_opt_every, trial.id";
 
 constexpr int kPlanColumn = 5;
 constexpr int kTrialColumn = 13;
@@ -199,87 +200,158 @@ class RunDetails {
   sql::Rows realised_;
 };
 
+// Reads the uses of all policies, or of one at a time; within a transaction of the caller's. The
+// policies are those of trials, or the schedules that reactive ones realised.
 class EntryReader {
  public:
-  // `policy`: it alone, with the details of its runs.
-  EntryReader(SQLite::Database& database, std::optional<std::int64_t> policy)
-      : database_(database),
-        policy_(policy),
+  enum class Which : std::uint8_t { kAll, kOne };
+
+  EntryReader(SQLite::Database& database, RankAt at, Which which, bool realised = false)
+      : at_(at),
+        realised_(realised),
+        trials_(database, select_trials(realised) +
+                              (which == Which::kAll ? ""
+                               : realised           ? kOfOneRealised
+                                                    : kOfOnePolicy) +
+                              kInOrder),
         points_(database,
                 std::string(kSelectPoints) + "WHERE job = ?2 AND attempt = ?3 ORDER BY iteration"),
         names_(database),
         details_(database) {}
 
-  // The entries of trials' policies, or of the schedules that reactive ones realised.
-  std::vector<PolicyEntry> read(const PolicyFilter& filter, bool realised) {
-    sql::Rows rows(database_, select_trials(realised), filter.dataset, filter.model,
-                   filter.optimizer, policy_);
-    std::vector<PolicyEntry> entries;
-    std::vector<JobId> jobs;  // of the present entry
-    while (rows.next()) {
-      if (entries.empty() || !compares(entries.back(), rows)) {
-        entries.push_back(entry_of(rows, trainings_));
-        jobs.clear();
-      }
-      add_name(entries.back(), name_of_trial(rows, realised));
-      const JobId job{rows.integer(kTrialColumn + 6)};
-      if (job && std::find(jobs.begin(), jobs.end(), job) != jobs.end()) continue;
-      jobs.push_back(job);
-      add_run(entries.back(), rows, job);
-    }
-    return entries;
+  std::vector<PolicyEntry> all(const PolicyFilter& filter) {
+    trials_.use(filter.dataset, filter.model, filter.optimizer);
+    return read();
+  }
+  std::vector<PolicyEntry> one(const PolicyFilter& filter, std::int64_t policy) {
+    trials_.use(filter.dataset, filter.model, filter.optimizer, policy);
+    return read();
+  }
+  // The same, with the details of its runs.
+  std::vector<PolicyEntry> in_detail(std::int64_t policy) {
+    detailed_ = true;
+    return one({}, policy);
   }
 
  private:
-  std::string name_of_trial(const sql::Rows& rows, bool realised) {
-    std::string name =
-        names_.of(CampaignId{rows.integer(kTrialColumn + 1)}, rows.integer(kNumberColumn));
-    if (realised) name += name.empty() ? "realised" : " realised";
-    return name;
-  }
+  std::vector<PolicyEntry> read();
+  void add_trial(std::vector<PolicyEntry>& entries);
 
-  void add_run(PolicyEntry& entry, const sql::Rows& rows, JobId job) {
-    const TrialState state = stored(trial_state_from_name(rows.text(kTrialColumn + 5)));
-    if (state == TrialState::kWaiting || state == TrialState::kRunning) {
-      ++entry.open;
-      return;
-    }
-    entry.runs.push_back(run_of(rows, state, points_));
-    if (policy_) details_.fill_in(entry.runs.back(), job, rows.integer(kTrialColumn + 7));
-  }
-
-  SQLite::Database& database_;
-  const std::optional<std::int64_t> policy_;
+  RankAt at_;
+  bool realised_;
+  bool detailed_ = false;
+  sql::Rows trials_;
   sql::Rows points_;
   PolicyNames names_;
   RunDetails details_;
   Trainings trainings_;
+  std::vector<JobId> jobs_;  // of the present entry
 };
 
-// A realised schedule may be a policy that was tried by itself too.
-void add_realised(std::vector<PolicyEntry>& entries, std::vector<PolicyEntry> realised) {
+std::vector<PolicyEntry> EntryReader::read() {
+  std::vector<PolicyEntry> entries;
+  while (trials_.next()) add_trial(entries);
+  for (PolicyEntry& entry : entries) combine_scores(entry, at_);
+  return entries;
+}
+
+void EntryReader::add_trial(std::vector<PolicyEntry>& entries) {
+  if (entries.empty() || !compares(entries.back(), trials_)) {
+    entries.push_back(entry_of(trials_, trainings_));
+    jobs_.clear();
+  }
+  PolicyEntry& entry = entries.back();
+  std::string name =
+      names_.of(CampaignId{trials_.integer(kTrialColumn + 1)}, trials_.integer(kNumberColumn));
+  if (realised_) name += name.empty() ? "realised" : " realised";
+  add_name(entry, std::move(name));
+  const TrialState state = stored(trial_state_from_name(trials_.text(kTrialColumn + 5)));
+  const JobId job{trials_.integer(kTrialColumn + 6)};
+  if (job && std::find(jobs_.begin(), jobs_.end(), job) != jobs_.end()) return;
+  jobs_.push_back(job);
+  if (state == TrialState::kWaiting || state == TrialState::kRunning) {
+    ++entry.open;
+  } else {
+    entry.runs.push_back(run_of(trials_, state, points_));
+    if (detailed_) details_.fill_in(entry.runs.back(), job, trials_.integer(kTrialColumn + 7));
+  }
+}
+
+// `entries` ascend by policy, before and after. A realised schedule may be a policy that was tried
+// by itself too.
+void add_realised(std::vector<PolicyEntry>& entries, std::vector<PolicyEntry> realised, RankAt at) {
+  std::vector<PolicyEntry> others;
   for (PolicyEntry& entry : realised) {
-    const auto same = std::ranges::find_if(entries, [&](const PolicyEntry& known) {
-      return known.id == entry.id && known.identity == entry.identity && known.plan == entry.plan;
+    const auto uses = std::ranges::equal_range(entries, entry.id, {}, &PolicyEntry::id);
+    const auto same = std::ranges::find_if(uses, [&](const PolicyEntry& known) {
+      return known.identity == entry.identity && known.plan == entry.plan;
     });
-    if (same == entries.end()) {
-      entries.push_back(std::move(entry));
+    if (same == uses.end()) {
+      others.push_back(std::move(entry));
       continue;
     }
     for (std::string& name : entry.names) add_name(*same, std::move(name));
     std::ranges::move(entry.runs, std::back_inserter(same->runs));
     std::ranges::sort(same->runs, {}, &PolicyRun::trial);
+    combine_scores(*same, at);
   }
+  std::ranges::move(others, std::back_inserter(entries));
   std::ranges::stable_sort(entries, {}, &PolicyEntry::id);
 }
 
-std::vector<PolicyEntry> read_entries(SQLite::Database& database, const PolicyFilter& filter,
-                                      std::optional<std::int64_t> policy, RankAt at) {
+std::vector<PolicyEntry> read_policy(SQLite::Database& database, std::int64_t id, RankAt at) {
+  constexpr auto kOne = EntryReader::Which::kOne;
   const SQLite::Transaction snapshot(database);
-  EntryReader reader(database, policy);
-  std::vector<PolicyEntry> entries = reader.read(filter, false);
-  add_realised(entries, reader.read(filter, true));
-  for (PolicyEntry& entry : entries) combine_scores(entry, at);
+  std::vector<PolicyEntry> entries = EntryReader(database, at, kOne).in_detail(id);
+  add_realised(entries, EntryReader(database, at, kOne, /*realised=*/true).in_detail(id), at);
+  return entries;
+}
+
+std::vector<PolicyEntry> read_entries(SQLite::Database& database, const PolicyFilter& filter,
+                                      RankAt at) {
+  constexpr auto kAll = EntryReader::Which::kAll;
+  const SQLite::Transaction snapshot(database);
+  std::vector<PolicyEntry> entries = EntryReader(database, at, kAll).all(filter);
+  add_realised(entries, EntryReader(database, at, kAll, /*realised=*/true).all(filter), at);
+  return entries;
+}
+
+void keep_ranked(std::vector<PolicyEntry>& entries, RankBy by, std::size_t limit) {
+  // What has not been measured yet cannot be ranked.
+  std::erase_if(entries, [](const PolicyEntry& entry) { return entry.runs.empty(); });
+  entries = best_first(std::move(entries), by);
+  if (limit > 0 && entries.size() > limit) entries.resize(limit);
+}
+
+// Policies in the order of the best that they can be, until `limit` entries are better than all
+// others can be.
+std::vector<PolicyEntry> read_best(SQLite::Database& database, const PolicyFilter& filter,
+                                   RankBy by, RankAt at, std::size_t limit) {
+  const SQLite::Transaction snapshot(database);
+  BoundOrder order(database, filter, by, at);
+  EntryReader reader(database, at, EntryReader::Which::kOne);
+  std::map<std::int64_t, std::vector<PolicyEntry>> known;  // by policy, as policies() orders them
+  std::multiset<KeyedPolicy> best;
+  for (; !order.empty(); order.pop()) {
+    if (best.size() == limit && *best.rbegin() < order.front()) break;
+    const std::int64_t policy = order.front().policy;
+    const auto [place, added] = known.try_emplace(policy);
+    if (!added) continue;
+    place->second = reader.one(filter, policy);
+    for (const PolicyEntry& entry : place->second) {
+      if (entry.runs.empty()) continue;
+      best.insert({rank_key(entry.scores, by), policy});
+      if (best.size() > limit) best.erase(std::prev(best.end()));
+    }
+  }
+  std::vector<PolicyEntry> entries;
+  for (auto& [policy, uses] : known)
+    std::move(uses.begin(), uses.end(), std::back_inserter(entries));
+  // They are few, and have no bounds.
+  add_realised(entries,
+               EntryReader(database, at, EntryReader::Which::kAll, /*realised=*/true).all(filter),
+               at);
+  keep_ranked(entries, by, limit);
   return entries;
 }
 
@@ -363,13 +435,23 @@ Result<PolicyQueries> PolicyQueries::open(const std::string& path) {
 Result<std::vector<PolicyEntry>> PolicyQueries::policies(const PolicyFilter& filter,
                                                          RankAt at) const {
   return guarded(path_, [&]() -> Result<std::vector<PolicyEntry>> {
-    return read_entries(*database_, filter, std::nullopt, at);
+    return read_entries(*database_, filter, at);
+  });
+}
+
+Result<std::vector<PolicyEntry>> PolicyQueries::best(const PolicyFilter& filter, RankBy by,
+                                                     RankAt at, std::size_t limit) const {
+  return guarded(path_, [&]() -> Result<std::vector<PolicyEntry>> {
+    if (limit > 0) return read_best(*database_, filter, by, at, limit);
+    std::vector<PolicyEntry> entries = read_entries(*database_, filter, at);
+    keep_ranked(entries, by, limit);
+    return entries;
   });
 }
 
 Result<std::vector<PolicyEntry>> PolicyQueries::policy(std::int64_t id, RankAt at) const {
   return guarded(path_, [&]() -> Result<std::vector<PolicyEntry>> {
-    std::vector<PolicyEntry> entries = read_entries(*database_, {}, id, at);
+    auto entries = read_policy(*database_, id, at);
     if (entries.empty()) return nothing_there(*database_, path_, "policy", id);
     return entries;
   });

@@ -90,6 +90,12 @@ class PolicyQueries {
   // realised is a policy as any other, named "NAME realised", with that run.
   Result<std::vector<PolicyEntry>> policies(const PolicyFilter& filter, RankAt at) const;
 
+  // Those of policies() of which a run has ended, best first, and of them the first `limit` (0:
+  // all). Cost: a look at each policy's bound (SCHEMA.md), and the trials of little more than
+  // `limit` policies.
+  Result<std::vector<PolicyEntry>> best(const PolicyFilter& filter, RankBy by, RankAt at,
+                                        std::size_t limit) const;
+
   // All uses of one policy. An error if the store has none with that id.
   Result<std::vector<PolicyEntry>> policy(std::int64_t id, RankAt at) const;
 

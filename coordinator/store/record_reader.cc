@@ -1,12 +1,14 @@
 #include "coordinator/store/record_reader.h"
 
 #include <algorithm>
+#include <future>
 #include <stdexcept>
 #include <string>
 #include <unordered_map>
 
 #include "common/policy/policy_json.h"
 #include "coordinator/store/point_reader.h"
+#include "coordinator/store/store_file.h"
 
 namespace lrtune {
 namespace {
@@ -185,16 +187,31 @@ std::optional<Outcome> outcome_of(const Rows& row, int first) {
                  row.digest(first + 2), row.string(first + 3)};
 }
 
+// Points are most of a store's rows. With many of them a thread with a connection of its own reads
+// them, while this one reads the rest.
+std::future<std::vector<PointRecord>> points_of(SQLite::Database& database) {
+  constexpr std::size_t kWorthAThread = 20'000;
+  if (sql::count_rows(database, "point") < kWorthAThread)
+    return std::async(std::launch::deferred, [&database] { return read_points(database); });
+  return std::async(std::launch::async, [path = std::string(database.getFilename())] {
+    const auto own = open_for_reading(path);
+    if (!own) throw std::runtime_error(own.error().message);
+    return read_points(**own);
+  });
+}
+
 StoredState read_all(SQLite::Database& database) {
-  SQLite::Transaction snapshot(database);  // one state of the file for all the reads
+  // One state of the file for all the reads: nobody can write meanwhile.
+  SQLite::Transaction snapshot(database, SQLite::TransactionBehavior::IMMEDIATE);
   StoredState state;
+  auto points = points_of(database);
   state.campaigns = read_campaigns(database);
   const auto identities = read_identities(database, state.identities);
   const Policies policies = read_policies(database);
   state.trials = read_trials(database, identities, policies);
   state.jobs = read_jobs(database, policies);
-  state.points = read_points(database);
   state.orders = read_orders(database);
+  state.points = points.get();
   snapshot.commit();
   return state;
 }

@@ -125,6 +125,7 @@ RecordWriter::RecordWriter(SQLite::Database& database)
       realised_(database, kRealised),
       no_realised_(database, "DELETE FROM realised WHERE job = ?"),
       m_opt_(database, "INSERT INTO m_opt VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"),
+      bounds_(database),
       last_identity_(last_row("identity")),
       last_policy_(last_row("policy")),
       last_state_(last_row("state")),
@@ -154,22 +155,27 @@ void RecordWriter::write(const IdentityRecord& record) {
 }
 
 void RecordWriter::write(const TrialRecord& record) {
-  if (const auto known = known_trials_.find(record.id); known != known_trials_.end()) {
+  auto known = known_trials_.find(record.id);
+  bool same = known != known_trials_.end();
+  if (same) {
     TrialRecord& kept = known->second.record;
     kept.job = record.job;
     kept.state = record.state;
-    if (kept == record) {
-      execute(trial_state_, record.id, record.job, name_of(record.state),
-              with_state(known->second.rest, record).value());
-      return;
-    }
+    same = kept == record;
   }
-  const RowChecksum rest = write_whole(record);
-  if (known_trials_.size() >= kKnownTrials) known_trials_.clear();
-  known_trials_.insert_or_assign(record.id, KnownTrial{record, rest});
+  if (same) {
+    execute(trial_state_, record.id, record.job, name_of(record.state),
+            with_state(known->second.rest, record).value());
+  } else {
+    KnownTrial written = write_whole(record);
+    if (known_trials_.size() >= kKnownTrials) known_trials_.clear();
+    known = known_trials_.insert_or_assign(record.id, std::move(written)).first;
+  }
+  if (record.state > TrialState::kRunning)
+    bounds_.note(known->second.policy, known->second.identity, record.job, record.plan.target);
 }
 
-RowChecksum RecordWriter::write_whole(const TrialRecord& record) {
+RecordWriter::KnownTrial RecordWriter::write_whole(const TrialRecord& record) {
   const RunPlan& plan = record.plan;
   std::optional<std::string_view> measure;
   std::optional<double> value;
@@ -193,7 +199,7 @@ RowChecksum RecordWriter::write_whole(const TrialRecord& record) {
           name_of(plan.evaluate_on), plan.train_subset, measure, value, plan.stop_at_target,
           record.job, name_of(record.state), plan.max_seconds, record.scale, m_opt_every,
           with_state(rest, record).value());
-  return rest;
+  return {record, policy, identity, rest};
 }
 
 void RecordWriter::write(const JobRecord& record) {

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "coordinator/core/records.h"
+#include "coordinator/store/bound.h"
 #include "coordinator/store/row_checksum.h"
 
 namespace lrtune {
@@ -26,10 +27,16 @@ class RecordWriter {
   void write(const DecisionRecord& record);
   void write(const RankingRecord& record);
   void write(const WorkerOrderRecord& record);
+  // What follows from the records of a transaction; once all of them are written.
+  void write_bounds() { bounds_.write_noted(); }
 
  private:
-  // Gives the checksum of all columns but `job` and `state`.
-  RowChecksum write_whole(const TrialRecord& record);
+  struct KnownTrial {
+    TrialRecord record;
+    std::int64_t policy, identity;  // rows
+    RowChecksum rest;               // over all columns but `job` and `state`
+  };
+  KnownTrial write_whole(const TrialRecord& record);
   std::int64_t policy_row(const Policy& policy);
   std::int64_t identity_row(const Digest& hash);
   std::int64_t state_row(const Digest& name);
@@ -60,6 +67,7 @@ class RecordWriter {
   SQLite::Statement realised_;
   SQLite::Statement no_realised_;
   SQLite::Statement m_opt_;
+  BoundWriter bounds_;
 
   // Row numbers are chosen here, since a row's checksum holds its number.
   std::int64_t last_identity_;
@@ -68,12 +76,7 @@ class RecordWriter {
   std::int64_t last_decision_;
   bool realised_jobs_;  // whether any was written
 
-  // A trial is written several times in its life, all but its job and state once: the newest
-  // trials, each with the checksum over all its other columns.
-  struct KnownTrial {
-    TrialRecord record;
-    RowChecksum rest;
-  };
+  // A trial is written several times in its life, all but its job and state once: the newest.
   std::unordered_map<TrialId, KnownTrial> known_trials_;
   std::unordered_map<Digest, std::int64_t> known_identities_;
 };

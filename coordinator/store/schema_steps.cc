@@ -13,7 +13,7 @@ namespace {
 // at each row, so names are checked by a chain of OR; a deferred reference that is open makes the
 // insertion of any parent scan its children, so references are immediate and the writer goes from
 // parents to children.
-constexpr std::array<Migration, 7> kMigrations = {{{1, R"sql(
+constexpr std::array<Migration, 8> kMigrations = {{{1, R"sql(
 CREATE TABLE store (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   created_at INTEGER NOT NULL,
@@ -354,6 +354,58 @@ DROP TABLE job;
 ALTER TABLE new_job RENAME TO job;
 )sql"},
                                                    {7, R"sql(
+CREATE TABLE bound (
+  policy INTEGER NOT NULL REFERENCES policy (id),
+  identity INTEGER NOT NULL REFERENCES identity (id),
+  runs INTEGER NOT NULL CHECK (runs >= 0),
+  met INTEGER NOT NULL CHECK (met >= 0),
+  target_iteration INTEGER,
+  best_top1 REAL,
+  final_top1 REAL,
+  lowest_loss REAL,
+  final_loss REAL,
+  best_difference_low REAL,
+  best_difference_high REAL,
+  final_difference_low REAL,
+  final_difference_high REAL,
+  checksum INTEGER NOT NULL,
+  PRIMARY KEY (policy, identity)
+) STRICT, WITHOUT ROWID;
+INSERT INTO bound
+WITH
+  measured AS (
+    SELECT job.id AS job, point.iteration AS iteration, evaluated.top1 AS top1,
+      evaluated.loss AS loss, train.loss - evaluated.loss AS difference,
+      row_number() OVER (PARTITION BY job.id ORDER BY evaluated.top1 DESC, point.iteration)
+        AS from_best,
+      row_number() OVER (PARTITION BY job.id ORDER BY point.iteration DESC) AS from_end
+    FROM job JOIN point ON point.job = job.id AND point.attempt = job.attempt
+    JOIN metric AS train ON train.state = point.state AND train.part = 'train'
+      AND train.subset = point.train_subset AND train.version = 1
+    JOIN metric AS evaluated ON evaluated.state = point.state
+      AND evaluated.part = point.evaluated_on AND evaluated.subset = 0 AND evaluated.version = 1
+    WHERE job.outcome = 'completed' OR job.outcome = 'target_reached'
+      OR job.outcome = 'time_limit'),
+  run AS (
+    SELECT trial.policy AS policy, trial.identity AS identity,
+      min(CASE target_measure WHEN 'top1' THEN CASE WHEN top1 >= target_value THEN iteration END
+        WHEN 'loss' THEN CASE WHEN loss <= target_value THEN iteration END END) AS met,
+      max(top1) AS best_top1, max(CASE WHEN from_end = 1 THEN top1 END) AS final_top1,
+      min(loss) AS lowest_loss, max(CASE WHEN from_end = 1 THEN loss END) AS final_loss,
+      max(CASE WHEN from_best = 1 THEN difference END) AS best_difference,
+      max(CASE WHEN from_end = 1 THEN difference END) AS final_difference
+    FROM trial LEFT JOIN measured ON measured.job = trial.job
+    WHERE trial.state <> 'waiting' AND trial.state <> 'running'
+    GROUP BY trial.id)
+SELECT policy, identity, count(best_top1), count(met), min(met), max(best_top1), max(final_top1),
+  min(lowest_loss), min(final_loss), min(best_difference), max(best_difference),
+  min(final_difference), max(final_difference), 0
+FROM run GROUP BY policy, identity;
+UPDATE bound SET checksum = row_checksum('bound', policy, identity, runs, met, target_iteration,
+  best_top1, final_top1, lowest_loss, final_loss, best_difference_low, best_difference_high,
+  final_difference_low, final_difference_high);
+)sql"},
+                                                   {8, R"sql(
 ALTER TABLE trial ADD COLUMN m_opt_every INTEGER CHECK (m_opt_every > 0);
 UPDATE trial SET checksum = row_checksum('trial', id, campaign, number, phase, verifies, repeat,
   seed, identity, policy, iterations, evaluate_every, evaluate_on, train_subset, target_measure,

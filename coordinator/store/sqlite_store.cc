@@ -92,6 +92,7 @@ void SqliteStore::Connection::write_all(std::span<const Record> records) {
   write_kind<DecisionRecord>(records);
   write_kind<RankingRecord>(records);
   write_kind<WorkerOrderRecord>(records);
+  writer.write_bounds();
   run(commit);
 }
 

@@ -76,13 +76,16 @@ struct Bounds {
   RangeBound upper;
 };
 
+using FindPart = std::optional<FlatPart> (*)(std::span<const std::optional<double>>,
+                                             const RangeTestOptions&);
+
 Bounds bounds_at(std::span<const double> rates, std::span<const RangeCurve> curves,
-                 std::int64_t iterations, const RangeTestOptions& options) {
+                 std::int64_t iterations, const RangeTestOptions& options, FindPart find_part) {
   std::vector<Bracket> lower;
   std::vector<Bracket> upper;
   for (const RangeCurve& curve : curves) {
     if (curve.iterations != iterations) continue;
-    const auto part = flat_part(curve.accuracy, options);
+    const auto part = find_part(curve.accuracy, options);
     if (!part) {
       const RangeBound nothing{.why = CannotTell::kNothingLearned};
       return {nothing, nothing};
@@ -99,6 +102,13 @@ Bounds bounds_at(std::span<const double> rates, std::span<const RangeCurve> curv
   return bounds;
 }
 
+void keep_bounds(LearningRateRange& range, const Bounds& bounds) {
+  range.lower = bounds.lower;
+  range.upper = bounds.upper;
+  if (range.lower.why != CannotTell::kCanTell || range.upper.why != CannotTell::kCanTell) return;
+  range.left = std::max(0.0, std::min(1.0, range.upper.rate) - range.lower.rate);
+}
+
 }  // namespace
 
 LearningRateRange analyse_range(std::span<const double> rates, std::span<const RangeCurve> curves,
@@ -112,19 +122,37 @@ LearningRateRange analyse_range(std::span<const double> rates, std::span<const R
     seeds.insert(curve.repeat);
   }
   LearningRateRange range{.iterations = *lengths.rbegin(), .seeds = std::ssize(seeds), .left = 1};
-  const Bounds bounds = bounds_at(rates, curves, range.iterations, options);
-  range.lower = bounds.lower;
-  range.upper = bounds.upper;
+  keep_bounds(range, bounds_at(rates, curves, range.iterations, options, flat_part));
   const bool lower_known = range.lower.why == CannotTell::kCanTell;
-  if (lower_known && range.upper.why == CannotTell::kCanTell) {
-    range.left = std::max(0.0, std::min(1.0, range.upper.rate) - range.lower.rate);
-  }
   if (lengths.size() > 1) {
-    const Bounds shorter = bounds_at(rates, curves, *std::next(lengths.rbegin()), options);
+    const Bounds shorter =
+        bounds_at(rates, curves, *std::next(lengths.rbegin()), options, flat_part);
     if (lower_known && shorter.lower.why == CannotTell::kCanTell) {
       range.lower_fell = shorter.lower.rate / range.lower.rate;
     }
   }
+  return range;
+}
+
+std::optional<FlatPart> ramp_part(std::span<const std::optional<double>> accuracy,
+                                  const RangeTestOptions& options) {
+  auto part = flat_part(accuracy, options);
+  if (!part) return part;
+  const double rise = *accuracy[part->top] - options.chance;
+  const auto has_risen = [&](const std::optional<double>& value) {
+    return value && *value >= options.chance + options.band * rise;
+  };
+  part->first = static_cast<std::size_t>(std::find_if(accuracy.begin(), accuracy.end(), has_risen) -
+                                         accuracy.begin());
+  return part;
+}
+
+LearningRateRange analyse_ramp(std::span<const double> rates, std::span<const RangeCurve> curves,
+                               const RangeTestOptions& options) {
+  assert(rates.size() >= 3 && !curves.empty() && std::is_sorted(rates.begin(), rates.end()));
+  LearningRateRange range{
+      .iterations = curves.front().iterations, .seeds = std::ssize(curves), .left = 1};
+  keep_bounds(range, bounds_at(rates, curves, range.iterations, options, ramp_part));
   return range;
 }
 

@@ -78,6 +78,16 @@ struct LearningRateRange {
 LearningRateRange analyse_range(std::span<const double> rates, std::span<const RangeCurve> curves,
                                 const RangeTestOptions& options);
 
+// The cheaper second method (Smith 2017, section 3.3): one run a seed whose rate grows, evaluated
+// now and then; `rates` are those of the evaluations. Accuracy is low at first for want of
+// training, so a range begins where it has begun to rise: at the first rate with `band` of the rise
+// above chance. It ends as that of fixed rates does.
+std::optional<FlatPart> ramp_part(std::span<const std::optional<double>> accuracy,
+                                  const RangeTestOptions& options);
+// One curve a seed, all of one length; `lower_fell` stays 0.
+LearningRateRange analyse_ramp(std::span<const double> rates, std::span<const RangeCurve> curves,
+                               const RangeTestOptions& options);
+
 // How far k0 and k1 of cyclic functions, and other parameters, follow from the range. All are
 // places to start a search from.
 struct ParameterEstimate {

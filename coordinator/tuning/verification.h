@@ -10,6 +10,9 @@
 
 namespace lrtune {
 
+// Of each policy before anybody asks whether the order is settled: fewer tell nothing.
+inline constexpr int kFirstRepeats = 2;
+
 struct VerificationRun {
   TrialId of;                // the search trial whose policy is repeated
   std::uint32_t repeat = 0;  // 1 ... repeats; the seed follows from it

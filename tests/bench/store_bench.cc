@@ -94,6 +94,9 @@ class Trials {
     point_.job = job_.id;
     point_.point.iteration = iteration;
     point_.point.state = state;
+    // Any accuracy: the best trials stand anywhere.
+    point_.point.evaluated.top1 = static_cast<double>(job_.key.bytes[0]) / 256 +
+                                  static_cast<double>(job_.key.bytes[1]) / 65536;
     records.emplace_back(point_);
   }
 
@@ -171,9 +174,10 @@ void policies_top(benchmark::State& state) {
   const std::string path = folder.file("bench.db");
   store_of(state, path).reset();
   for (auto _ : state) {
-    auto entries = PolicyQueries::open(path).value().policies({}, RankAt::kBest);
+    const auto entries =
+        PolicyQueries::open(path).value().best({}, RankBy::kTop1, RankAt::kBest, 10);
     if (!entries) return state.SkipWithError("the store cannot be read");
-    benchmark::DoNotOptimize(best_first(*std::move(entries), RankBy::kTop1));
+    benchmark::DoNotOptimize(entries->size());
     state.counters["MiB"] = resident_mib();
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));

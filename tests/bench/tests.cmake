@@ -5,6 +5,9 @@ add_executable(lrtune_bench_throughput bench/throughput_bench.cc)
 target_link_libraries(lrtune_bench_throughput PRIVATE lrtune_build lrtune_runtime lrtune_config lrtune_worker_runtime CLI11::CLI11
                                                       spdlog::spdlog)
 
+add_executable(lrtune_bench_many_workers bench/many_workers_bench.cc bench/simulated_workers.cc)
+target_link_libraries(lrtune_bench_many_workers PRIVATE lrtune_build lrtune_runtime lrtune_config CLI11::CLI11 spdlog::spdlog)
+
 if(LRTUNE_LIBTORCH)
   add_executable(lrtune_bench_training_step bench/training_step_bench.cc)
   target_link_libraries(lrtune_bench_training_step PRIVATE lrtune_build lrtune_training CLI11::CLI11)

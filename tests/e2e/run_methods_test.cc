@@ -18,7 +18,7 @@ class MethodsTest : public RunTest {
   ProcessResult with_workers(std::vector<std::string> arguments) const {
     arguments.insert(arguments.end(), {"--workers", "2", "--worker-argument=--trainer",
                                        "--worker-argument=synthetic:iteration_us=0"});
-    return lrtune(arguments).wait();
+    return lrtune(arguments).wait(240);  // several campaigns, under sanitizers too
   }
   ProcessResult verify(const std::string& policy, const std::string& target,
                        std::vector<std::string> more = {}) const {

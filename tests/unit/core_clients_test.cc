@@ -209,6 +209,23 @@ TEST_F(CoreClientsTest, AJobThatAnotherCampaignNeedsOutlivesAPauseAndACancel) {
   EXPECT_EQ(state_of("y"), "cancelled");
 }
 
+// The store keeps what a trial reached, so it has to hear of a job that ends later than its trial.
+TEST_F(CoreClientsTest, ACancelledTrialIsWrittenAgainWhenItsJobEndsForAnotherCampaign) {
+  harness.hello("a");
+  submit("x");
+  submit("y");
+  order(wire::OrderKind::kCancel, "x");
+  harness.run("a", harness.assignment("a").value(), 0.5);
+  std::vector<TrialRecord> ended;
+  for (const TrialRecord& trial : harness.kept().of<TrialRecord>()) {
+    if (trial.job == JobId{1}) ended.push_back(trial);
+  }
+  ASSERT_GE(ended.size(), 2U);
+  EXPECT_EQ(ended[ended.size() - 2].state, TrialState::kCancelled);
+  EXPECT_EQ(ended[ended.size() - 2].campaign, CampaignId{1});
+  EXPECT_EQ(ended.back().state, TrialState::kDone);
+}
+
 TEST_F(CoreClientsTest, ACancelledCampaignGoesOnWhereItWasOnceItIsSubmittedAgain) {
   harness.hello("a");
   submit("x");

@@ -422,6 +422,39 @@ TEST_F(CoreTest, WorkerWithOtherNumericsGetsTheJobsOfAnInexactCampaign) {
   EXPECT_EQ(harness.campaign().waiting_for, "");
 }
 
+// A campaign whose `train` has domains kept everybody waiting while all its candidates were looked
+// at for the surveys that they need.
+TEST_F(CoreTest, LooksForSurveysInSomeCandidatesAStep) {
+  const Experiment experiment = experiment_from_yaml(
+                                    "name: many\n"
+                                    "train:\n"
+                                    "  dataset: {name: mnist}\n"
+                                    "  model: lenet\n"
+                                    "  optimizer: {name: sgd}\n"
+                                    "  batch: {int: [1, 1000]}\n"
+                                    "run: {iterations: 1, evaluate: {every: 1}}\n"
+                                    "search:\n"
+                                    "  method: random\n"
+                                    "  count: 1000\n"
+                                    "  policies: [{function: fix, k0: 0.1}]\n",
+                                    "many.yaml")
+                                    .value();
+  harness.hello("a");
+  harness.step(event::Submitted{experiment});
+  const std::vector<wire::Survey> first = harness.sent<wire::Survey>("a");
+  EXPECT_GT(first.size(), 100U);
+  EXPECT_LE(first.size(), 400U);
+  harness.say("a", wire::Heartbeat{});
+  EXPECT_GT(harness.sent<wire::Survey>("a").size(), 50U);  // the next ones
+  EXPECT_EQ(harness.campaign().trials, 0);
+  while (harness.campaign().state == CampaignState::kSurveying) {
+    harness.step(event::Ticked{});
+    harness.answer_survey("a");
+    ASSERT_NE(harness.campaign().state, CampaignState::kFailed) << harness.campaign().failure;
+  }
+  EXPECT_EQ(harness.campaign().trials, 1000);
+}
+
 TEST_F(CoreTest, StopShutsWorkersDownAndKeepsEverything) {
   begin(two_policies());
   harness.step(event::StopRequested{"Ctrl-C"});
@@ -442,6 +475,38 @@ TEST(CoreOnlyCampaign, LeavesOtherCampaignsAlone) {
   harness.answer_survey("a");
   EXPECT_TRUE(harness.assignment("a").has_value());
   EXPECT_EQ(harness.core().snapshot().campaigns.size(), 1u);
+}
+
+// ---- verification until the order is settled
+
+TEST_F(CoreTest, RepeatsOnlyWhileTheOrderIsNotSettled) {
+  begin(two_policies("verify: {top: 2, repeats: 5, settled: 0.05}\n"));
+  const auto run_next = [&] {
+    const wire::Assign job = job_of("a");
+    const bool high = job.policy.segments.at(0).function.k0 == 0.1;
+    harness.run("a", job, high ? 0.9 + 0.001 * static_cast<double>(job.seed % 3) : 0.5);
+  };
+  for (int i = 0; i < 6; ++i) run_next();  // two of the search, two repeats of each
+  EXPECT_EQ(harness.campaign().state, CampaignState::kDone) << "0.9 and 0.5 are far apart";
+  EXPECT_EQ(harness.campaign().trials, 6);
+}
+
+TEST_F(CoreTest, PoliciesThatAreEquallyGoodAreRepeatedToTheLimit) {
+  begin(two_policies("verify: {top: 2, repeats: 4, settled: 0.05}\n"));
+  for (int i = 0; i < 2 + 2 * 4; ++i) {
+    EXPECT_NE(harness.campaign().state, CampaignState::kDone) << i;
+    const wire::Assign job = job_of("a");
+    harness.run("a", job, 0.9 + 0.01 * (i % 4));
+  }
+  EXPECT_EQ(harness.campaign().state, CampaignState::kDone);
+  EXPECT_EQ(harness.campaign().trials, 10);
+  std::vector<std::string> sentences;
+  for (const DecisionRecord& decision : harness.kept().of<DecisionRecord>()) {
+    if (decision.code == "order") sentences.push_back(sentence(decision));
+  }
+  ASSERT_EQ(sentences.size(), 3u);  // after two, three and four repeats
+  EXPECT_THAT(sentences[0], HasSubstr("0 of 1 neighbours are settled"));
+  EXPECT_THAT(sentences[2], HasSubstr("0 policies are repeated once more"));
 }
 
 }  // namespace

@@ -129,6 +129,39 @@ RC_GTEST_PROP(RangeTestProperty, BoundsAreInOrderAndDoNotDependOnTheOrderOfSeeds
   RC_ASSERT(std::abs(again.lower.rate - range.lower.rate) <= 1e-12);
 }
 
+// Top 0.8 at 0.01, chance 0.1: risen from 0.1 + 0.1 * 0.7 = 0.17 on, at 0.001; flat down to 0.73,
+// until 0.01.
+TEST(Ramp, ByHand) {
+  const Accuracy accuracy = {0.1, 0.12, 0.2, 0.5, 0.8, 0.6, std::nullopt};
+  EXPECT_EQ(ramp_part(accuracy, {}), (FlatPart{2, 4, 4}));
+  EXPECT_EQ(ramp_part(Accuracy{0.1, 0.1, 0.15}, {}), std::nullopt);
+  const std::vector<RangeCurve> curves = {{0, 500, accuracy}, {1, 500, accuracy}};
+  const auto range = analyse_ramp(kRates, curves, {});
+  EXPECT_EQ(range.lower.why, CannotTell::kCanTell);
+  EXPECT_EQ(range.lower.rate, 0.001);
+  EXPECT_NEAR(range.lower.low, 0.0003, 1e-12);
+  EXPECT_EQ(range.upper.rate, 0.01);
+  EXPECT_NEAR(range.upper.high, 0.03, 1e-12);
+  EXPECT_EQ(range.seeds, 2);
+  EXPECT_EQ(range.iterations, 500);
+  EXPECT_DOUBLE_EQ(range.left, 0.009);
+  // Risen from the first evaluation on: the ramp should begin lower.
+  const std::vector<RangeCurve> early = {{0, 500, {0.3, 0.5, 0.6, 0.7, 0.8, 0.6, {}}}};
+  EXPECT_EQ(analyse_ramp(kRates, early, {}).lower.why, CannotTell::kOutsideGrid);
+}
+
+RC_GTEST_PROP(RampProperty, BeginsNoLaterThanTheFlatPart, ()) {
+  Accuracy accuracy;
+  const auto count = *rc::gen::inRange(3, 20);
+  for (int i = 0; i < count; ++i) accuracy.push_back(*rc::gen::inRange(0, 101) / 100.0);
+  const auto part = ramp_part(accuracy, {.band = 0.3});
+  const auto flat = flat_part(accuracy, {.band = 0.3});
+  RC_ASSERT(part.has_value() == flat.has_value());
+  if (!part) return;
+  RC_ASSERT(part->first <= flat->first);
+  RC_ASSERT(part->top == flat->top && part->last == flat->last);
+}
+
 // MNIST: 10,000 iterations of 600 an epoch are 16.7 epochs, 2.08 times 8: two cycles of 2 * 2,500.
 // CNN3: 70,000 of 500 are 140 epochs, 17.5 times 8: 18 cycles, l = 1,944 (3.9 epochs). The paper
 // has 2,000 in both.

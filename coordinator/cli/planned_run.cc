@@ -1,0 +1,45 @@
+#include "coordinator/cli/planned_run.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "common/config/run_plan.h"
+#include "coordinator/cli/text_file.h"
+#include "coordinator/ranking/dataset_profile.h"
+
+namespace lrtune {
+
+Result<PlannedRun> planned_run(const std::string& file) {
+  const auto text = read_text_file(file, "an experiment");
+  if (!text) return tl::unexpected(text.error());
+  auto experiment = experiment_from_yaml(*text, file);
+  if (!experiment) return tl::unexpected(experiment.error());
+  if (!experiment->train.holes.empty()) {
+    return fail(
+        fmt::format("{}: train has several values at {}; give an experiment of one training", file,
+                    experiment->train.holes.front().place.to_string()));
+  }
+  auto train = train_spec_from_json(experiment->train.tree, "/train");
+  if (!train) return fail(fmt::format("{}: {}", file, train.error().message));
+  PlannedRun run{*std::move(experiment), *std::move(train), {}, {}};
+  const DatasetProfile* const profile = dataset_profile(run.train.dataset.name);
+  if (profile == nullptr) {
+    if (run.experiment.length.iterations == 0) {
+      return fail(fmt::format(
+          "{}: how many samples {} has is not known here; give run.iterations, not run.epochs",
+          file, run.train.dataset.name));
+    }
+    run.plan.iterations = run.experiment.length.iterations;
+    run.context.run_iterations = run.plan.iterations;
+    return run;
+  }
+  const DataFacts facts = facts_of(*profile, run.train.validation);
+  auto plan = run_plan_of(run.experiment, run.train, facts);
+  if (!plan) return fail(fmt::format("{}: {}", file, plan.error().message));
+  run.plan = *std::move(plan);
+  run.context = policy_context_of(run.plan, run.train, facts);
+  return run;
+}
+
+}  // namespace lrtune

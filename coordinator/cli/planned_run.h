@@ -1,0 +1,24 @@
+// An experiment's run as far as the file tells it, without a survey of the data.
+#pragma once
+
+#include <string>
+
+#include "common/config/experiment.h"
+#include "common/policy/policy_json.h"
+#include "common/result.h"
+
+namespace lrtune {
+
+struct PlannedRun {
+  Experiment experiment;
+  TrainSpec train;
+  RunPlan plan;
+  PolicyContext context;
+};
+
+// Reads `file`. `train` must hold no domain. Lengths in epochs need a data set whose number of
+// samples is known (coordinator/ranking/dataset_profile.h); of others the file must give
+// iterations.
+Result<PlannedRun> planned_run(const std::string& file);
+
+}  // namespace lrtune

@@ -1,0 +1,88 @@
+#include "coordinator/ranking/recommendation.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "coordinator/ranking/similarity.h"
+#include "coordinator/ranking/stretch.h"
+
+namespace lrtune {
+namespace {
+
+double similarity_of(const KnownPolicy& known, const NewTraining& run) {
+  return dataset_similarity(known.dataset, run.dataset) *
+         network_similarity(known.model, run.model) *
+         optimizer_similarity(known.optimizer, run.optimizer);
+}
+
+std::string evidence_of(const Recommendation& made, const NewTraining& run, double ratio) {
+  const KnownPolicy& from = made.from;
+  const std::string stretch =
+      ratio == 1 ? "the run is as long"
+                 : fmt::format("its time is multiplied by {:.4g} for {} iterations", ratio,
+                               run.iterations);
+  return fmt::format(
+      "{} reached top-1 {:.4f} ({}, {}) with {} on {} under {} in {} iterations; similarity {:.2f} "
+      "to {} on {} under {} ({}); {}.",
+      describe(from.policy), from.top1, from.measured ? "measured" : "published, not measured",
+      from.source, from.model, from.dataset, from.optimizer, from.iterations, made.similarity,
+      run.model, run.dataset, run.optimizer, similarity_words(from.dataset, run.dataset), stretch);
+}
+
+using Training = std::tuple<std::string, std::string, std::string, std::int64_t, bool>;
+
+Training training_of(const KnownPolicy& one) {
+  return {one.dataset, one.model, one.optimizer, one.iterations, one.measured};
+}
+
+}  // namespace
+
+std::vector<KnownPolicy> known_policies(const PublishedContent& content) {
+  std::vector<KnownPolicy> known;
+  for (const PublishedPolicy& one : content.policies) {
+    if (!one.top1) continue;
+    known.push_back({one.policy, one.keys.dataset, one.keys.model, one.keys.optimizer,
+                     one.iterations, *one.top1, false, one.source});
+  }
+  return known;
+}
+
+std::vector<Recommendation> recommend(std::span<const KnownPolicy> known, const NewTraining& run,
+                                      std::size_t top) {
+  std::map<Training, double> best;
+  for (const KnownPolicy& one : known) {
+    double& so_far = best[training_of(one)];
+    so_far = std::max(so_far, one.top1);
+  }
+  std::vector<Recommendation> all;
+  for (const KnownPolicy& one : known) {
+    const double similarity = similarity_of(one, run);
+    if (similarity < kLeastSimilarity || one.top1 < kLeastOfBest * best[training_of(one)]) continue;
+    all.push_back({{}, one, similarity, {}});
+  }
+  std::stable_sort(all.begin(), all.end(), [](const Recommendation& a, const Recommendation& b) {
+    return std::tuple(a.similarity, a.from.measured, a.from.top1) >
+           std::tuple(b.similarity, b.from.measured, b.from.top1);
+  });
+  std::vector<Recommendation> picked;
+  for (Recommendation& one : all) {
+    if (picked.size() == top) break;
+    // Rates depend on the iterations that the run has: a cycle stays the same share of it, and the
+    // last segment ends where the run does.
+    const double ratio =
+        static_cast<double>(run.iterations) / static_cast<double>(one.from.iterations);
+    one.policy = stretched(one.from.policy, ratio);
+    const bool known_already =
+        std::any_of(picked.begin(), picked.end(),
+                    [&](const Recommendation& other) { return other.policy == one.policy; });
+    if (known_already) continue;
+    one.evidence = evidence_of(one, run, ratio);
+    picked.push_back(std::move(one));
+  }
+  return picked;
+}
+
+}  // namespace lrtune

@@ -1,0 +1,86 @@
+// A search that decides by results: which candidate is trained next, and how far. One interface
+// over halving and TPE for whoever runs the trials; pure. What comes in and what is decided, in
+// order, is a log from which every decision can be made again.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/config/experiment.h"
+#include "coordinator/search/halving.h"
+#include "coordinator/search/tpe.h"
+
+namespace lrtune {
+
+enum class AdaptiveMethod : std::uint8_t {
+  kHalving,  // SynchronousHalving
+  kAsha,     // AsynchronousHalving
+  kTpe,      // whole runs of what tpe_proposal() says
+};
+
+struct AdaptivePlan {
+  AdaptiveMethod method = AdaptiveMethod::kHalving;
+  // Candidates that are started, and where they end; TPE has one rung.
+  HalvingPlan halving;
+  SearchMethod inner = SearchMethod::kRandom;  // draws the candidates of halving: kRandom or kSobol
+  TpeOptions tpe;
+};
+
+struct SearchDecision {
+  HalvingAction action;
+  // What was known, in numbers for people and for comparison; a start has the candidate's policy
+  // too, as text.
+  nlohmann::json known = nlohmann::json::object();
+  bool operator==(const SearchDecision&) const = default;
+};
+
+class AdaptiveSearch {
+ public:
+  // `experiment`: its policies, seed and `train`, which has no domains.
+  AdaptiveSearch(Experiment experiment, AdaptivePlan plan);
+  ~AdaptiveSearch();
+  AdaptiveSearch(AdaptiveSearch&&) noexcept;
+  AdaptiveSearch& operator=(AdaptiveSearch&&) noexcept;
+
+  const AdaptivePlan& plan() const { return plan_; }
+  // Of a start or promotion that next() gave; at most once for each.
+  void observe(const RungResult& result);
+  // Each start and promotion comes once; kWait and kDone change nothing.
+  SearchDecision next();
+  // Of a candidate that was started; lengths may still be in epochs.
+  nlohmann::json policy_of(std::int64_t candidate) const;
+
+ private:
+  class Method;
+  class Halving;
+  class Asha;
+  class Tpe;
+
+  AdaptivePlan plan_;
+  std::unique_ptr<Method> method_;
+};
+
+// An entry of the log: a result as it came in, or a start or promotion as it was decided.
+struct SearchLogEntry {
+  std::optional<RungResult> result;
+  SearchDecision decision;  // if there is no result
+};
+
+struct ReplayDifference {
+  std::size_t entry = 0;  // the first that differs
+  SearchDecision recorded;
+  SearchDecision replayed;
+};
+
+// Makes every decision again from what the log says was known by then; none: all are identical.
+// `search`: new, of the campaign's experiment and plan; it ends where the log ends, so that a
+// restart goes on from there. A result of what was not decided before is a difference too, with an
+// empty decision replayed.
+std::optional<ReplayDifference> replay(AdaptiveSearch& search, std::span<const SearchLogEntry> log);
+
+}  // namespace lrtune
