@@ -144,7 +144,7 @@ TEST_F(Merge, OpenCampaignsComeInAsCancelled) {
   EXPECT_EQ(ours.campaigns[0].ended_at, kNow);
   EXPECT_EQ(ours.trials[2].state, TrialState::kCancelled);
   const auto job = std::ranges::find(ours.jobs, ours.trials[2].job, &JobRecord::id);
-  ASSERT_NE(job, ours.jobs.end());
+  ASSERT_NE(job, ours.jobs.end()) << ours.trials[2].job.value << " of " << ours.jobs.size();
   EXPECT_EQ(job->state, JobState::kPending);
   EXPECT_EQ(job->attempt, 0);
   expect_whole("ours.db");
