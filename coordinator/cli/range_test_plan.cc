@@ -140,7 +140,7 @@ std::vector<std::int64_t> lengths_of(const RangeReport& report) {
   std::vector<std::int64_t> lengths;
   for (const RangeCurve& curve : report.curves) lengths.push_back(curve.iterations);
   std::ranges::sort(lengths);
-  lengths.erase(std::ranges::unique(lengths).begin(), lengths.end());
+  lengths.erase(std::unique(lengths.begin(), lengths.end()), lengths.end());
   return lengths;
 }
 

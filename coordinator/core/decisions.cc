@@ -210,6 +210,13 @@ const Sentences& trial_sentences() {
          return fmt::format("{} goes on from {} to {} iterations, since its campaign was extended.",
                             who, number(n, "from"), number(n, "to"));
        }},
+  };
+  return kSentences;
+}
+
+// What became of a trial's policy once all had ended.
+const Sentences& judgement_sentences() {
+  static const Sentences kSentences = {
       {"ranked",
        [](const std::string& who, const json& n) {
          return fmt::format("{} was ranked {} of {} by {}: {}.", who, number(n, "rank"),
@@ -254,7 +261,8 @@ const Sentences& trial_sentences() {
 std::string sentence(const DecisionRecord& decision) {
   const std::string who = decision.trial ? fmt::format("Trial {}", decision.trial.value)
                                          : fmt::format("Campaign {}", decision.campaign.value);
-  for (const Sentences* sentences : {&campaign_sentences(), &trial_sentences()}) {
+  for (const Sentences* sentences :
+       {&campaign_sentences(), &trial_sentences(), &judgement_sentences()}) {
     const auto it = sentences->find(decision.code);
     if (it == sentences->end()) continue;
     const json numbers = decision.numbers.json();

@@ -203,7 +203,7 @@ std::string functions_text(const Policy& policy, const std::string& np, const st
   return text + "def learning_rate(t):\n" + indented(whole);
 }
 
-std::string with_head(std::string text, std::string head, const char* largest) {
+std::string with_head(const std::string& text, std::string head, const char* largest) {
   if (text.find("math.") == std::string::npos) head.erase(0, head.find("import ", 1));
   if (text.find("_largest()") != std::string::npos) head += largest;
   return head + text;

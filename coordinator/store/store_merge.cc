@@ -197,7 +197,7 @@ class Merge {
   void add(PointRecord point) {
     if (!new_jobs_.contains(point.job)) return;
     point.job = jobs_.at(point.job);
-    records_.emplace_back(std::move(point));
+    records_.emplace_back(point);
   }
 
   void add(const DecisionRecord& decision) {

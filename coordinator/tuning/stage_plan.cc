@@ -48,7 +48,7 @@ class Planner {
   StagePlan plan() {
     Group all;
     for (std::size_t run = 0; run < runs_.size(); ++run) all.runs.push_back(run);
-    split(std::move(all));
+    split(all);
     while (!groups_.empty()) {
       Group group = std::move(groups_.back());
       groups_.pop_back();
@@ -69,7 +69,7 @@ class Planner {
     group.position = end;
     const auto others = static_cast<std::int64_t>(group.runs.size()) - 1;
     if (others * (end - group.parent_end) >= least_) make_stage(group);
-    split(std::move(group));
+    split(group);
   }
 
   void make_stage(Group& group) {
@@ -85,7 +85,7 @@ class Planner {
   }
 
   // The longer ones part by their next rate; who is alone has nothing to share any more.
-  void split(Group group) {
+  void split(const Group& group) {
     std::map<std::uint64_t, std::vector<std::size_t>> by_rate;
     for (const std::size_t run : group.runs) {
       if (runs_[run].iterations > group.position)
