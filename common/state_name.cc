@@ -42,4 +42,19 @@ Digest state_after(Digest state, const Policy& policy, std::int64_t from, std::i
   return state;
 }
 
+Digest reactive_plan(const Digest& initial, const Digest& controller) {
+  constexpr std::string_view kPrefix("lrtune reactive 1\0", 18);
+  std::vector<std::uint8_t> bytes(kPrefix.begin(), kPrefix.end());
+  bytes.insert(bytes.end(), initial.bytes.begin(), initial.bytes.end());
+  bytes.insert(bytes.end(), controller.bytes.begin(), controller.bytes.end());
+  return sha256(bytes);
+}
+
+Digest reactive_state(const Digest& plan, std::int64_t iteration) {
+  std::array<std::uint8_t, 40> bytes;
+  std::memcpy(bytes.data(), plan.bytes.data(), plan.bytes.size());
+  put_little_endian(bytes.data() + 32, static_cast<std::uint64_t>(iteration));
+  return sha256(bytes);
+}
+
 }  // namespace lrtune

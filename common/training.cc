@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cmath>
 #include <span>
 
 #include "common/json_reader.h"
+#include "common/policy/policy_json.h"
 
 namespace lrtune {
 namespace {
@@ -94,6 +96,25 @@ Digest TrainingIdentity::hash() const {
                           .revision = numerics.revision};
   }
   return sha256(to_json(elsewhere).dump());
+}
+
+std::optional<double> m_opt(double rate, double moved, double turned) {
+  if (!(turned > 0)) return std::nullopt;
+  const double value = rate * moved / turned;
+  return std::isfinite(value) ? std::optional(value) : std::nullopt;
+}
+
+double value_of(PlateauMetric metric, const MetricPoint& point) {
+  if (metric == PlateauMetric::kTrainLoss) return point.train.loss;
+  return metric == PlateauMetric::kLoss ? point.evaluated.loss : point.evaluated.top1;
+}
+
+Digest controller_digest(const Policy& policy, const RunPlan& plan) {
+  const nlohmann::json document = {{"policy", to_json(policy)},
+                                   {"evaluate_on", std::string(name_of(plan.evaluate_on))},
+                                   {"train_subset", plan.train_subset},
+                                   {"metrics", kMetricVersion}};
+  return sha256(document.dump());
 }
 
 }  // namespace lrtune

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/hash.h"
+#include "common/policy/policy.h"
 #include "common/result.h"
 #include "common/training/dataset_spec.h"
 #include "common/training/input_spec.h"
@@ -115,6 +116,8 @@ struct RunPlan {
   // Of training and evaluating, all attempts that count together; then the run ends well where it
   // is. How far it comes depends on the machine.
   std::optional<double> max_seconds;
+  // Iterations between values of M-opt (docs/METRICS.md), at least 3; 0: none is measured.
+  std::int64_t m_opt_every = 0;
   bool operator==(const RunPlan&) const = default;
 };
 
@@ -142,6 +145,25 @@ struct PartMetrics {
   bool operator==(const PartMetrics&) const = default;
 };
 
+// M-opt, formula (7) of the paper, from three iterates.
+struct MoptValue {
+  std::int64_t iteration = 0;   // t+1: whose rate is compared
+  double learning_rate = 0;     // that it applied
+  std::optional<double> m_opt;  // nothing: the denominator was 0, or the value is not finite
+  bool operator==(const MoptValue&) const = default;
+};
+
+// rate * moved / turned: `rate` led from theta_{t+1} to theta_{t+2}, `moved` is
+// |theta_{t+1} - theta_t|_1, `turned` |2 theta_{t+1} - theta_t - theta_{t+2}|_1. Nothing if `turned`
+// is 0 or the value is not finite.
+std::optional<double> m_opt(double rate, double moved, double turned);
+
+// Values stand this far apart at least: no iterate belongs to two.
+inline constexpr std::int64_t kLeastMoptInterval = 3;
+
+// Most values that a point may carry: it fits into a frame of the worker protocol.
+inline constexpr std::int64_t kMostMoptValues = 500;
+
 // The evaluation of one state.
 struct MetricPoint {
   std::int64_t iteration = 0;
@@ -151,6 +173,7 @@ struct MetricPoint {
   PartMetrics evaluated;     // on the part that the run plan evaluates
   double train_seconds = 0;  // spent in training steps so far
   double evaluate_seconds = 0;
+  std::vector<MoptValue> m_opt = {};  // since the point before, by iteration
   bool operator==(const MetricPoint&) const = default;
 };
 
@@ -169,8 +192,18 @@ struct Outcome {
   std::int64_t iteration = 0;  // where it ended; diverged: the iteration whose loss was not finite
   Digest state;                // the chain over the rates really applied
   std::string message;         // for people; empty if completed
+  // Of a reactive policy: what its controller made of it, an ordinary policy with the rates that
+  // were applied (common/policy/run_rates.h).
+  std::optional<Policy> realised = {};
   bool operator==(const Outcome&) const = default;
 };
+
+// What a controller looks at of a point.
+double value_of(PlateauMetric metric, const MetricPoint& point);
+
+// The digest of a reactive policy and of how its metric is measured: a part of the names of its
+// states (common/state_name.h).
+Digest controller_digest(const Policy& policy, const RunPlan& plan);
 
 // Text forms. from_json checks types and ranges; see docs/EXPERIMENTS.md for the keys.
 std::string_view name_of(Part part);         // "train", "validation", "test"

@@ -132,6 +132,7 @@ nlohmann::json to_json(const RunPlan& plan) {
                          {"stop_at_target", plan.stop_at_target}};
   if (plan.target) json["target"] = to_json(*plan.target);
   if (plan.max_seconds) json["max_seconds"] = *plan.max_seconds;
+  if (plan.m_opt_every > 0) json["m_opt_every"] = plan.m_opt_every;
   return json;
 }
 
@@ -146,6 +147,8 @@ Result<RunPlan> run_plan_from_json(const nlohmann::json& json, const std::string
   plan.stop_at_target = reader.boolean("stop_at_target", false);
   if (reader.has("max_seconds"))
     plan.max_seconds = reader.required_number("max_seconds", Range::above(0));
+  if (reader.has("m_opt_every"))
+    plan.m_opt_every = reader.required_integer("m_opt_every", kLeastMoptInterval, kMost);
   if (reader.has("target")) plan.target = read_part(reader, "target", target_from_json);
   if (auto error = reader.finish()) return tl::unexpected(*error);
   return plan;

@@ -60,6 +60,7 @@ struct Experiment {
   std::optional<Target> target;
   bool stop_at_target = false;
   std::optional<double> max_seconds;
+  RunLength m_opt_every;  // both 0: M-opt is not measured
   std::uint64_t seed = 0;
   SearchMethod method = SearchMethod::kList;
   std::int64_t count = 0;  // random, sobol: number of candidates

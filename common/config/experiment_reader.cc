@@ -81,17 +81,17 @@ RunLength default_interval(const RunLength& length) {
   return {(length.iterations + kDefaultEvaluations - 1) / kDefaultEvaluations, 0};
 }
 
-RunLength read_interval(ObjectReader& reader, const RunLength& run) {
-  const nlohmann::json* every = reader.raw("every");
-  if (every == nullptr) return default_interval(run);
-  if (!every->is_string()) return {reader.integer("every", 1, kMostIterations, 1), 0};
+// `what` and `least` iterations are what it is the interval of.
+RunLength read_interval(ObjectReader& reader, const nlohmann::json* every, const char* what,
+                        std::int64_t least) {
+  if (!every->is_string()) return {reader.integer("every", least, kMostIterations, least), 0};
   const auto epochs = epochs_in(every->get_ref<const std::string&>());
   if (!epochs || !(*epochs > 0 && *epochs <= kMostEpochs)) {
     reader.error(
         "every",
-        fmt::format("every of evaluate must be a whole number of iterations of at least 1, "
+        fmt::format("every of {} must be a whole number of iterations of at least {}, "
                     "or a text such as \"2 epochs\", not {}",
-                    every->dump()));
+                    what, least, every->dump()));
   }
   return {0, epochs.value_or(1)};
 }
@@ -99,10 +99,20 @@ RunLength read_interval(ObjectReader& reader, const RunLength& run) {
 std::optional<Error> read_evaluate(const nlohmann::json& json, const std::string& path,
                                    Experiment& experiment) {
   ObjectReader reader(json, path, "evaluate");
-  experiment.evaluate_every = read_interval(reader, experiment.length);
+  const nlohmann::json* every = reader.raw("every");
+  experiment.evaluate_every = every == nullptr ? default_interval(experiment.length)
+                                               : read_interval(reader, every, "evaluate", 1);
   const std::string on = reader.one_of("on", kEvaluatedParts, kEvaluatedParts[0]);
   experiment.evaluate_on = on == "test" ? Part::kTest : Part::kValidation;
   experiment.train_subset = reader.integer("train_samples", 1, kMostSamples, kDefaultTrainSamples);
+  return reader.finish();
+}
+
+std::optional<Error> read_m_opt(const nlohmann::json& json, const std::string& path,
+                                Experiment& experiment) {
+  ObjectReader reader(json, path, "m_opt");
+  if (const nlohmann::json* every = reader.required_raw("every"); every != nullptr)
+    experiment.m_opt_every = read_interval(reader, every, "m_opt", kLeastMoptInterval);
   return reader.finish();
 }
 
@@ -130,6 +140,10 @@ std::optional<Error> read_run(const nlohmann::json& json, const std::string& pat
   }
   if (reader.has("max_seconds"))
     experiment.max_seconds = reader.required_number("max_seconds", Range::above(0));
+  if (const nlohmann::json* m_opt = reader.raw("m_opt"); m_opt != nullptr) {
+    if (auto error = read_m_opt(*m_opt, child_path(path, "m_opt"), experiment))
+      reader.error(*error);
+  }
   return reader.finish();
 }
 

@@ -5,6 +5,7 @@
 
 #include "common/config/experiment_reader.h"
 #include "common/config/template.h"
+#include "common/policy/policy.h"
 
 namespace lrtune {
 namespace {
@@ -73,7 +74,14 @@ void normalise_function(nlohmann::json& map) {
 
 nlohmann::json normal_policy(const Template& policy) {
   nlohmann::json json = to_json(policy);
-  if (!json.contains("segments")) {
+  if (json.contains("controller")) {
+    for (nlohmann::json& function : json["functions"]) normalise_function(function);
+    const Plateau defaults;
+    fill_in(json, "metric", std::string(name_of(defaults.metric)));
+    fill_in(json, "window", defaults.window);
+    fill_in(json, "threshold", canonical(defaults.threshold));
+    fill_in(json, "cooldown", defaults.cooldown);
+  } else if (!json.contains("segments")) {
     normalise_function(json);
   } else {
     for (nlohmann::json& segment : json["segments"]) normalise_function(segment);
@@ -101,6 +109,8 @@ nlohmann::json normal_run(const Experiment& experiment) {
     run["target"] = {
         {std::string(name_of(experiment.target->measure)), number(experiment.target->value)}};
   }
+  if (experiment.m_opt_every != RunLength{})
+    run["m_opt"] = {{"every", normal_interval(experiment.m_opt_every)}};
   if (experiment.max_seconds) run["max_seconds"] = number(*experiment.max_seconds);
   return run;
 }

@@ -13,6 +13,25 @@ Result<std::int64_t> iterations_of(const RunLength& length, const PolicyContext&
   return length_from_json(fmt::format("{} epochs", length.epochs), context, what, path);
 }
 
+Result<std::int64_t> m_opt_interval(const Experiment& experiment, const PolicyContext& context,
+                                    const RunPlan& plan) {
+  auto every = iterations_of(experiment.m_opt_every, context, "m_opt.every", "/run/m_opt/every");
+  if (!every) return every;
+  if (*every < kLeastMoptInterval) {
+    return fail(fmt::format("every of m_opt must be at least {} iterations, not {}",
+                            kLeastMoptInterval, *every),
+                "/run/m_opt/every");
+  }
+  const std::int64_t stretch = std::min(plan.evaluate_every, plan.iterations);
+  if (stretch / *every >= kMostMoptValues) {
+    return fail(fmt::format("m_opt gives up to {} values between two evaluations; fewer than {} are "
+                            "allowed: take a larger every of m_opt or a smaller one of evaluate",
+                            stretch / *every + 1, kMostMoptValues + 1),
+                "/run/m_opt/every");
+  }
+  return every;
+}
+
 }  // namespace
 
 Result<RunPlan> run_plan_of(const Experiment& experiment, const TrainSpec& train,
@@ -41,6 +60,11 @@ Result<RunPlan> run_plan_of(const Experiment& experiment, const TrainSpec& train
   plan.target = experiment.target;
   plan.stop_at_target = experiment.stop_at_target;
   plan.max_seconds = experiment.max_seconds;
+  if (experiment.m_opt_every != RunLength{}) {
+    auto m_opt = m_opt_interval(experiment, context, plan);
+    if (!m_opt) return tl::unexpected(m_opt.error());
+    plan.m_opt_every = *m_opt;
+  }
   return plan;
 }
 
@@ -50,6 +74,7 @@ PolicyContext policy_context_of(const RunPlan& plan, const TrainSpec& train,
   context.run_iterations = plan.iterations;
   context.samples_per_epoch = static_cast<double>(data.train_samples);
   context.batch = train.batch;
+  context.evaluate_every = plan.evaluate_every;
   return context;
 }
 

@@ -143,29 +143,36 @@ bool has_epochs(const nlohmann::json& json) {
 
 // Iterations an epoch that a policy is tried with. The data are not known yet, so lengths in epochs
 // beside others in iterations are in order if they are so for one of these.
-std::vector<double> iterations_an_epoch(const nlohmann::json& policy, const RunLength& run) {
+std::vector<double> iterations_an_epoch(const nlohmann::json& policy,
+                                        const Experiment& experiment) {
   std::vector<double> counts = {1000};
-  if (run.iterations > 0 && !has_epochs(policy)) return counts;
+  const bool plain = experiment.length.iterations > 0 && experiment.evaluate_every.iterations > 0;
+  if (plain && !has_epochs(policy)) return counts;
   for (double count = 1; count < 0x1p30; count *= 2) counts.push_back(count);
   return counts;
 }
 
-PolicyContext context_with(const RunLength& run, double iterations_an_epoch) {
+PolicyContext context_with(const Experiment& experiment, double iterations_an_epoch) {
+  const RunLength& run = experiment.length;
+  const RunLength& every = experiment.evaluate_every;
   PolicyContext context;
   context.batch = 1;
   context.samples_per_epoch = iterations_an_epoch;
   context.run_iterations = run.iterations > 0
                                ? run.iterations
                                : iterations_of_epochs(run.epochs, iterations_an_epoch, 1);
+  context.evaluate_every = every.iterations > 0
+                               ? every.iterations
+                               : iterations_of_epochs(every.epochs, iterations_an_epoch, 1);
   return context;
 }
 
-std::optional<Error> try_policy(const nlohmann::json& policy, const RunLength& run,
+std::optional<Error> try_policy(const nlohmann::json& policy, const Experiment& experiment,
                                 Effort& effort) {
   std::optional<Error> first;
-  for (const double count : iterations_an_epoch(policy, run)) {
+  for (const double count : iterations_an_epoch(policy, experiment)) {
     if (auto too_much = effort.spend(policy)) return too_much;
-    const auto result = policy_from_json(policy, context_with(run, count));
+    const auto result = policy_from_json(policy, context_with(experiment, count));
     if (result) return std::nullopt;
     if (!first) first = result.error();
   }
@@ -192,7 +199,7 @@ Result<void> check_templates(const Experiment& experiment) {
   if (auto error = Check(experiment.train, read_train).run()) return below(*error, "/train");
   for (std::size_t i = 0; i < experiment.policies.size(); ++i) {
     const Read read = [&](const nlohmann::json& json) {
-      return try_policy(json, experiment.length, effort);
+      return try_policy(json, experiment, effort);
     };
     if (auto error = Check(experiment.policies[i], read).run()) {
       return below(*error, child_path("/search/policies", i));

@@ -65,6 +65,17 @@ std::string describe(const Segment& segment) {
   return text;
 }
 
+// The list's two ends stand for all of it.
+std::string describe(const Plateau& plateau) {
+  const auto& functions = plateau.functions;
+  std::string list = describe(functions.front());
+  if (functions.size() > 1) {
+    list += fmt::format("{} {}", functions.size() > 2 ? " ..." : ",", describe(functions.back()));
+  }
+  return fmt::format("PLATEAU of {} over {} [{}] start={} every={}", name_of(plateau.metric),
+                     functions.size(), list, plateau.start, plateau.every);
+}
+
 }  // namespace
 
 std::string_view name_of(LrFunctionKind kind) { return kNames[static_cast<std::size_t>(kind)]; }
@@ -106,7 +117,18 @@ void learning_rates(const Policy& policy, std::int64_t first, std::span<double> 
   }
 }
 
+std::string_view name_of(PlateauMetric metric) {
+  static constexpr auto kMetrics = std::to_array<std::string_view>({"train_loss", "loss", "top1"});
+  return kMetrics[static_cast<std::size_t>(metric)];
+}
+
 Policy scaled(Policy policy, double factor) {
+  if (policy.plateau) {
+    for (LrFunction& function : policy.plateau->functions) {
+      function.k0 *= factor;
+      function.k1 *= factor;
+    }
+  }
   for (Segment& segment : policy.segments) {
     segment.function.k0 *= factor;
     segment.function.k1 *= factor;
@@ -115,6 +137,7 @@ Policy scaled(Policy policy, double factor) {
 }
 
 std::string describe(const Policy& policy) {
+  if (policy.plateau) return describe(*policy.plateau);
   if (policy.segments.size() == 1) return describe(policy.segments.front());
   std::string text(kComposite);
   for (std::size_t i = 0; i < policy.segments.size(); ++i) {

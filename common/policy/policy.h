@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -82,14 +83,41 @@ struct Segment {
   bool operator==(const Segment&) const = default;
 };
 
+// What a plateau controller looks at.
+enum class PlateauMetric : std::uint8_t {
+  kTrainLoss,  // of the train subset
+  kLoss,       // of the evaluated part
+  kTop1,       // of the evaluated part
+};
+
+// Change-LR-On-Plateau (Wu & Liu, Algorithm 1): a controller over LR functions. plateau.h has its
+// steps. Each function is evaluated at the iteration of the run, wherever the controller turns to
+// it.
+struct Plateau {
+  std::vector<LrFunction> functions;  // the highest rates first
+  std::size_t start = 0;              // index of the first function
+  std::int64_t every = 0;             // iterations between observations
+  PlateauMetric metric = PlateauMetric::kTrainLoss;
+  std::int64_t window = 5;    // values that are compared, at least 2
+  double threshold = 0.05;    // a plateau: no improvement in the window reaches it
+  std::int64_t cooldown = 5;  // observations between changes
+  std::int64_t length = 0;    // T, iterations: from 0.8 T on the rate goes down instead of up
+  bool operator==(const Plateau&) const = default;
+};
+
+std::string_view name_of(PlateauMetric metric);  // "train_loss", "loss", "top1"
+
 // One segment or more, `until` strictly ascending. Past the last segment's `until` the last
-// function goes on.
+// function goes on. A reactive policy has no segments but a controller: which rates it applies
+// shows while it trains (run_rates.h).
 struct Policy {
   std::vector<Segment> segments;
+  std::optional<Plateau> plateau = {};
+  bool reactive() const { return plateau.has_value(); }
   bool operator==(const Policy&) const = default;
 };
 
-// The learning rate of `policy` at iteration `t` >= 0 of a run. `policy` must have a segment.
+// The learning rate of `policy` at iteration `t` >= 0 of a run. REQUIRES: `policy` has a segment.
 double learning_rate(const Policy& policy, std::int64_t t);
 
 // Fills rates[i] = learning_rate(policy, first + i). Faster than single calls: no search for the
@@ -97,7 +125,7 @@ double learning_rate(const Policy& policy, std::int64_t t);
 void learning_rates(const Policy& policy, std::int64_t first, std::span<double> rates);
 
 // `policy` with every rate times `factor`, above 0: k0 and k1 are, which all functions are
-// proportional to.
+// proportional to. A controller's settings stay as they are.
 Policy scaled(Policy policy, double factor);
 
 // A short text for tables, e.g. "SIN2 k0=0.01 k1=0.06 l=2000" or "composite: TRI ... until 5000;

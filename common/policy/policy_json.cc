@@ -9,6 +9,7 @@
 #include "common/json_reader.h"
 #include "common/policy/length.h"
 #include "common/policy/parameters.h"
+#include "common/policy/plateau_json.h"
 
 namespace lrtune {
 namespace {
@@ -163,8 +164,8 @@ class FunctionReader {
 std::optional<Error> refuse_other_forms(const nlohmann::json& json, const std::string& path,
                                         bool segment) {
   if (!json.is_object()) return std::nullopt;
-  if (json.contains("controller")) {
-    return Error{"reactive policies ('controller') are not supported yet",
+  if (segment && json.contains("controller")) {
+    return Error{"a segment cannot hold a 'controller'; a reactive policy stands by itself",
                  child_path(path, "controller")};
   }
   if (segment && json.contains("segments")) {
@@ -246,6 +247,29 @@ Result<Policy> read_segments(const nlohmann::json& json, const PolicyContext& co
   return policy;
 }
 
+// One of a controller's functions, which are valid at any iteration of the run.
+Result<LrFunction> read_function_of_controller(const nlohmann::json& json,
+                                               const PolicyContext& context,
+                                               const std::string& path) {
+  for (const char* key : {"controller", "segments", "until", "from_t"}) {
+    if (!json.is_object() || !json.contains(key)) continue;
+    return fail(fmt::format("functions holds LR functions alone, which take no '{}'", key),
+                child_path(path, key));
+  }
+  ObjectReader reader(json, path, "function");
+  return FunctionReader(json, context, path).read(reader, context.run_iterations);
+}
+
+Result<Policy> read_reactive(const nlohmann::json& json, const PolicyContext& context,
+                             const std::string& path) {
+  auto plateau = plateau_from_json(
+      json, context, path, [&context](const nlohmann::json& function, const std::string& place) {
+        return read_function_of_controller(function, context, place);
+      });
+  if (!plateau) return tl::unexpected(plateau.error());
+  return Policy{.segments = {}, .plateau = *std::move(plateau)};
+}
+
 nlohmann::json to_json(const LrFunction& function) {
   const ParameterSet takes = parameters_of(function.kind);
   nlohmann::json json{{"function", name_of(function.kind)}, {"k0", function.k0}};
@@ -269,6 +293,7 @@ nlohmann::json to_json(const Segment& segment) {
 Result<Policy> policy_from_json(const nlohmann::json& json, const PolicyContext& context,
                                 const std::string& path) {
   if (auto error = refuse_other_forms(json, path, false)) return tl::unexpected(*error);
+  if (json.is_object() && json.contains("controller")) return read_reactive(json, context, path);
   if (json.is_object() && json.contains("segments")) return read_segments(json, context, path);
   ObjectReader reader(json, path, "policy");
   reader.raw("name");
@@ -278,6 +303,12 @@ Result<Policy> policy_from_json(const nlohmann::json& json, const PolicyContext&
 }
 
 nlohmann::json to_json(const Policy& policy) {
+  if (policy.plateau) {
+    nlohmann::json json = settings_of(*policy.plateau);
+    for (const LrFunction& function : policy.plateau->functions)
+      json["functions"].push_back(to_json(function));
+    return json;
+  }
   if (policy.segments.size() == 1) {
     const Segment& only = policy.segments.front();
     if (only.until == kNoEnd && only.from_t == 0) return to_json(only.function);

@@ -1,6 +1,7 @@
 // The JSON form of policies (docs/POLICIES.md):
 //   {"function": "sin2", "k0": 0.01, "k1": 0.06, "l": 2000}
 //   {"segments": [{"until": 60000, "function": "tri", ...}, {"function": "tri2", ...}]}
+//   {"controller": "plateau", "functions": [{"function": "fix", ...}, ...], "start": 1, ...}
 // YAML is the same form, read by common/config. to_json and policy_from_json are exact inverses.
 #pragma once
 
@@ -22,6 +23,7 @@ struct PolicyContext {
   std::optional<std::int64_t> run_iterations;  // poly's default l; in a segment its own length
   std::optional<double> samples_per_epoch;     // with `batch`: allows lengths in epochs
   std::int64_t batch = 0;
+  std::optional<std::int64_t> evaluate_every = {};  // a reactive policy's default interval
 };
 
 // The largest policies, so that one always fits into a frame of the worker protocol (64 KiB)

@@ -33,10 +33,35 @@ std::vector<std::string> lines_of(const LrFunction& function) {
   return lines;
 }
 
+// An item of a list.
+std::string item(const std::vector<std::string>& lines, const std::string& margin) {
+  std::string text;
+  std::string_view mark = "  - ";
+  for (const std::string& line : lines) {
+    text += margin + std::string(mark) + line + '\n';
+    mark = "    ";
+  }
+  return text;
+}
+
+std::string plateau_to_yaml(const Plateau& plateau, const std::string& margin) {
+  std::string text = margin + "controller: plateau\n" + margin + "functions:\n";
+  for (const LrFunction& function : plateau.functions) text += item(lines_of(function), margin);
+  for (const std::string& line :
+       {fmt::format("start: {}", plateau.start), fmt::format("every: {}", plateau.every),
+        fmt::format("metric: {}", name_of(plateau.metric)),
+        fmt::format("window: {}", plateau.window), "threshold: " + number(plateau.threshold),
+        fmt::format("cooldown: {}", plateau.cooldown), fmt::format("length: {}", plateau.length)}) {
+    text += margin + line + '\n';
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string policy_to_yaml(const Policy& policy, int indent) {
   const std::string margin(static_cast<std::size_t>(indent), ' ');
+  if (policy.plateau) return plateau_to_yaml(*policy.plateau, margin);
   std::string text;
   const Segment& first = policy.segments.front();
   if (policy.segments.size() == 1 && first.until == kNoEnd && first.from_t == 0) {
@@ -49,11 +74,7 @@ std::string policy_to_yaml(const Policy& policy, int indent) {
     if (segment.from_t != 0) lines.push_back(fmt::format("from_t: {}", segment.from_t));
     if (segment.until != kNoEnd)
       lines.insert(lines.begin(), fmt::format("until: {}", segment.until));
-    std::string_view mark = "  - ";
-    for (const std::string& line : lines) {
-      text += margin + std::string(mark) + line + '\n';
-      mark = "    ";
-    }
+    text += item(lines, margin);
   }
   return text;
 }

@@ -45,6 +45,30 @@ void read_metrics(BodyReader& outer, const char* key, PartMetrics& metrics) {
   pass_on(outer, key, reader);
 }
 
+bool is_m_opt(const json& entry) {
+  return entry.is_array() && entry.size() == 3 && entry[0].is_number_integer() &&
+         entry[0].get<std::int64_t>() >= 0 && entry[1].is_number() &&
+         (entry[2].is_null() || entry[2].is_number());
+}
+
+void read_m_opt(BodyReader& outer, MetricPoint& point) {
+  const json* list = outer.optional_value("m_opt");
+  if (list == nullptr) return;
+  if (!list->is_array() || std::ssize(*list) > kMostMoptValues)
+    return outer.error("m_opt", "must be a list of at most 500 values");
+  for (const json& entry : *list) {
+    if (!is_m_opt(entry)) return outer.error("m_opt", "must hold [iteration, rate, value or nil]");
+    MoptValue& value = point.m_opt.emplace_back();
+    value.iteration = entry[0].get<std::int64_t>();
+    value.learning_rate = entry[1].get<double>();
+    if (!entry[2].is_null()) value.m_opt = entry[2].get<double>();
+    const bool ascends =
+        point.m_opt.size() < 2 || (point.m_opt.end() - 2)->iteration < value.iteration;
+    if (!ascends || value.iteration > point.iteration)
+      return outer.error("m_opt", "must ascend to the point's iteration");
+  }
+}
+
 void read_point(BodyReader& outer, MetricPoint& point) {
   const json* value = outer.value("point");
   if (value == nullptr) return;
@@ -56,7 +80,17 @@ void read_point(BodyReader& outer, MetricPoint& point) {
   read_metrics(reader, "evaluated", point.evaluated);
   point.train_seconds = reader.real("train_seconds", 0, kLongestSeconds);
   point.evaluate_seconds = reader.real("evaluate_seconds", 0, kLongestSeconds);
+  read_m_opt(reader, point);
   pass_on(outer, "point", reader);
+}
+
+void read_realised(BodyReader& reader, Outcome& outcome) {
+  const json* value = reader.optional_value("realised");
+  if (value == nullptr) return;
+  auto policy = policy_from_json(*value, PolicyContext{});
+  if (!policy) return reader.error("realised", policy.error().path + ": " + policy.error().message);
+  if (policy->reactive()) return reader.error("realised", "must not be reactive");
+  outcome.realised = *std::move(policy);
 }
 
 void read_outcome(BodyReader& outer, Outcome& outcome) {
@@ -71,6 +105,7 @@ void read_outcome(BodyReader& outer, Outcome& outcome) {
   outcome.iteration = reader.integer("iteration", 0);
   outcome.state = reader.digest("state");
   outcome.message = reader.text("message");
+  read_realised(reader, outcome);
   pass_on(outer, "outcome", reader);
 }
 

@@ -24,21 +24,36 @@ json body_of_metrics(const PartMetrics& metrics) {
   return body;
 }
 
+// [iteration, rate, value or nil] each.
+json body_of_m_opt(const std::vector<MoptValue>& values) {
+  json list = json::array();
+  for (const MoptValue& value : values) {
+    json entry = {value.iteration, value.learning_rate, nullptr};
+    if (value.m_opt) entry.back() = *value.m_opt;
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
 json body_of_point(const MetricPoint& point) {
-  return {{"iteration", point.iteration},
-          {"state", binary(point.state)},
-          {"learning_rate", point.learning_rate},
-          {"train", body_of_metrics(point.train)},
-          {"evaluated", body_of_metrics(point.evaluated)},
-          {"train_seconds", point.train_seconds},
-          {"evaluate_seconds", point.evaluate_seconds}};
+  json body = {{"iteration", point.iteration},
+               {"state", binary(point.state)},
+               {"learning_rate", point.learning_rate},
+               {"train", body_of_metrics(point.train)},
+               {"evaluated", body_of_metrics(point.evaluated)},
+               {"train_seconds", point.train_seconds},
+               {"evaluate_seconds", point.evaluate_seconds}};
+  if (!point.m_opt.empty()) body["m_opt"] = body_of_m_opt(point.m_opt);
+  return body;
 }
 
 json body_of_outcome(const Outcome& outcome) {
-  return {{"kind", name_of(outcome.kind)},
-          {"iteration", outcome.iteration},
-          {"state", binary(outcome.state)},
-          {"message", shown(outcome.message)}};
+  json body = {{"kind", name_of(outcome.kind)},
+               {"iteration", outcome.iteration},
+               {"state", binary(outcome.state)},
+               {"message", shown(outcome.message)}};
+  if (outcome.realised) body["realised"] = to_json(*outcome.realised);
+  return body;
 }
 
 // The keys that every message about an attempt has.

@@ -151,6 +151,7 @@ void put_metrics(BodyWriter& writer, const PartMetrics& metrics) {
 
 bool append(const Measured& message, Bytes& bytes) {
   const MetricPoint& point = message.point;
+  if (!point.m_opt.empty()) return false;
   BodyWriter writer(bytes, kKind<Measured>);
   writer.map(4);
   writer.attempt(message.attempt);
@@ -173,6 +174,7 @@ bool append(const Measured& message, Bytes& bytes) {
 
 bool append(const Finished& message, Bytes& bytes) {
   const Outcome& outcome = message.outcome;
+  if (outcome.realised) return false;
   BodyWriter writer(bytes, kKind<Finished>);
   writer.map(4);
   writer.attempt(message.attempt);

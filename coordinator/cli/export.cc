@@ -80,6 +80,11 @@ std::string hint(const std::string& message) {
 
 Result<std::string> text_of(const ExportOptions& options, const Policy& policy,
                             std::optional<std::int64_t> iterations) {
+  if (policy.reactive()) {
+    return fail(
+        "the rates of a reactive policy show when a run applies them; `lrtune policies show` "
+        "names the schedule that a run realised, which can be exported");
+  }
   if (const auto code = kCode.find(options.format); code != kCode.end())
     return hand_out(policy, code->second, iterations);
   if (!iterations && policy.segments.back().until != kNoEnd)

@@ -7,6 +7,7 @@
 
 #include "common/policy/policy_json.h"
 #include "common/policy/policy_yaml.h"
+#include "coordinator/cli/m_opt_text.h"
 #include "coordinator/cli/text_table.h"
 
 namespace lrtune {
@@ -156,6 +157,20 @@ std::string confidence_table(const PolicyEntry& entry, RankAt at) {
   return any ? table.text({}) : "";
 }
 
+// What runs made of a reactive policy, and their M-opt.
+std::string details_of(const PolicyEntry& entry) {
+  std::string words;
+  for (const PolicyRun& run : entry.runs) {
+    if (run.realised && run.realised->id != entry.id) {
+      words += fmt::format("trial {} realised policy {}: {}\n", run.trial.value, run.realised->id,
+                           describe(run.realised->policy));
+    }
+    if (!run.m_opt.empty())
+      words += fmt::format("trial {} ", run.trial.value) + m_opt_words(run.m_opt);
+  }
+  return words;
+}
+
 std::string target_words(const RunPlan& plan) {
   if (!plan.target) return "no target";
   return fmt::format("target {} {}", name_of(plan.target->measure), plan.target->value);
@@ -175,7 +190,7 @@ std::string use_words(const PolicyEntry& entry, RankAt at) {
     words += fmt::format("top-1 {}, loss {} over {} runs\n", mean(entry.scores.top1, 4, 2),
                          mean(entry.scores.loss, 4, 2), entry.scores.ended_well);
   }
-  return words + confidence_table(entry, at);
+  return words + confidence_table(entry, at) + details_of(entry);
 }
 
 // Each line as a YAML comment.
@@ -191,15 +206,20 @@ std::string commented(const std::string& text, bool colour) {
 }
 
 nlohmann::json run_json(const PolicyRun& run, RankAt at) {
-  return {{"trial", run.trial.value},
-          {"campaign", run.campaign.value},
-          {"phase", name_of(run.phase)},
-          {"repeat", run.repeat},
-          {"seed", run.seed},
-          {"state", name_of(run.state)},
-          {"ended_at", run.ended_at},
-          {"outcome", name_of(run.outcome)},
-          {"scores", to_json(run.scores, at)}};
+  nlohmann::json json = {{"trial", run.trial.value},
+                         {"campaign", run.campaign.value},
+                         {"phase", name_of(run.phase)},
+                         {"repeat", run.repeat},
+                         {"seed", run.seed},
+                         {"state", name_of(run.state)},
+                         {"ended_at", run.ended_at},
+                         {"outcome", name_of(run.outcome)},
+                         {"scores", to_json(run.scores, at)}};
+  if (run.realised) {
+    json["realised"] = {{"id", run.realised->id}, {"policy", to_json(run.realised->policy)}};
+  }
+  if (!run.m_opt.empty()) json["m_opt"] = m_opt_json(run.m_opt);
+  return json;
 }
 
 }  // namespace

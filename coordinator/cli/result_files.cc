@@ -7,6 +7,7 @@
 #include <cstring>
 #include <fstream>
 #include <functional>
+#include <limits>
 
 #include "common/policy/policy_yaml.h"
 
@@ -59,7 +60,8 @@ std::string best_policy_yaml(const CampaignResults& results) {
   const TrialResult& best = top.front()->search;
   std::string yaml = fmt::format("# {} (trial {} of {})\n", top.front()->words(),
                                  best.trial.id.value, results.campaign.name);
-  yaml += policy_to_yaml(best.trial.policy);
+  if (best.outcome.realised) yaml += "# What its controller made of it, with the rates applied:\n";
+  yaml += policy_to_yaml(best.applied());
   if (yaml.back() != '\n') yaml += '\n';
   return yaml;
 }
@@ -69,11 +71,13 @@ Chart learning_rate_chart(const CampaignResults& results) {
               "learning rate"};
   for (const PolicyResult* policy : results.top(kPlottedPolicies)) {
     const TrialRecord& trial = policy->search.trial;
+    const Policy& applied = policy->search.applied();
+    if (applied.reactive()) continue;
     Series series{series_name(*policy)};
     const std::int64_t step = std::max<std::int64_t>(1, trial.plan.iterations / kRateSamples);
     for (std::int64_t t = 0; t < trial.plan.iterations; t += step) {
       series.x.push_back(static_cast<double>(t));
-      series.y.push_back(learning_rate(trial.policy, t));
+      series.y.push_back(learning_rate(applied, t));
     }
     chart.series.push_back(std::move(series));
   }
@@ -95,6 +99,23 @@ Chart loss_chart(const CampaignResults& results) {
   return chart;
 }
 
+Chart m_opt_chart(const CampaignResults& results, const PolicyResult& policy) {
+  Chart chart{
+      fmt::format("{}: M-opt of trial {}", results.campaign.name, policy.search.trial.id.value),
+      "iteration", "learning rate"};
+  chart.log_y = true;
+  Series applied{"applied: " + policy.words()};
+  Series m_opt{"M-opt"};
+  for (const MoptValue& value : policy.search.m_opt()) {
+    applied.x.push_back(static_cast<double>(value.iteration));
+    applied.y.push_back(value.learning_rate);
+    m_opt.x.push_back(static_cast<double>(value.iteration));
+    m_opt.y.push_back(value.m_opt.value_or(std::numeric_limits<double>::quiet_NaN()));
+  }
+  chart.series = {std::move(applied), std::move(m_opt)};
+  return chart;
+}
+
 Result<std::vector<std::filesystem::path>> write_result_files(const CampaignResults& results,
                                                               const std::filesystem::path& folder) {
   std::vector<std::pair<std::string, std::string>> files{
@@ -106,6 +127,13 @@ Result<std::vector<std::filesystem::path>> write_result_files(const CampaignResu
     files.emplace_back("learning-rate.svg", to_svg(learning_rate_chart(results)));
     files.emplace_back("accuracy.svg", to_svg(accuracy_chart(results)));
     files.emplace_back("loss.svg", to_svg(loss_chart(results)));
+  }
+  if (std::string series = m_opt_csv(results); !series.empty())
+    files.emplace_back("m-opt.csv", std::move(series));
+  for (const PolicyResult* policy : results.top(kPlottedPolicies)) {
+    if (policy->search.m_opt().empty()) continue;
+    files.emplace_back(fmt::format("m-opt-trial-{}.svg", policy->search.trial.id.value),
+                       to_svg(m_opt_chart(results, *policy)));
   }
   return write_files(files, folder);
 }

@@ -1,5 +1,5 @@
 // The output folder of a run: results.csv, ranking.json, best.yaml, learning-rate.svg,
-// accuracy.svg, loss.svg.
+// accuracy.svg, loss.svg; where M-opt is measured m-opt.csv and m-opt-trial-N.svg of the best.
 #pragma once
 
 #include <filesystem>
@@ -34,5 +34,6 @@ std::string best_policy_yaml(const CampaignResults& results);
 Chart learning_rate_chart(const CampaignResults& results);
 Chart accuracy_chart(const CampaignResults& results);
 Chart loss_chart(const CampaignResults& results);
+Chart m_opt_chart(const CampaignResults& results, const PolicyResult& policy);
 
 }  // namespace lrtune

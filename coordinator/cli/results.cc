@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/policy/policy_json.h"
+#include "coordinator/cli/m_opt_text.h"
 #include "coordinator/search/search.h"
 #include "coordinator/tuning/settled_order.h"
 
@@ -109,6 +110,8 @@ void rank_all(CampaignResults& results, std::vector<PolicyResult> unranked) {
 
 nlohmann::json trial_json(const TrialResult& result, RankAt at) {
   nlohmann::json json = to_json(result.scores, at);
+  if (result.outcome.realised) json["realised"] = to_json(*result.outcome.realised);
+  if (const auto series = result.m_opt(); !series.empty()) json["m_opt"] = m_opt_json(series);
   json["trial"] = result.trial.id.value;
   json["repeat"] = result.trial.repeat;
   json["seed"] = result.trial.seed;
@@ -181,6 +184,13 @@ nlohmann::json order_json(const CampaignResults& results) {
 }
 
 }  // namespace
+
+std::vector<MoptValue> TrialResult::m_opt() const {
+  std::vector<MoptValue> series;
+  for (const MetricPoint& point : points)
+    series.insert(series.end(), point.m_opt.begin(), point.m_opt.end());
+  return series;
+}
 
 std::string PolicyResult::words() const { return named(name, describe(search.trial.policy)); }
 

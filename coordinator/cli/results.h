@@ -20,6 +20,12 @@ struct TrialResult {
   Outcome outcome;
   std::vector<MetricPoint> points;  // of the attempt that finished, ascending by iteration
   Scores scores;
+
+  // What was applied: its policy, or the schedule that its reactive policy realised. A reactive one
+  // itself if its run did not end well.
+  const Policy& applied() const { return outcome.realised ? *outcome.realised : trial.policy; }
+  std::vector<MoptValue> m_opt() const;  // by iteration; empty: not measured
+
   // Of what was trained for it, its share: a beginning that n trials of the campaign have in common
   // costs each of them an n-th. Alone it had cost outcome.iteration.
   double iterations_paid = 0;
@@ -70,6 +76,10 @@ std::string results_text(const CampaignResults& results, const Terminal& termina
 
 // One document: campaign, best, policies (with policy, scores, repeats), verified.
 nlohmann::json to_json(const CampaignResults& results);
+
+// M-opt of all search trials that have it: trial,iteration,learning_rate,m_opt. RFC 4180; m_opt is
+// empty where it has no value. Empty if no trial has it.
+std::string m_opt_csv(const CampaignResults& results);
 
 // A table of all trials for spreadsheets: RFC 4180, one line a trial, search first.
 std::string to_csv(const CampaignResults& results);

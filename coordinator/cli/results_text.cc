@@ -260,6 +260,18 @@ std::string results_text(const CampaignResults& results, const Terminal& termina
   return text + cost_text(results.cost) + messages(results);
 }
 
+std::string m_opt_csv(const CampaignResults& results) {
+  std::string text;
+  for (const PolicyResult& policy : results.policies) {
+    for (const MoptValue& value : policy.search.m_opt()) {
+      if (text.empty()) text = "trial,iteration,learning_rate,m_opt\r\n";
+      text += fmt::format("{},{},{},{}\r\n", policy.search.trial.id.value, value.iteration,
+                          value.learning_rate, value.m_opt ? fmt::to_string(*value.m_opt) : "");
+    }
+  }
+  return text;
+}
+
 std::string to_csv(const CampaignResults& results) {
   std::string text =
       "rank,trial,phase,repeat,name,policy,outcome,ended_at_iteration,best_top1,best_top1_"

@@ -146,12 +146,18 @@ std::string hint(const ScheduleOptions& options, const std::string& message) {
 int schedule(const ScheduleOptions& options) {
   PolicyContext context;
   if (options.iterations > 0) context.run_iterations = options.iterations;
+  context.evaluate_every = 1;  // a reactive policy is refused below, whatever it says
   if (options.batch > 0) {
     context.samples_per_epoch = options.epoch_samples;
     context.batch = options.batch;
   }
   const Result<Policy> policy = policy_from_argument(options.policy, context);
   if (!policy) return bad_input(policy.error().message + hint(options, policy.error().message));
+  if (policy->reactive()) {
+    return bad_input(
+        "the rates of a reactive policy show when a run applies them; `lrtune policies show ID` "
+        "prints the schedule that a run realised, which is a policy for this command");
+  }
   std::int64_t iterations = options.iterations;
   if (options.at.empty() && iterations == 0) {
     iterations = policy->segments.back().until;

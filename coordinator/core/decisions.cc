@@ -179,6 +179,11 @@ const Sentences& trial_sentences() {
              "{} was known already: the same {} iterations were trained before as job {}.", who,
              number(n, "iterations"), number(n, "job"));
        }},
+      {"realised",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} changed its function {} times. What it applied: {}.", who,
+                            number(n, "changes"), number(n, "policy"));
+       }},
       {"completed",
        [](const std::string& who, const json& n) {
          return fmt::format("{} completed {} iterations in {} s: {}{}{}.", who,

@@ -87,7 +87,9 @@ struct JobRecord {
   JobId id;
   Digest key;
   Digest from_state;
-  Digest to_state;  // where the policy's rates lead, if nothing stops it before
+  // Where the policy's rates lead, if nothing stops it before; of a reactive policy, whose rates are
+  // known when they were applied, reactive_state() of its end.
+  Digest to_state;
   JobState state = JobState::kPending;
   Attempt attempt = 0;              // 0: never assigned
   int deaths = 0;                   // attempts that ended with their worker's death or kFailedHere

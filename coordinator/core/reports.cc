@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "common/policy/run_rates.h"
 #include "common/state_name.h"
 #include "coordinator/core/core_state.h"
 #include "coordinator/ranking/ranking.h"
@@ -52,12 +53,18 @@ bool is_finite(const std::optional<Confidence>& confidence) {
                          std::isfinite(confidence->class_deviation));
 }
 
+bool is_finite(const MoptValue& value) {
+  return std::isfinite(value.learning_rate) && std::isfinite(value.m_opt.value_or(0));
+}
+
 bool is_finite(const MetricPoint& point) {
   const std::array<double, 9> numbers = {
       point.learning_rate,  point.train_seconds,  point.evaluate_seconds,
       point.train.loss,     point.train.top1,     point.train.top5,
       point.evaluated.loss, point.evaluated.top1, point.evaluated.top5};
   return is_finite(point.train.confidence) && is_finite(point.evaluated.confidence) &&
+         std::all_of(point.m_opt.begin(), point.m_opt.end(),
+                     [](const MoptValue& value) { return is_finite(value); }) &&
          std::all_of(numbers.begin(), numbers.end(),
                      [](double number) { return std::isfinite(number); });
 }
@@ -98,14 +105,20 @@ JobState state_after_outcome(OutcomeKind kind) {
 // A finished run must have applied exactly the rates that its policy says, and as many as it says.
 std::string chain_error(const CoreState& state, const Job& job, const Outcome& outcome) {
   const TrialRecord& trial = state.first_trial(job);
+  const bool reactive = trial.policy.reactive();
+  if (reactive && !(outcome.realised && may_realise(*trial.policy.plateau, *outcome.realised)))
+    return "the worker does not say which rates of its functions the controller applied";
+  const Policy& applied = reactive ? *outcome.realised : trial.policy;
   Digest expected = job.record.to_state;
   if (outcome.kind != OutcomeKind::kCompleted) {
     if (outcome.iteration < 0 || outcome.iteration > job.record.iterations)
       return "it ended past its length";
-    expected = state_after(job.record.from_state, trial.policy, 0, outcome.iteration);
+    expected = state_after(job.record.from_state, applied, 0, outcome.iteration);
   } else if (outcome.iteration != job.record.iterations) {
     return fmt::format("it completed at iteration {} of {}", outcome.iteration,
                        job.record.iterations);
+  } else if (reactive) {
+    expected = state_after(job.record.from_state, applied, 0, outcome.iteration);
   }
   if (outcome.state == expected) return {};
   return fmt::format(
@@ -145,6 +158,11 @@ void end_job(CoreState& state, Job& job, Outcome outcome) {
     campaign->iterations_ended += job.own_iterations();
   state.write(job.record);
   state.decide(job, std::string(name_of(job.record.outcome->kind)), outcome_numbers(state, job));
+  if (const auto& realised = job.record.outcome->realised) {
+    state.decide(
+        job, "realised",
+        {{"changes", std::ssize(realised->segments) - 1}, {"policy", describe(*realised)}});
+  }
   for (const TrialId id : job.trials) {
     TrialRecord& trial = state.trials.at(id);
     if (trial.state <= TrialState::kRunning) {
@@ -211,6 +229,9 @@ void on_finished(CoreState& state, Worker& worker, const wire::Finished& report)
       outcome.kind = OutcomeKind::kFailed;
       outcome.message = std::move(error);
     }
+    // Only what was held against the state stands for what was applied.
+    const bool checked = outcome.kind != OutcomeKind::kFailed && ran;
+    if (!checked || !state.first_trial(*job).policy.reactive()) outcome.realised.reset();
     end_job(state, *job, std::move(outcome));
   }
   state.send(peer, wire::Acknowledge{report.job, report.attempt, report.sequence});

@@ -51,16 +51,23 @@ void go_on_from(CoreState& state, Job& job, Job& stage) {
 }
 
 // What runs must have in common to share a beginning.
-using Likeness = std::tuple<Digest, std::uint64_t, std::int64_t, Part, std::int64_t, std::string>;
+using Likeness =
+    std::tuple<Digest, std::uint64_t, std::int64_t, Part, std::int64_t, std::int64_t, std::string>;
 
 Likeness likeness(const TrialRecord& trial) {
   const RunPlan& plan = trial.plan;
   const bool stops = plan.stop_at_target && plan.target;
-  return {trial.identity,   trial.seed,        plan.evaluate_every,
-          plan.evaluate_on, plan.train_subset, stops ? to_json(*plan.target).dump() : ""};
+  return {trial.identity,
+          trial.seed,
+          plan.evaluate_every,
+          plan.evaluate_on,
+          plan.train_subset,
+          plan.m_opt_every,
+          stops ? to_json(*plan.target).dump() : ""};
 }
 
-// One trial of each pending job. How far a run with a time limit comes depends on the machine.
+// One trial of each pending job. How far a run with a time limit comes depends on the machine, and
+// how far the rates of reactive ones are the same shows when they are trained.
 std::map<Likeness, std::vector<TrialId>> alike(const CoreState& state,
                                                const std::vector<TrialId>& trials) {
   std::map<Likeness, std::vector<TrialId>> groups;
@@ -68,7 +75,8 @@ std::map<Likeness, std::vector<TrialId>> alike(const CoreState& state,
   for (const TrialId id : trials) {
     const TrialRecord& trial = state.trials.at(id);
     const Job& job = state.jobs.at(trial.job);
-    if (trial.plan.max_seconds || job.record.state != JobState::kPending) continue;
+    if (trial.plan.max_seconds || trial.policy.reactive()) continue;
+    if (job.record.state != JobState::kPending) continue;
     if (seen.insert(trial.job).second) groups[likeness(trial)].push_back(id);
   }
   return groups;

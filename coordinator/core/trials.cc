@@ -59,14 +59,22 @@ Digest job_key(const Digest& from, const Digest& to, const RunPlan& plan) {
         FlatJson{{"measure", name_of(plan.target->measure)}, {"value", plan.target->value}}.text();
   }
   std::string most;
+  if (plan.m_opt_every > 0) most = fmt::format(R"("m_opt_every":{},)", plan.m_opt_every);
   if (plan.max_seconds) {
-    most = FlatJson{{"max_seconds", *plan.max_seconds}}.text();
-    most = most.substr(1, most.size() - 2) + ",";
+    const std::string seconds = FlatJson{{"max_seconds", *plan.max_seconds}}.text();
+    most += seconds.substr(1, seconds.size() - 2) + ",";
   }
   return sha256(fmt::format(
       R"({{"evaluate_every":{},"evaluate_on":"{}","from":"{}",{}"metrics":{},"stop_at":{},"to":"{}","train_subset":{}}})",
       plan.evaluate_every, name_of(plan.evaluate_on), from.hex(), most, kMetricVersion, stops,
       to.hex(), plan.train_subset));
+}
+
+// The name of where a trial with a reactive policy leads from `from`. Where its rates lead shows
+// when it is trained: this says what decides them.
+Digest reactive_end(const TrialRecord& trial, const Digest& from) {
+  const Digest plan = reactive_plan(from, controller_digest(trial.policy, trial.plan));
+  return reactive_state(plan, trial.plan.iterations);
 }
 
 // Where a run leads, and what is known of the way.
@@ -89,6 +97,7 @@ JobId stage_at(const CoreState& state, const Digest& from, const Digest& end, co
 
 Way way_of(const CoreState& state, const Digest& from, const TrialRecord& trial) {
   constexpr std::int64_t kBlock = 1024;
+  if (trial.policy.reactive()) return {reactive_end(trial, from), {}};
   const bool looks = state.options.share_stages && !trial.plan.max_seconds;
   Way way{from, {}};
   std::vector<double> rates;

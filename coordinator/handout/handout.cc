@@ -41,6 +41,7 @@ std::string indented(const Lines& lines) {
 
 Result<std::string> hand_out(const Policy& policy, HandoutFormat format,
                              std::optional<std::int64_t> iterations) {
+  if (policy.reactive()) return fail("a reactive policy reacts to a run: it is no function of t");
   switch (format) {
     case HandoutFormat::kPytorch:
       return handout::pytorch_text(policy);

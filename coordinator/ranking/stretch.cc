@@ -38,6 +38,11 @@ void stretch(LrFunction& f, double ratio) {
 
 Policy stretched(Policy policy, double ratio) {
   if (ratio == 1) return policy;
+  if (policy.plateau) {
+    for (LrFunction& function : policy.plateau->functions) stretch(function, ratio);
+    policy.plateau->every = length(policy.plateau->every, ratio, 1);
+    policy.plateau->length = length(policy.plateau->length, ratio, 1);
+  }
   std::int64_t start = 0;
   for (Segment& segment : policy.segments) {
     stretch(segment.function, ratio);

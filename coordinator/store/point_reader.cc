@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <stdexcept>
+#include <tuple>
 
 #include "coordinator/store/record_reader.h"
 
@@ -24,6 +26,12 @@ PartMetrics metrics_of(const Rows& row, int first) {
   return metrics;
 }
 
+MoptValue m_opt_of(const Rows& row, int first) {
+  MoptValue value{row.integer(first), row.real(first + 1), std::nullopt};
+  if (!row.null(first + 2)) value.m_opt = row.real(first + 2);
+  return value;
+}
+
 // A point that waits for the name and the metrics of its state.
 struct Waiting {
   std::int64_t state;  // row
@@ -39,6 +47,7 @@ class PointTable {
  public:
   explicit PointTable(SQLite::Database& database) : database_(database) {
     read_points();
+    read_m_opt();
     std::sort(waiting_.begin(), waiting_.end(), [](const Waiting& a, const Waiting& b) {
       return a.state != b.state ? a.state < b.state : a.point < b.point;
     });
@@ -50,6 +59,7 @@ class PointTable {
 
  private:
   void read_points();
+  void read_m_opt();
   void read_names();
   void read_metrics();
   void drop_unmeasured();
@@ -88,6 +98,25 @@ void PointTable::read_points() {
     record.point.learning_rate = rows.real(6);
     record.point.train_seconds = rows.real(7);
     record.point.evaluate_seconds = rows.real(8);
+  }
+}
+
+// Points and values stand in the same order.
+void PointTable::read_m_opt() {
+  Rows rows(database_,
+            "SELECT job, attempt, point, iteration, learning_rate, m_opt, checksum FROM m_opt "
+            "ORDER BY job, attempt, point, iteration");
+  auto record = points_.begin();
+  while (rows.next()) {
+    rows.verify("m_opt", 0, 6);
+    const std::tuple key(JobId{rows.integer(0)}, rows.integer(1), rows.integer(2));
+    const auto key_of = [](const PointRecord& point) {
+      return std::tuple(point.job, point.attempt, point.point.iteration);
+    };
+    while (record != points_.end() && key_of(*record) < key) ++record;
+    if (record == points_.end() || key_of(*record) != key)
+      throw std::runtime_error("a value of M-opt belongs to no point");
+    record->point.m_opt.push_back(m_opt_of(rows, 3));
   }
 }
 
@@ -175,6 +204,16 @@ MetricPoint point_of(const Rows& row) {
           metrics_of(row, 5 + kMetricColumns),
           row.real(3),
           row.real(4)};
+}
+
+const char* const kSelectMopt =
+    "SELECT point, iteration, learning_rate, m_opt FROM m_opt "
+    "WHERE job = ?1 AND attempt = ?2 ORDER BY iteration";
+
+std::vector<MoptValue> m_opt_series(Rows& rows) {
+  std::vector<MoptValue> series;
+  while (rows.next()) series.push_back(m_opt_of(rows, 1));
+  return series;
 }
 
 std::vector<PointRecord> read_points(SQLite::Database& database) {

@@ -23,34 +23,47 @@ namespace {
 using sql::stored;
 using sql::Use;
 
-constexpr const char* kSelectTrials =
-    "SELECT trial.policy, policy.document, policy.description, identity.hash, identity.document, "
-    "trial.iterations, "
-    "evaluate_every, evaluate_on, train_subset, target_measure, target_value, stop_at_target, "
-    "max_seconds, trial.id, campaign, "
-    "phase, repeat, seed, trial.state, trial.job, job.attempt, job.outcome, job.outcome_iteration, "
-    "job.outcome_state, job.outcome_message, "
-    "coalesce((SELECT first.number FROM trial AS first WHERE first.id = trial.verifies), number) "
-    "FROM trial JOIN policy ON policy.id = trial.policy JOIN identity ON identity.id = "
-    "trial.identity "
-    "LEFT JOIN job ON job.id = trial.job "
-    "WHERE (?1 = '' OR dataset = ?1) AND (?2 = '' OR model = ?2) AND (?3 = '' OR optimizer = ?3) ";
+// `realised`: of reactive policies, with the schedules that were realised in their place.
+std::string select_trials(bool realised) {
+  std::string select =
+      "SELECT policy.id, policy.document, policy.description, identity.hash, identity.document, "
+      "trial.iterations, "
+      "evaluate_every, evaluate_on, train_subset, target_measure, target_value, stop_at_target, "
+      "max_seconds, trial.id, campaign, "
+      "phase, repeat, seed, trial.state, trial.job, job.attempt, job.outcome, "
+      "job.outcome_iteration, job.outcome_state, job.outcome_message, "
+      "coalesce((SELECT first.number FROM trial AS first WHERE first.id = trial.verifies), "
+      "number), m_opt_every FROM trial ";
+  select += realised ? "JOIN realised ON realised.job = trial.job "
+                       "JOIN policy ON policy.id = realised.policy "
+                     : "JOIN policy ON policy.id = trial.policy ";
+  return select +
+         "JOIN identity ON identity.id = trial.identity LEFT JOIN job ON job.id = trial.job "
+         "WHERE (?1 = '' OR dataset = ?1) AND (?2 = '' OR model = ?2) "
+         "AND (?3 = '' OR optimizer = ?3) ";
+}
 constexpr const char* kOfOnePolicy = "AND trial.policy = ?4 ";  // which an index finds
+constexpr const char* kOfOneRealised = "AND realised.policy = ?4 ";
 // Trials that compare stand together.
 constexpr const char* kInOrder =
-    "ORDER BY trial.policy, trial.identity, trial.iterations, evaluate_every, evaluate_on, "
+    "ORDER BY policy.id, trial.identity, trial.iterations, evaluate_every, evaluate_on, "
     "train_subset, "
     "target_measure, "
-    "target_value, stop_at_target, max_seconds, trial.id";
+    "target_value, stop_at_target, max_seconds, m_opt_every, trial.id";
 
 constexpr int kPlanColumn = 5;
 constexpr int kTrialColumn = 13;
 constexpr int kOutcomeColumn = 21;
 constexpr int kNumberColumn = 25;
+constexpr int kMoptColumn = 26;
+
+RunPlan plan_in(const sql::Rows& row) {
+  return plan_of(row, kPlanColumn, kPlanColumn + 7, kMoptColumn);
+}
 
 bool compares(const PolicyEntry& entry, const sql::Rows& row) {
   return entry.id == row.integer(0) && entry.identity == row.digest(3) &&
-         entry.plan == plan_of(row, kPlanColumn, kPlanColumn + 7);
+         entry.plan == plan_in(row);
 }
 
 // Thousands of policies are trained in the same way: each identity is parsed once.
@@ -72,7 +85,7 @@ PolicyEntry entry_of(const sql::Rows& row, Trainings& trainings) {
   entry.description = row.text(2);
   entry.identity = row.digest(3);
   entry.train = train_of(trainings, entry.identity, row.text(4));
-  entry.plan = plan_of(row, kPlanColumn, kPlanColumn + 7);
+  entry.plan = plan_in(row);
   return entry;
 }
 
@@ -152,7 +165,7 @@ PolicyRun run_of(const sql::Rows& row, TrialState state, sql::Rows& points) {
   run.outcome = outcome ? outcome->kind : OutcomeKind::kFailed;
   run.ended_at = outcome ? outcome->iteration : 0;
   const JobId job{row.integer(kTrialColumn + 6)};
-  const auto target = plan_of(row, kPlanColumn, kPlanColumn + 7).target;
+  const auto target = plan_in(row).target;
   run.scores = score(points_of(points, job, row.integer(kTrialColumn + 7)), run.outcome, target);
   return run;
 }
@@ -163,18 +176,48 @@ void combine_scores(PolicyEntry& entry, RankAt at) {
   entry.scores = combine(scores, at);
 }
 
-// Reads the uses of all policies, or of one at a time; within a transaction of the caller's.
+// What a run is shown with when one policy is asked for.
+class RunDetails {
+ public:
+  explicit RunDetails(SQLite::Database& database)
+      : m_opt_(database, kSelectMopt),
+        realised_(database,
+                  "SELECT policy.id, policy.document FROM realised "
+                  "JOIN policy ON policy.id = realised.policy WHERE job = ?1") {}
+
+  void fill_in(PolicyRun& run, JobId job, Attempt attempt) {
+    m_opt_.use(job, attempt);
+    run.m_opt = m_opt_series(m_opt_);
+    realised_.use(job);
+    if (!realised_.next()) return;
+    run.realised =
+        RealisedSchedule{realised_.integer(0),
+                         stored(policy_from_json(nlohmann::json::parse(realised_.text(1)), {}))};
+  }
+
+ private:
+  sql::Rows m_opt_;
+  sql::Rows realised_;
+};
+
+// Reads the uses of all policies, or of one at a time; within a transaction of the caller's. The
+// policies are those of trials, or the schedules that reactive ones realised.
 class EntryReader {
  public:
   enum class Which : std::uint8_t { kAll, kOne };
 
-  EntryReader(SQLite::Database& database, RankAt at, Which which)
+  EntryReader(SQLite::Database& database, RankAt at, Which which, bool realised = false)
       : at_(at),
-        trials_(database,
-                std::string(kSelectTrials) + (which == Which::kOne ? kOfOnePolicy : "") + kInOrder),
+        realised_(realised),
+        trials_(database, select_trials(realised) +
+                              (which == Which::kAll ? ""
+                               : realised           ? kOfOneRealised
+                                                    : kOfOnePolicy) +
+                              kInOrder),
         points_(database,
                 std::string(kSelectPoints) + "WHERE job = ?2 AND attempt = ?3 ORDER BY iteration"),
-        names_(database) {}
+        names_(database),
+        details_(database) {}
 
   std::vector<PolicyEntry> all(const PolicyFilter& filter) {
     trials_.use(filter.dataset, filter.model, filter.optimizer);
@@ -184,15 +227,23 @@ class EntryReader {
     trials_.use(filter.dataset, filter.model, filter.optimizer, policy);
     return read();
   }
+  // The same, with the details of its runs.
+  std::vector<PolicyEntry> in_detail(std::int64_t policy) {
+    detailed_ = true;
+    return one({}, policy);
+  }
 
  private:
   std::vector<PolicyEntry> read();
   void add_trial(std::vector<PolicyEntry>& entries);
 
   RankAt at_;
+  bool realised_;
+  bool detailed_ = false;
   sql::Rows trials_;
   sql::Rows points_;
   PolicyNames names_;
+  RunDetails details_;
   Trainings trainings_;
   std::vector<JobId> jobs_;  // of the present entry
 };
@@ -210,8 +261,10 @@ void EntryReader::add_trial(std::vector<PolicyEntry>& entries) {
     jobs_.clear();
   }
   PolicyEntry& entry = entries.back();
-  add_name(entry, names_.of(CampaignId{trials_.integer(kTrialColumn + 1)},
-                            trials_.integer(kNumberColumn)));
+  std::string name =
+      names_.of(CampaignId{trials_.integer(kTrialColumn + 1)}, trials_.integer(kNumberColumn));
+  if (realised_) name += name.empty() ? "realised" : " realised";
+  add_name(entry, std::move(name));
   const TrialState state = stored(trial_state_from_name(trials_.text(kTrialColumn + 5)));
   const JobId job{trials_.integer(kTrialColumn + 6)};
   if (job && std::find(jobs_.begin(), jobs_.end(), job) != jobs_.end()) return;
@@ -220,13 +273,47 @@ void EntryReader::add_trial(std::vector<PolicyEntry>& entries) {
     ++entry.open;
   } else {
     entry.runs.push_back(run_of(trials_, state, points_));
+    if (detailed_) details_.fill_in(entry.runs.back(), job, trials_.integer(kTrialColumn + 7));
   }
+}
+
+// `entries` ascend by policy, before and after. A realised schedule may be a policy that was tried
+// by itself too.
+void add_realised(std::vector<PolicyEntry>& entries, std::vector<PolicyEntry> realised, RankAt at) {
+  std::vector<PolicyEntry> others;
+  for (PolicyEntry& entry : realised) {
+    const auto uses = std::ranges::equal_range(entries, entry.id, {}, &PolicyEntry::id);
+    const auto same = std::ranges::find_if(uses, [&](const PolicyEntry& known) {
+      return known.identity == entry.identity && known.plan == entry.plan;
+    });
+    if (same == uses.end()) {
+      others.push_back(std::move(entry));
+      continue;
+    }
+    for (std::string& name : entry.names) add_name(*same, std::move(name));
+    std::ranges::move(entry.runs, std::back_inserter(same->runs));
+    std::ranges::sort(same->runs, {}, &PolicyRun::trial);
+    combine_scores(*same, at);
+  }
+  std::ranges::move(others, std::back_inserter(entries));
+  std::ranges::stable_sort(entries, {}, &PolicyEntry::id);
+}
+
+std::vector<PolicyEntry> read_policy(SQLite::Database& database, std::int64_t id, RankAt at) {
+  constexpr auto kOne = EntryReader::Which::kOne;
+  const SQLite::Transaction snapshot(database);
+  std::vector<PolicyEntry> entries = EntryReader(database, at, kOne).in_detail(id);
+  add_realised(entries, EntryReader(database, at, kOne, /*realised=*/true).in_detail(id), at);
+  return entries;
 }
 
 std::vector<PolicyEntry> read_entries(SQLite::Database& database, const PolicyFilter& filter,
                                       RankAt at) {
+  constexpr auto kAll = EntryReader::Which::kAll;
   const SQLite::Transaction snapshot(database);
-  return EntryReader(database, at, EntryReader::Which::kAll).all(filter);
+  std::vector<PolicyEntry> entries = EntryReader(database, at, kAll).all(filter);
+  add_realised(entries, EntryReader(database, at, kAll, /*realised=*/true).all(filter), at);
+  return entries;
 }
 
 void keep_ranked(std::vector<PolicyEntry>& entries, RankBy by, std::size_t limit) {
@@ -260,6 +347,10 @@ std::vector<PolicyEntry> read_best(SQLite::Database& database, const PolicyFilte
   std::vector<PolicyEntry> entries;
   for (auto& [policy, uses] : known)
     std::move(uses.begin(), uses.end(), std::back_inserter(entries));
+  // They are few, and have no bounds.
+  add_realised(entries,
+               EntryReader(database, at, EntryReader::Which::kAll, /*realised=*/true).all(filter),
+               at);
   keep_ranked(entries, by, limit);
   return entries;
 }
@@ -360,8 +451,7 @@ Result<std::vector<PolicyEntry>> PolicyQueries::best(const PolicyFilter& filter,
 
 Result<std::vector<PolicyEntry>> PolicyQueries::policy(std::int64_t id, RankAt at) const {
   return guarded(path_, [&]() -> Result<std::vector<PolicyEntry>> {
-    const SQLite::Transaction snapshot(*database_);
-    auto entries = EntryReader(*database_, at, EntryReader::Which::kOne).one({}, id);
+    auto entries = read_policy(*database_, id, at);
     if (entries.empty()) return nothing_there(*database_, path_, "policy", id);
     return entries;
   });

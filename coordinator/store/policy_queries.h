@@ -27,6 +27,12 @@ struct PolicyFilter {
   std::string optimizer;
 };
 
+// What the controller of a reactive policy made of a run: a policy of the store.
+struct RealisedSchedule {
+  std::int64_t id = 0;
+  Policy policy;
+};
+
 // A trial that has ended.
 struct PolicyRun {
   TrialId trial;
@@ -38,6 +44,9 @@ struct PolicyRun {
   OutcomeKind outcome = OutcomeKind::kCompleted;
   std::int64_t ended_at = 0;  // iteration; 0 if it never ended in order
   Scores scores;              // with the target of its run plan
+  // Where one policy was asked for:
+  std::vector<MoptValue> m_opt = {};  // by iteration
+  std::optional<RealisedSchedule> realised = {};
 };
 
 // One policy under one training identity and run plan: only such runs compare.
@@ -77,7 +86,8 @@ class PolicyQueries {
   PolicyQueries& operator=(PolicyQueries&&) noexcept;
   ~PolicyQueries();
 
-  // Ascending by policy. `at` is what the scores are taken at.
+  // Ascending by policy. `at` is what the scores are taken at. The schedule that a reactive policy
+  // realised is a policy as any other, named "NAME realised", with that run.
   Result<std::vector<PolicyEntry>> policies(const PolicyFilter& filter, RankAt at) const;
 
   // Those of policies() of which a run has ended, best first, and of them the first `limit` (0:

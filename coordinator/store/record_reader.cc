@@ -1,5 +1,6 @@
 #include "coordinator/store/record_reader.h"
 
+#include <algorithm>
 #include <future>
 #include <stdexcept>
 #include <string>
@@ -76,17 +77,20 @@ std::unordered_map<std::int64_t, Digest> read_identities(SQLite::Database& datab
   return hashes;
 }
 
+using Policies = std::unordered_map<std::int64_t, Policy>;
+
 std::vector<TrialRecord> read_trials(SQLite::Database& database,
-                                     const std::unordered_map<std::int64_t, Digest>& identities) {
-  const auto policies = read_policies(database);
+                                     const std::unordered_map<std::int64_t, Digest>& identities,
+                                     const Policies& policies) {
   std::vector<TrialRecord> trials;
   trials.reserve(sql::count_rows(database, "trial"));
   Rows rows(database,
             "SELECT id, campaign, number, phase, verifies, repeat, seed, identity, policy, "
             "iterations, evaluate_every, evaluate_on, train_subset, target_measure, target_value, "
-            "stop_at_target, job, state, max_seconds, scale, checksum FROM trial ORDER BY id");
+            "stop_at_target, job, state, max_seconds, scale, m_opt_every, checksum FROM trial "
+            "ORDER BY id");
   while (rows.next()) {
-    rows.verify("trial", 0, 20);
+    rows.verify("trial", 0, 21);
     TrialRecord& trial = trials.emplace_back();
     trial.id.value = rows.integer(0);
     trial.campaign.value = rows.integer(1);
@@ -97,7 +101,7 @@ std::vector<TrialRecord> read_trials(SQLite::Database& database,
     trial.seed = static_cast<std::uint64_t>(rows.integer(6));
     trial.identity = identities.at(rows.integer(7));
     trial.policy = policies.at(rows.integer(8));
-    trial.plan = plan_of(rows, 9, 18);
+    trial.plan = plan_of(rows, 9, 18, 20);
     trial.job.value = rows.integer(16);
     trial.state = stored(trial_state_from_name(rows.text(17)));
     trial.scale = rows.real(19);
@@ -105,7 +109,21 @@ std::vector<TrialRecord> read_trials(SQLite::Database& database,
   return trials;
 }
 
-std::vector<JobRecord> read_jobs(SQLite::Database& database) {
+// What controllers made of their jobs.
+void read_realised(SQLite::Database& database, const Policies& policies,
+                   std::vector<JobRecord>& jobs) {
+  Rows rows(database, "SELECT job, policy, checksum FROM realised ORDER BY job");
+  while (rows.next()) {
+    rows.verify("realised", 0, 2);
+    const JobId id{rows.integer(0)};
+    const auto job = std::ranges::lower_bound(jobs, id, {}, &JobRecord::id);
+    if (job == jobs.end() || job->id != id || !job->outcome)
+      throw std::runtime_error("a realised schedule belongs to no job that has ended");
+    job->outcome->realised = policies.at(rows.integer(1));
+  }
+}
+
+std::vector<JobRecord> read_jobs(SQLite::Database& database, const Policies& policies) {
   std::vector<JobRecord> jobs;
   jobs.reserve(sql::count_rows(database, "job"));
   Rows rows(database,
@@ -128,6 +146,7 @@ std::vector<JobRecord> read_jobs(SQLite::Database& database) {
     job.from_iteration = rows.integer(13);
     job.iterations = rows.integer(14);
   }
+  read_realised(database, policies, jobs);
   return jobs;
 }
 
@@ -145,7 +164,7 @@ std::vector<WorkerOrderRecord> read_orders(SQLite::Database& database) {
 
 }  // namespace
 
-RunPlan plan_of(const Rows& row, int first, int max_seconds) {
+RunPlan plan_of(const Rows& row, int first, int max_seconds, int m_opt_every) {
   RunPlan plan;
   plan.iterations = row.integer(first);
   plan.evaluate_every = row.integer(first + 1);
@@ -158,6 +177,7 @@ RunPlan plan_of(const Rows& row, int first, int max_seconds) {
   }
   plan.stop_at_target = row.integer(first + 6) != 0;
   if (!row.null(max_seconds)) plan.max_seconds = row.real(max_seconds);
+  plan.m_opt_every = row.integer(m_opt_every);  // NULL reads as 0
   return plan;
 }
 
@@ -187,8 +207,9 @@ StoredState read_all(SQLite::Database& database) {
   auto points = points_of(database);
   state.campaigns = read_campaigns(database);
   const auto identities = read_identities(database, state.identities);
-  state.trials = read_trials(database, identities);
-  state.jobs = read_jobs(database);
+  const Policies policies = read_policies(database);
+  state.trials = read_trials(database, identities, policies);
+  state.jobs = read_jobs(database, policies);
   state.orders = read_orders(database);
   state.points = points.get();
   snapshot.commit();

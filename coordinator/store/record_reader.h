@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "coordinator/core/records.h"
 #include "coordinator/store/sql_values.h"
@@ -14,8 +15,12 @@ extern const char* const kSelectPoints;
 MetricPoint point_of(const sql::Rows& row);
 
 // The run plan that stands in seven columns from `first` on, in the order of the trial table, and
-// in column `max_seconds`.
-RunPlan plan_of(const sql::Rows& row, int first, int max_seconds);
+// in the columns `max_seconds` and `m_opt_every`.
+RunPlan plan_of(const sql::Rows& row, int first, int max_seconds, int m_opt_every);
+
+// M-opt of a job's attempt, the statement's parameters.
+extern const char* const kSelectMopt;
+std::vector<MoptValue> m_opt_series(sql::Rows& rows);
 
 // The outcome that stands in four columns from `first` on, in the order of the job table.
 std::optional<Outcome> outcome_of(const sql::Rows& row, int first);

@@ -27,11 +27,11 @@ INSERT INTO identity VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
 ON CONFLICT (id) DO UPDATE SET dataset = ?3, model = ?4, optimizer = ?5, document = ?6, checksum = ?7)sql";
 
 constexpr const char* kTrial = R"sql(
-INSERT INTO trial VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
+INSERT INTO trial VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?22, ?21)
 ON CONFLICT (id) DO UPDATE SET campaign = ?2, number = ?3, phase = ?4, verifies = ?5, repeat = ?6, seed = ?7,
   identity = ?8, policy = ?9, iterations = ?10, evaluate_every = ?11, evaluate_on = ?12, train_subset = ?13,
   target_measure = ?14, target_value = ?15, stop_at_target = ?16, job = ?17, state = ?18, max_seconds = ?19, scale = ?20,
-  checksum = ?21)sql";
+  m_opt_every = ?21, checksum = ?22)sql";
 
 constexpr const char* kJob = R"sql(
 INSERT INTO job VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
@@ -46,6 +46,10 @@ ON CONFLICT (campaign, phase, rank) DO UPDATE SET trial = ?4, scores = ?5, check
 constexpr const char* kWorkerOrder = R"sql(
 INSERT INTO worker_order VALUES (?1, ?2, ?3, ?4, ?5)
 ON CONFLICT (worker) DO UPDATE SET kind = ?2, at = ?3, reason = ?4, checksum = ?5)sql";
+
+constexpr const char* kRealised = R"sql(
+INSERT INTO realised VALUES (?1, ?2, ?3)
+ON CONFLICT (job) DO UPDATE SET policy = ?2, checksum = ?3)sql";
 
 constexpr const char* kMetricAgain = R"sql(
 UPDATE metric SET loss = ?5, top1 = ?6, top5 = ?7, confidence = ?8, confidence_deviation = ?9,
@@ -63,6 +67,8 @@ constexpr RowChecksum kPointRow("point");
 constexpr RowChecksum kDecisionRow("decision");
 constexpr RowChecksum kRankingRow("ranking");
 constexpr RowChecksum kWorkerOrderRow("worker_order");
+constexpr RowChecksum kRealisedRow("realised");
+constexpr RowChecksum kMoptRow("m_opt");
 
 // trial.job and trial.state stand in these columns; 0 is the first.
 constexpr int kTrialJobColumn = 16;
@@ -116,11 +122,15 @@ RecordWriter::RecordWriter(SQLite::Database& database)
       ranking_(database, kRanking),
       worker_order_(database, kWorkerOrder),
       take_back_order_(database, "DELETE FROM worker_order WHERE worker = ?"),
+      realised_(database, kRealised),
+      no_realised_(database, "DELETE FROM realised WHERE job = ?"),
+      m_opt_(database, "INSERT INTO m_opt VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"),
       bounds_(database),
       last_identity_(last_row("identity")),
       last_policy_(last_row("policy")),
       last_state_(last_row("state")),
-      last_decision_(last_row("decision")) {}
+      last_decision_(last_row("decision")),
+      realised_jobs_(sql::count_rows(database, "realised") > 0) {}
 
 std::int64_t RecordWriter::last_row(const char* table) {
   return database_.execAndGet(std::string("SELECT coalesce(max(id), 0) FROM ") + table).getInt64();
@@ -181,11 +191,13 @@ RecordWriter::KnownTrial RecordWriter::write_whole(const TrialRecord& record) {
           record.repeat, record.seed, identity, policy, plan.iterations, plan.evaluate_every,
           name_of(plan.evaluate_on), plan.train_subset, measure, value, plan.stop_at_target);
   rest.skip(kTrialJobColumns);
-  add_all(plan.max_seconds, record.scale);
+  std::optional<std::int64_t> m_opt_every;
+  if (plan.m_opt_every > 0) m_opt_every = plan.m_opt_every;
+  add_all(plan.max_seconds, record.scale, m_opt_every);
   execute(trial_, record.id, record.campaign, record.number, name_of(record.phase), record.verifies,
           record.repeat, record.seed, identity, policy, plan.iterations, plan.evaluate_every,
           name_of(plan.evaluate_on), plan.train_subset, measure, value, plan.stop_at_target,
-          record.job, name_of(record.state), plan.max_seconds, record.scale,
+          record.job, name_of(record.state), plan.max_seconds, record.scale, m_opt_every,
           with_state(rest, record).value());
   return {record, policy, identity, rest};
 }
@@ -204,6 +216,12 @@ void RecordWriter::write(const JobRecord& record) {
   write_row(job_, kJobRow, record.id, record.key, record.from_state, record.to_state,
             name_of(record.state), record.attempt, record.deaths, record.worker, kind, iteration,
             state, message, record.after, record.from_iteration, record.iterations);
+  if (record.outcome && record.outcome->realised) {
+    write_row(realised_, kRealisedRow, record.id, policy_row(*record.outcome->realised));
+    realised_jobs_ = true;
+  } else if (realised_jobs_) {
+    execute(no_realised_, record.id);  // the job is trained again
+  }
 }
 
 void RecordWriter::write(const PointRecord& record) {
@@ -214,6 +232,10 @@ void RecordWriter::write(const PointRecord& record) {
   write_row(point_, kPointRow, record.job, record.attempt, point.iteration, state,
             name_of(record.evaluated_on), record.train_subset, point.learning_rate,
             point.train_seconds, point.evaluate_seconds);
+  for (const MoptValue& value : point.m_opt) {
+    write_row(m_opt_, kMoptRow, record.job, record.attempt, point.iteration, value.iteration,
+              value.learning_rate, value.m_opt);
+  }
 }
 
 void RecordWriter::write(const DecisionRecord& record) {

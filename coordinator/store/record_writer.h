@@ -64,6 +64,9 @@ class RecordWriter {
   SQLite::Statement ranking_;
   SQLite::Statement worker_order_;
   SQLite::Statement take_back_order_;
+  SQLite::Statement realised_;
+  SQLite::Statement no_realised_;
+  SQLite::Statement m_opt_;
   BoundWriter bounds_;
 
   // Row numbers are chosen here, since a row's checksum holds its number.
@@ -71,6 +74,7 @@ class RecordWriter {
   std::int64_t last_policy_;
   std::int64_t last_state_;
   std::int64_t last_decision_;
+  bool realised_jobs_;  // whether any was written
 
   // A trial is written several times in its life, all but its job and state once: the newest.
   std::unordered_map<TrialId, KnownTrial> known_trials_;

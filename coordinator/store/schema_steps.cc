@@ -13,7 +13,7 @@ namespace {
 // at each row, so names are checked by a chain of OR; a deferred reference that is open makes the
 // insertion of any parent scan its children, so references are immediate and the writer goes from
 // parents to children.
-constexpr std::array<Migration, 7> kMigrations = {{{1, R"sql(
+constexpr std::array<Migration, 8> kMigrations = {{{1, R"sql(
 CREATE TABLE store (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   created_at INTEGER NOT NULL,
@@ -404,6 +404,28 @@ FROM run GROUP BY policy, identity;
 UPDATE bound SET checksum = row_checksum('bound', policy, identity, runs, met, target_iteration,
   best_top1, final_top1, lowest_loss, final_loss, best_difference_low, best_difference_high,
   final_difference_low, final_difference_high);
+)sql"},
+                                                   {8, R"sql(
+ALTER TABLE trial ADD COLUMN m_opt_every INTEGER CHECK (m_opt_every > 0);
+UPDATE trial SET checksum = row_checksum('trial', id, campaign, number, phase, verifies, repeat,
+  seed, identity, policy, iterations, evaluate_every, evaluate_on, train_subset, target_measure,
+  target_value, stop_at_target, job, state, max_seconds, scale, m_opt_every);
+CREATE TABLE realised (
+  job INTEGER PRIMARY KEY REFERENCES job (id),
+  policy INTEGER NOT NULL REFERENCES policy (id),
+  checksum INTEGER NOT NULL
+) STRICT;
+CREATE TABLE m_opt (
+  job INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  point INTEGER NOT NULL,
+  iteration INTEGER NOT NULL CHECK (iteration >= 0),
+  learning_rate REAL NOT NULL,
+  m_opt REAL,
+  checksum INTEGER NOT NULL,
+  PRIMARY KEY (job, attempt, point, iteration),
+  FOREIGN KEY (job, attempt, point) REFERENCES point (job, attempt, iteration)
+) STRICT, WITHOUT ROWID;
 )sql"}}};
 
 }  // namespace

@@ -17,6 +17,11 @@ constexpr std::array<std::int64_t, 7> kIterations = {
     0, 1, 2, 99, 1'000'000, std::int64_t{1} << 53, kNoEnd};
 
 void check_rates(const Policy& policy) {
+  if (policy.plateau) {
+    for (const LrFunction& function : policy.plateau->functions)
+      check_rates({.segments = {{.function = function}}});
+    return;
+  }
   for (const std::int64_t t : kIterations) {
     const double rate = learning_rate(policy, t);
     require(std::isfinite(rate) && rate >= 0, "a rate is finite and not negative");

@@ -99,6 +99,7 @@ Record RecordSource::trial(std::int64_t id) {
                  below(2) == 1};
   if (below(2) == 1) record.plan.target = Target{static_cast<Measure>(below(2)), number()};
   if (below(2) == 1) record.plan.max_seconds = static_cast<double>(1 + below(1000)) / 8;
+  if (below(2) == 1) record.plan.m_opt_every = kLeastMoptInterval + below(100);
   record.job.value = below(jobs_ + 1);
   record.state = static_cast<TrialState>(below(6));
   return record;
@@ -121,6 +122,7 @@ Record RecordSource::job(std::int64_t id) {
                                   OutcomeKind::kStopped,   OutcomeKind::kTimeLimit};
     const OutcomeKind kind = kKept[static_cast<std::size_t>(below(std::ssize(kKept)))];
     record.outcome = Outcome{kind, below(100000), digest(), text()};
+    if (below(3) == 0) record.outcome->realised = policy();
   }
   return record;
 }
@@ -133,6 +135,11 @@ Record RecordSource::point() {
   record.evaluated_on = static_cast<Part>(1 + below(2));
   record.train_subset = below(2) * 10000;
   record.point = {points_, digest(), number(), metrics(), metrics(), number(), number()};
+  for (std::int64_t i = below(4); i > 0; --i) {
+    MoptValue value{points_ - i, number(), {}};
+    if (below(4) > 0) value.m_opt = number();
+    if (value.iteration >= 0) record.point.m_opt.push_back(value);
+  }
   return record;
 }
 

@@ -54,6 +54,20 @@ Policy sample_policy() {
   return Policy{{{first, 60'000, 0}, {second, kNoEnd, 17}}};
 }
 
+Policy sample_reactive_policy() {
+  Plateau plateau;
+  plateau.functions = {{.kind = LrFunctionKind::kTri, .k0 = 0.001, .k1 = 0.3, .l = 2'000},
+                       {.kind = LrFunctionKind::kFix, .k0 = 0.001}};
+  plateau.start = 1;
+  plateau.every = 500;
+  plateau.metric = PlateauMetric::kTop1;
+  plateau.window = 3;
+  plateau.threshold = 0.001;
+  plateau.cooldown = 3;
+  plateau.length = 46'875;
+  return Policy{.segments = {}, .plateau = plateau};
+}
+
 }  // namespace
 
 Assign sample_assign() {
@@ -71,6 +85,10 @@ std::vector<Sample<ToCoordinator>> samples_to_coordinator() {
   const JobId job{kMost};
   const Hello hello{"node7/0", "5f2c", 3, sample_numerics(), {{JobId{1}, 1}, {job, kMost}}};
   const Outcome completed{OutcomeKind::kCompleted, 10'000, digest_from(1), ""};
+  Outcome realised = completed;
+  realised.realised = sample_policy();
+  MetricPoint with_m_opt = sample_point();
+  with_m_opt.m_opt = {{1, 0.1, 0.3}, {251, 0.1, std::nullopt}};
   const Outcome failed{OutcomeKind::kFailed, 0, {}, "no file \xE2\x80\x9Ctrain\xE2\x80\x9D"};
   const Outcome failed_here{OutcomeKind::kFailedHere, 12, digest_from(2), "out of memory"};
   return {{"hello", hello},
@@ -81,6 +99,8 @@ std::vector<Sample<ToCoordinator>> samples_to_coordinator() {
           {"progress", Progress{JobId{1}, 3, 4'294'967'296}},
           {"measured", Measured{JobId{128}, 1, 2, sample_point()}},
           {"finished", Finished{JobId{255}, 1, 3, completed}},
+          {"measured_m_opt", Measured{JobId{128}, 1, 2, with_m_opt}},
+          {"finished_realised", Finished{JobId{255}, 1, 3, realised}},
           {"finished_failed", Finished{JobId{65'536}, kMost, kMost, failed}},
           {"finished_failed_here", Finished{JobId{7}, 2, 2, failed_here}},
           {"refused", Refused{JobId{9}, 1, "no free slot"}},
@@ -92,12 +112,16 @@ std::vector<Sample<ToCoordinator>> samples_to_coordinator() {
 }
 
 std::vector<Sample<ToWorker>> samples_to_worker() {
+  Assign reactive = sample_assign();
+  reactive.policy = sample_reactive_policy();
+  reactive.plan.m_opt_every = 250;
   return {{"welcome", Welcome{"a81b", 1'000, 10'000, 500}},
           {"introduce", Introduce{}},
           {"rejected", Rejected{"protocol version 3 is not spoken here"}},
           {"heartbeat", Heartbeat{}},
           {"survey", Survey{4, sample_train()}},
           {"assign", sample_assign()},
+          {"assign_reactive", reactive},
           {"acknowledge", Acknowledge{JobId{32}, 1, 3}},
           {"cancel", Cancel{JobId{7}, 1, "the campaign was cancelled"}},
           {"shutdown", Shutdown{"all trials are done"}},

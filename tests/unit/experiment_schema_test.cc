@@ -112,6 +112,14 @@ TEST_F(ExperimentSchema, AcceptsWhatTheReaderAccepts) {
       {"function: fix", "function: nstep, gamma: 0.1, l: {choice: [[10, 20], [5]]}"},
       {"function: fix", "function: sig, gamma: -0.1, l: 0"},
       {"function: fix", "function: poly, p: [1, 2], k1: 0.001"},
+      {"{function: fix, k0: 0.01}",
+       "{name: reactive, controller: plateau, functions: [{function: fix, k0: 0.1}, {function: tri, "
+       "k0: 0, k1: [0.1, 0.05], l: 1 epochs}], start: [0, 1], every: 200, metric: [loss, top1], "
+       "window: {int: [2, 4]}, threshold: {log: [0.001, 0.1]}, cooldown: 3, length: 5000}"},
+      {"{function: fix, k0: 0.01}",
+       "{controller: plateau, functions: [{function: poly, k0: 0.1, p: 1}], start: 0}"},
+      {"every: 100}", "every: 100}\n  m_opt: {every: 50}"},
+      {"every: 100}", "every: 100}\n  m_opt: {every: 0.5 epochs}"},
       {"name: base", "name: base\ntolerance: {top: 3}"},
       {"name: base",
        "name: base\ntolerance: {scales: [0.5, 1, 2]}\nverify: {top: 1, repeats: 2}\nrank: {by: "
@@ -177,6 +185,10 @@ TEST_F(ExperimentSchema, KnowsTheKeysOfTheReader) {
   expect_same("/properties/verify", "name: base",
               "name: base\nverify: {top: 1, repeats: 1, qqqqqqqq: 1}");
   expect_same("/properties/rank", "name: base", "name: base\nrank: {qqqqqqqq: 1}");
+  expect_same("/properties/run/properties/m_opt", "every: 100}",
+              "every: 100}\n  m_opt: {every: 50, qqqqqqqq: 1}");
+  expect_same("/definitions/reactivePolicy", "{function: fix, k0: 0.01}",
+              "{controller: plateau, functions: [{function: fix, k0: 1}], start: 0, qqqqqqqq: 1}");
   expect_same("/definitions/compositePolicy", "{function: fix, k0: 0.01}",
               "{segments: [{function: fix, k0: 1}], qqqqqqqq: 1}");
 }

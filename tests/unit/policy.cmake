@@ -1,6 +1,9 @@
+find_package(rapidcheck REQUIRED)
+
 lrtune_test(policy_test
-  SOURCES unit/policy_golden_test.cc unit/policy_property_test.cc unit/policy_math_test.cc unit/policy_json_test.cc
-  DEPENDS lrtune_policy lrtune_config
+  SOURCES unit/plateau_test.cc unit/policy_golden_test.cc unit/policy_property_test.cc unit/policy_math_test.cc
+          unit/policy_json_test.cc support/property_seed.cc
+  DEPENDS lrtune_policy lrtune_config rapidcheck
   LABELS unit)
 
 # By hand: build/release/lrtune_bench_policy

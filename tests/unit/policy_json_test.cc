@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -14,6 +16,7 @@
 
 #include "common/config/located_json.h"
 #include "common/policy/policy_yaml.h"
+#include "common/policy/run_rates.h"
 
 namespace lrtune {
 namespace {
@@ -61,7 +64,27 @@ LrFunction random_function(std::mt19937& generator) {
   return policy_from_json(form, {}).value().segments.front().function;
 }
 
+Policy random_reactive_policy(std::mt19937& generator) {
+  Plateau plateau;
+  plateau.functions.resize(1 + generator() % 8);
+  for (LrFunction& function : plateau.functions) function = random_function(generator);
+  std::ranges::sort(plateau.functions, std::greater<>(),
+                    [](const LrFunction& function) { return std::max(function.k0, function.k1); });
+  const auto below = [&](std::uint64_t limit) {
+    return static_cast<std::int64_t>(generator() % limit);
+  };
+  plateau.start = generator() % plateau.functions.size();
+  plateau.every = 1 + below(1000);
+  plateau.metric = static_cast<PlateauMetric>(generator() % 3);
+  plateau.window = 2 + below(9);
+  plateau.threshold = random_rate(generator);
+  plateau.cooldown = below(9);
+  plateau.length = 1 + below(1 << 30);
+  return {.segments = {}, .plateau = std::move(plateau)};
+}
+
 Policy random_policy(std::mt19937& generator) {
+  if (generator() % 4 == 0) return random_reactive_policy(generator);
   Policy policy;
   std::int64_t until = 0;
   const std::size_t segments = 1 + generator() % 4;
@@ -189,6 +212,47 @@ TEST(PolicyJson, ZeroAndNegativeZeroAreOneRate) {
   EXPECT_FALSE(std::signbit(learning_rate(policy, 3)));
 }
 
+// Every setting that a run can give.
+TEST(PolicyJson, AReactivePolicyTakesItsLengthsFromTheRun) {
+  const PolicyContext run{
+      .run_iterations = 9380, .samples_per_epoch = 50000, .batch = 32, .evaluate_every = 1563};
+  const char* const text =
+      R"({"controller":"plateau","functions":[{"function":"fix","k0":0.1},{"function":"poly","k0":0.1,"p":2}],"start":1})";
+  const Plateau plateau = read(text, run).plateau.value();
+  EXPECT_EQ(plateau.every, 1563);
+  EXPECT_EQ(plateau.length, 9380);
+  EXPECT_EQ(plateau.functions[1].l, 9380);
+  EXPECT_EQ(plateau.metric, PlateauMetric::kTrainLoss);
+  EXPECT_EQ(plateau.window, 5);
+  EXPECT_EQ(plateau.threshold, 0.05);
+  EXPECT_EQ(plateau.cooldown, 5);
+  const char* const epochs =
+      R"({"controller":"plateau","functions":[{"function":"fix","k0":0.1}],"start":0,"every":"2 epochs","length":"30 epochs"})";
+  const auto read_epochs = read(epochs, {.samples_per_epoch = 50000, .batch = 32});
+  EXPECT_EQ(read_epochs.plateau->length, 46875);
+  EXPECT_EQ(read_epochs.plateau->every, 3125);
+}
+
+TEST(PolicyJson, AControllerIsAskedAtEvaluations) {
+  const PolicyContext run{.run_iterations = 1000, .evaluate_every = 100};
+  json form = json::parse(
+      R"({"controller":"plateau","functions":[{"function":"fix","k0":0.1}],"start":0,"every":250})");
+  const Error error = error_of(form, run);
+  EXPECT_EQ(error.path, "/p/every");
+  EXPECT_THAT(error.message, HasSubstr("must be a multiple of the 100 iterations between "
+                                       "evaluations (run.evaluate.every), not 250"));
+  form["every"] = 300;
+  EXPECT_EQ(policy_from_json(form, run)->plateau->every, 300);
+}
+
+TEST(PolicyJson, AReactivePolicyIsDescribed) {
+  const Policy policy = read(
+      R"({"controller":"plateau","functions":[{"function":"fix","k0":0.3},{"function":"fix","k0":0.2},{"function":"fix","k0":0.1}],"start":1,"every":10,"length":100,"metric":"top1"})");
+  EXPECT_EQ(describe(policy),
+            "PLATEAU of top1 over 3 [FIX k0=0.3 ... FIX k0=0.1] start=1 every=10");
+  EXPECT_EQ(scaled(policy, 2).plateau->functions[1].k0, 0.4);
+}
+
 struct BadInput {
   const char* name;
   const char* text;
@@ -265,8 +329,47 @@ const BadInput kBadInputs[] = {
      "7 after 7"},
     {"BoundaryZero", R"({"function":"nstep","k0":1,"gamma":0.1,"l":[0]})", "/p/l/0",
      "entry 1 of l of nstep must be a whole number of iterations from 1"},
-    {"Controller", R"({"controller":"plateau","functions":[]})", "/p/controller",
-     "reactive policies ('controller') are not supported yet"},
+    {"NoController", R"({"controller":"pid","functions":[]})", "/p/controller",
+     "controller of reactive policy must be one of plateau"},
+    {"NoFunctions", R"({"controller":"plateau"})", "/p", "needs the key 'functions'"},
+    {"EmptyFunctions", R"({"controller":"plateau","functions":[]})", "/p/functions",
+     "functions must be a list of 1 to 64 LR functions"},
+    {"AscendingFunctions",
+     R"({"controller":"plateau","functions":[{"function":"fix","k0":1},{"function":"fix","k0":2}]})",
+     "/p/functions/1", "must stand in descending order: the highest rate of this one, 2, is above"},
+    {"UntilOfAFunction",
+     R"({"controller":"plateau","functions":[{"function":"fix","k0":1,"until":9}]})",
+     "/p/functions/0/until", "which take no 'until'"},
+    {"ControllerInAController",
+     R"({"controller":"plateau","functions":[{"controller":"plateau"}]})",
+     "/p/functions/0/controller", "which take no 'controller'"},
+    {"BadFunction", R"({"controller":"plateau","functions":[{"function":"fix"}]})",
+     "/p/functions/0", "fix needs the key 'k0'"},
+    {"NoStart", R"({"controller":"plateau","functions":[{"function":"fix","k0":1}]})", "/p",
+     "needs the key 'start'"},
+    {"StartPastTheList",
+     R"({"controller":"plateau","functions":[{"function":"fix","k0":1}],"start":1})", "/p/start",
+     "start of reactive policy must be"},
+    {"NoEvery",
+     R"({"controller":"plateau","functions":[{"function":"fix","k0":1}],"start":0,"length":9})",
+     "/p", "needs the key 'every', because the run's interval of evaluations is not known"},
+    {"NoLength",
+     R"({"controller":"plateau","functions":[{"function":"fix","k0":1}],"start":0,"every":9})",
+     "/p", "needs the key 'length', because the length of the run is not known"},
+    {"WindowOfOne",
+     R"({"controller":"plateau","functions":[{"function":"fix","k0":1}],"start":0,"every":9,"length":9,"window":1})",
+     "/p/window", "window of reactive policy must be"},
+    {"NegativeThreshold",
+     R"({"controller":"plateau","functions":[{"function":"fix","k0":1}],"start":0,"every":9,"length":9,"threshold":-0.1})",
+     "/p/threshold", "threshold of reactive policy must be at least 0"},
+    {"UnknownMetric",
+     R"({"controller":"plateau","functions":[{"function":"fix","k0":1}],"start":0,"every":9,"length":9,"metric":"top2"})",
+     "/p/metric", "did you mean 'top1'?"},
+    {"SegmentsOfAController",
+     R"({"controller":"plateau","functions":[{"function":"fix","k0":1}],"start":0,"every":9,"length":9,"segments":[]})",
+     "/p/segments", "reactive policy has no key 'segments'"},
+    {"ControllerInASegment", R"({"segments":[{"controller":"plateau"}]})",
+     "/p/segments/0/controller", "a segment cannot hold a 'controller'"},
     {"UntilOutside", R"({"function":"fix","k0":1,"until":5})", "/p/until",
      "'until' belongs to a segment"},
     {"FromTOutside", R"({"function":"fix","k0":1,"from_t":5})", "/p/from_t",
@@ -351,7 +454,10 @@ json random_json(std::mt19937& generator, int depth) {
 json damaged_policy(std::mt19937& generator) {
   json form = to_json(random_policy(generator));
   json* map = &form;
-  if (form.contains("segments")) map = &form["segments"][generator() % form["segments"].size()];
+  for (const char* list : {"segments", "functions"}) {
+    if (form.contains(list) && generator() % 2 == 0)
+      map = &form[list][generator() % form[list].size()];
+  }
   auto item = map->begin();
   std::advance(item, static_cast<std::ptrdiff_t>(generator() % map->size()));
   *item = random_json(generator, 2);
@@ -372,7 +478,7 @@ TEST(PolicyJson, AnyJsonGivesAPolicyOrAnErrorWithWords) {
     ++policies;
     ASSERT_EQ(policy_from_json(to_json(*policy), {}).value(), *policy)
         << "seed " << kSeed << " round " << i;
-    ASSERT_GE(learning_rate(*policy, 12'345'678), 0) << to_json(*policy);
+    ASSERT_GE(RunRates(*policy).at(12'345'678), 0) << to_json(*policy);
   }
   EXPECT_GT(policies, 100);
 }

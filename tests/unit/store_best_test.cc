@@ -140,10 +140,12 @@ class RandomStore {
     job.record.state = how < 4    ? JobState::kDone
                        : how == 4 ? JobState::kDiverged
                                   : JobState::kFailed;
-    job.record.outcome = Outcome{how < 4    ? OutcomeKind::kCompleted
-                                 : how == 4 ? OutcomeKind::kDiverged
-                                            : OutcomeKind::kFailed,
-                                 100, sha256("end"), ""};
+    Outcome& outcome = job.record.outcome.emplace();
+    outcome.kind = how < 4    ? OutcomeKind::kCompleted
+                   : how == 4 ? OutcomeKind::kDiverged
+                              : OutcomeKind::kFailed;
+    outcome.iteration = 100;
+    outcome.state = sha256("end");
     records_.emplace_back(job.record);
     for (const std::size_t index : job.trials) {
       TrialRecord& trial = trials_[index];

@@ -236,6 +236,120 @@ TEST_P(ResumeOneTest, OnOtherNumericsOnlyAnInexactRunGoesOn) {
   EXPECT_EQ(exact_again.progress.front(), 15) << "it does not go on from what is inexact";
 }
 
+// ---- reactive policies and M-opt
+
+// Changes at each observation that the cooldown allows: whatever it sees is a plateau.
+TrainingJob reactive(TrainingJob job) {
+  job.policy = {.plateau = Plateau{
+                    .functions = {{.kind = LrFunctionKind::kExp, .k0 = 0.004, .gamma = 0.97},
+                                  {.kind = LrFunctionKind::kTri2, .k0 = 0, .k1 = 0.003, .l = 5},
+                                  {.kind = LrFunctionKind::kFix, .k0 = 0.001}},
+                    .start = 1,
+                    .every = 2,
+                    .metric = PlateauMetric::kLoss,
+                    .window = 2,
+                    .threshold = 1e6,
+                    .cooldown = 1,
+                    .length = 16}};
+  job.plan.evaluate_every = 2;
+  job.plan.m_opt_every = 4;
+  return job;
+}
+
+void expect_same_series(const RecordedRun& one, const RecordedRun& other) {
+  ASSERT_EQ(one.points.size(), other.points.size());
+  for (std::size_t i = 0; i < one.points.size(); ++i)
+    EXPECT_EQ(one.points[i].m_opt, other.points[i].m_opt) << "point " << i;
+}
+
+TEST_P(ResumeOneTest, AReactiveRunCutAnywhereEndsTheSame) {
+  const TrainingJob job = reactive(this->job());
+  const RecordedRun whole = record_run(*make_trainer({}), job);
+  ASSERT_EQ(whole.outcome.kind, OutcomeKind::kCompleted) << whole.outcome.message;
+  ASSERT_TRUE(whole.outcome.realised);
+  ASSERT_GE(whole.outcome.realised->segments.size(), 4U);
+  EXPECT_EQ(whole.outcome.state, state_after(initial_state(job.identity.hash(), job.seed),
+                                             *whole.outcome.realised, 0, kIterations));
+  for (std::int64_t cut = 0; cut < kIterations; ++cut) {
+    SCOPED_TRACE("cut at " + std::to_string(cut));
+    const auto folder = open("reactive" + std::to_string(cut));
+    const auto trainer = make_trainer({.folder = folder.get()});
+    const RecordedRun piece = record_run(*trainer, job, cut);
+    ASSERT_EQ(piece.outcome.kind, OutcomeKind::kStopped) << piece.outcome.message;
+    // Between the two steps of M-opt it makes the second.
+    ASSERT_EQ(piece.outcome.iteration, cut % 4 == 1 ? cut + 1 : cut);
+    const RecordedRun rest = record_run(*trainer, job);
+    expect_same_points(whole, rest);
+    expect_same_series(whole, rest);
+    if (cut > 0) {
+      EXPECT_EQ(rest.progress.front(), piece.outcome.iteration) << "trained again";
+    }
+  }
+}
+
+TEST_P(ResumeOneTest, TheRealisedScheduleRunsAgainBitForBit) {
+  TrainingJob job = reactive(this->job());
+  const RecordedRun run = record_run(*make_trainer({}), job);
+  ASSERT_TRUE(run.outcome.realised);
+  job.policy = *run.outcome.realised;
+  RecordedRun again = record_run(*make_trainer({}), job);
+  EXPECT_FALSE(again.outcome.realised);
+  again.outcome.realised = run.outcome.realised;
+  expect_same_points(run, again);
+  expect_same_series(run, again);
+}
+
+TEST_P(ResumeOneTest, AReactiveRunOfAnotherMetricTakesNothingOver) {
+  TrainingJob job = reactive(this->job());
+  const auto folder = open("other");
+  const auto trainer = make_trainer({.folder = folder.get()});
+  ASSERT_EQ(record_run(*trainer, job, 10).outcome.iteration, 10);
+  TrainingJob other = job;
+  other.policy.plateau->metric = PlateauMetric::kTrainLoss;
+  EXPECT_EQ(record_run(*trainer, other, 2).progress.front(), 1);
+  other = job;
+  other.plan.train_subset = 20;
+  EXPECT_EQ(record_run(*trainer, other, 2).progress.front(), 1);
+  EXPECT_EQ(record_run(*trainer, job).progress.front(), 10);
+}
+
+TEST_P(ResumeOneTest, MoptChangesNoBitOfTheTraining) {
+  TrainingJob job = this->job();
+  const auto plain_folder = open("plain");
+  const RecordedRun plain = record_run(*make_trainer({.folder = plain_folder.get()}), job);
+  job.plan.m_opt_every = 3;
+  const auto folder = open("measured");
+  const RecordedRun measured = record_run(*make_trainer({.folder = folder.get()}), job);
+  expect_same_points(plain, measured);
+  EXPECT_EQ(last_of(*folder, job).tensors, last_of(*plain_folder, job).tensors);
+  std::vector<std::int64_t> iterations;
+  for (const MetricPoint& point : measured.points) {
+    for (const MoptValue& value : point.m_opt) {
+      iterations.push_back(value.iteration);
+      EXPECT_EQ(value.learning_rate, learning_rate(job.policy, value.iteration));
+      ASSERT_TRUE(value.m_opt);
+      EXPECT_GT(*value.m_opt, 0);
+    }
+  }
+  EXPECT_EQ(iterations, (std::vector<std::int64_t>{1, 4, 7, 10, 13, 16, 19, 22}));
+}
+
+// What a run without M-opt kept lacks the values.
+TEST_P(ResumeOneTest, MoptIsNeverMissingAfterACut) {
+  TrainingJob job = this->job();
+  const auto folder = open("m-opt");
+  const auto trainer = make_trainer({.folder = folder.get()});
+  ASSERT_EQ(record_run(*trainer, job, 9).outcome.iteration, 9);
+  job.plan.m_opt_every = 3;
+  const RecordedRun whole = record_run(*make_trainer({}), job);
+  const RecordedRun run = record_run(*trainer, job, 12);
+  EXPECT_EQ(run.progress.front(), 1);
+  job.plan.m_opt_every = 0;
+  EXPECT_EQ(record_run(*trainer, job, 14).progress.front(), 12) << "values too many do no harm";
+  job.plan.m_opt_every = 3;
+  expect_same_series(whole, record_run(*trainer, job));
+}
+
 // The target lies on the way that is kept already: nothing is trained.
 TEST_P(ResumeOneTest, ATargetThatWasReachedEndsTheRunThere) {
   TrainingJob job = this->job();

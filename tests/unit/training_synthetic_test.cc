@@ -121,6 +121,66 @@ TEST(SyntheticTrainerTest, IterationsTakeTheirTime) {
   EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(15));
 }
 
+// Any value is a plateau: the controller changes as often as its cooldown lets it.
+Policy always_changing() {
+  return {
+      .segments = {},
+      .plateau = Plateau{.functions = {{.kind = LrFunctionKind::kTri, .k0 = 0, .k1 = 0.2, .l = 7},
+                                       {.kind = LrFunctionKind::kFix, .k0 = 0.05},
+                                       {.kind = LrFunctionKind::kFix, .k0 = 0.01}},
+                         .start = 1,
+                         .every = 10,
+                         .metric = PlateauMetric::kTop1,
+                         .window = 2,
+                         .threshold = 1e6,
+                         .cooldown = 0,
+                         .length = 60}};
+}
+
+TEST(SyntheticTrainerTest, AReactiveRunIsThatOfItsRealisedSchedule) {
+  const auto trainer = make_synthetic_trainer();
+  TrainingJob job = job_for(*trainer, kSpec, fixed(0.01), kPlan);
+  job.plan.iterations = 95;
+  job.plan.evaluate_every = 10;
+  job.plan.m_opt_every = 20;
+  job.policy = always_changing();
+  const RecordedRun run = record_run(*trainer, job);
+  ASSERT_EQ(run.outcome.kind, OutcomeKind::kCompleted) << run.outcome.message;
+  const Policy realised = run.outcome.realised.value();
+  ASSERT_EQ(realised.segments.size(), 4U);  // up at 30, down at 50 and 60
+  EXPECT_EQ(realised.segments[2].until, 60);
+  EXPECT_EQ(run.outcome.state,
+            state_after(initial_state(job.identity.hash(), job.seed), realised, 0, 95));
+  job.policy = realised;
+  const RecordedRun again = record_run(*trainer, job);
+  EXPECT_FALSE(again.outcome.realised);
+  EXPECT_EQ(again.outcome.state, run.outcome.state);
+  ASSERT_EQ(again.points.size(), run.points.size());
+  for (std::size_t i = 0; i < run.points.size(); ++i) {
+    EXPECT_EQ(again.points[i].state, run.points[i].state);
+    EXPECT_EQ(again.points[i].learning_rate, run.points[i].learning_rate);
+    EXPECT_EQ(again.points[i].evaluated, run.points[i].evaluated);
+    EXPECT_EQ(again.points[i].m_opt, run.points[i].m_opt);
+  }
+  EXPECT_EQ(again.points[1].m_opt.size(), 1U);
+  EXPECT_EQ(again.points[1].m_opt[0].iteration, 1);
+}
+
+TEST(SyntheticTrainerTest, MoptChangesNoPoint) {
+  const auto trainer = make_synthetic_trainer();
+  TrainingJob job = job_for(*trainer, kSpec, fixed(0.01), kPlan);
+  const RecordedRun plain = record_run(*trainer, job);
+  job.plan.m_opt_every = 3;
+  const RecordedRun measured = record_run(*trainer, job);
+  EXPECT_EQ(measured.outcome, plain.outcome);
+  ASSERT_EQ(measured.points.size(), plain.points.size());
+  for (std::size_t i = 0; i < plain.points.size(); ++i) {
+    EXPECT_EQ(measured.points[i].state, plain.points[i].state);
+    EXPECT_EQ(measured.points[i].evaluated, plain.points[i].evaluated);
+    EXPECT_TRUE(plain.points[i].m_opt.empty());
+  }
+}
+
 TEST(SyntheticTrainerTest, RefusesNumericsThatAreNotItsOwn) {
   const auto trainer = make_synthetic_trainer();
   TrainingJob job = job_for(*trainer, kSpec, fixed(0.01), kPlan);

@@ -34,24 +34,66 @@ PartMetrics metrics_from_json(const json& value) {
   return metrics;
 }
 
+json to_json(const std::vector<MoptValue>& values) {
+  json list = json::array();
+  for (const MoptValue& value : values) {
+    list.push_back(
+        {value.iteration, value.learning_rate, value.m_opt ? json(*value.m_opt) : json()});
+  }
+  return list;
+}
+
+std::vector<MoptValue> m_opt_from_json(const json& list) {
+  std::vector<MoptValue> values;
+  for (const json& entry : list) {
+    values.push_back({entry.at(0), entry.at(1), std::nullopt});
+    if (!entry.at(2).is_null()) values.back().m_opt = entry.at(2).get<double>();
+  }
+  return values;
+}
+
 json to_json(const MetricPoint& point) {
-  return {{"iteration", point.iteration},
-          {"state", point.state.hex()},
-          {"learning_rate", point.learning_rate},
-          {"train", to_json(point.train)},
-          {"evaluated", to_json(point.evaluated)},
-          {"train_seconds", point.train_seconds},
-          {"evaluate_seconds", point.evaluate_seconds}};
+  json value = {{"iteration", point.iteration},
+                {"state", point.state.hex()},
+                {"learning_rate", point.learning_rate},
+                {"train", to_json(point.train)},
+                {"evaluated", to_json(point.evaluated)},
+                {"train_seconds", point.train_seconds},
+                {"evaluate_seconds", point.evaluate_seconds}};
+  if (!point.m_opt.empty()) value["m_opt"] = to_json(point.m_opt);
+  return value;
 }
 
 MetricPoint point_from_json(const json& value) {
-  return {.iteration = value.at("iteration"),
-          .state = Digest::from_hex(value.at("state").get<std::string>()).value(),
-          .learning_rate = value.at("learning_rate"),
-          .train = metrics_from_json(value.at("train")),
-          .evaluated = metrics_from_json(value.at("evaluated")),
-          .train_seconds = value.at("train_seconds"),
-          .evaluate_seconds = value.at("evaluate_seconds")};
+  MetricPoint point = {.iteration = value.at("iteration"),
+                       .state = Digest::from_hex(value.at("state").get<std::string>()).value(),
+                       .learning_rate = value.at("learning_rate"),
+                       .train = metrics_from_json(value.at("train")),
+                       .evaluated = metrics_from_json(value.at("evaluated")),
+                       .train_seconds = value.at("train_seconds"),
+                       .evaluate_seconds = value.at("evaluate_seconds")};
+  point.m_opt = m_opt_from_json(value.value("m_opt", json::array()));
+  return point;
+}
+
+json to_json(const KeptController& controller) {
+  json changes = json::array();
+  for (const PlateauChange& change : controller.run.changes)
+    changes.push_back({change.iteration, change.index});
+  return {{"applied", controller.applied.hex()},
+          {"history", controller.run.state.history},
+          {"index", controller.run.state.index},
+          {"counter", controller.run.state.counter},
+          {"changes", std::move(changes)}};
+}
+
+KeptController controller_from_json(const json& value) {
+  KeptController controller;
+  controller.applied = Digest::from_hex(value.at("applied").get<std::string>()).value();
+  controller.run.state = {value.at("history"), value.at("index"), value.at("counter")};
+  for (const json& change : value.at("changes"))
+    controller.run.changes.push_back({change.at(0), change.at(1)});
+  return controller;
 }
 
 json header_of(const Checkpoint& checkpoint) {
@@ -67,18 +109,22 @@ json header_of(const Checkpoint& checkpoint) {
   json computed = json::array();
   for (const ComputedPart& part : checkpoint.computed)
     computed.push_back({{"from", part.from}, {"with", part.with}});
-  return {{"state", checkpoint.state.hex()},
-          {"iteration", checkpoint.iteration},
-          {"ends_run", checkpoint.ends_run},
-          {"computed", std::move(computed)},
-          {"measured",
-           {{"part", std::string(name_of(checkpoint.measured.part))},
-            {"train_subset", checkpoint.measured.train_subset},
-            {"version", checkpoint.measured.version}}},
-          {"history", std::move(history)},
-          {"train_seconds", checkpoint.train_seconds},
-          {"evaluate_seconds", checkpoint.evaluate_seconds},
-          {"tensors", std::move(tensors)}};
+  json header = {{"state", checkpoint.state.hex()},
+                 {"iteration", checkpoint.iteration},
+                 {"ends_run", checkpoint.ends_run},
+                 {"computed", std::move(computed)},
+                 {"measured",
+                  {{"part", std::string(name_of(checkpoint.measured.part))},
+                   {"train_subset", checkpoint.measured.train_subset},
+                   {"version", checkpoint.measured.version},
+                   {"m_opt_every", checkpoint.measured.m_opt_every}}},
+                 {"history", std::move(history)},
+                 {"train_seconds", checkpoint.train_seconds},
+                 {"evaluate_seconds", checkpoint.evaluate_seconds},
+                 {"tensors", std::move(tensors)}};
+  if (!checkpoint.m_opt.empty()) header["m_opt"] = to_json(checkpoint.m_opt);
+  if (checkpoint.controller) header["controller"] = to_json(*checkpoint.controller);
+  return header;
 }
 
 void append_length(std::string& out, std::uint64_t length) {
@@ -123,7 +169,8 @@ Result<Checkpoint> from_header(const json& header, std::string_view values) try 
   checkpoint.state = *state;
   checkpoint.iteration = header.at("iteration");
   checkpoint.ends_run = header.value("ends_run", false);  // older files have none
-  checkpoint.measured = {*part, measured.at("train_subset"), measured.at("version")};
+  checkpoint.measured = {*part, measured.at("train_subset"), measured.at("version"),
+                         measured.value("m_opt_every", std::int64_t{0})};
   for (const json& point : header.at("history"))
     checkpoint.history.push_back(point_from_json(point));
   checkpoint.train_seconds = header.at("train_seconds");
@@ -133,6 +180,9 @@ Result<Checkpoint> from_header(const json& header, std::string_view values) try 
     for (const json& steps : *computed)
       checkpoint.computed.push_back({steps.at("from"), steps.at("with")});
   }
+  if (const auto controller = header.find("controller"); controller != header.end())
+    checkpoint.controller = controller_from_json(*controller);
+  checkpoint.m_opt = m_opt_from_json(header.value("m_opt", json::array()));
   checkpoint.tensors = *std::move(tensors);
   return checkpoint;
 } catch (const json::exception& error) {

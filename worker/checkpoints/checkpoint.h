@@ -10,11 +10,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/hash.h"
+#include "common/policy/run_rates.h"
 #include "common/result.h"
 #include "common/training.h"
 
@@ -33,6 +35,7 @@ struct MeasuredHow {
   Part part = Part::kValidation;  // RunPlan::evaluate_on
   std::int64_t train_subset = 0;
   int version = kMetricVersion;
+  std::int64_t m_opt_every = 0;  // RunPlan::m_opt_every
   bool operator==(const MeasuredHow&) const = default;
 };
 
@@ -41,6 +44,13 @@ struct ComputedPart {
   std::int64_t from = 0;
   std::string with;  // words(Numerics)
   bool operator==(const ComputedPart&) const = default;
+};
+
+// What a run with a reactive policy keeps beside the rest.
+struct KeptController {
+  Digest applied;  // the chain over the rates that were really applied
+  PlateauRun run;
+  bool operator==(const KeptController&) const = default;
 };
 
 struct Checkpoint {
@@ -53,6 +63,8 @@ struct Checkpoint {
   bool ends_run = false;  // a run's plan ends here: it is kept for runs that go on from its end
   std::vector<ComputedPart> computed;  // ascending; several only of an inexact run; none: not known
   std::vector<StoredTensor> tensors;   // parameters, buffers, the optimizer's
+  std::optional<KeptController> controller = {};
+  std::vector<MoptValue> m_opt = {};  // since the last point of the history
   bool operator==(const Checkpoint&) const = default;
 };
 

@@ -25,11 +25,21 @@ RunCheckpoints::RunCheckpoints(const CheckpointOptions& options, RunNames names,
       names_(std::move(names)),
       policy_(policy),
       plan_(plan),
+      controller_(policy.reactive() ? controller_digest(policy, plan) : Digest{}),
       computed_{{.from = 0, .with = names_.computes_with}} {}
 
 RunCheckpoints::~RunCheckpoints() {
   if (options_.remote == nullptr) return;
   for (const Kept& kept : kept_) options_.remote->release(kept.state);
+}
+
+Digest RunCheckpoints::plan_from(const Digest& start) const {
+  return reactive_plan(start, controller_);
+}
+
+Digest RunCheckpoints::kept_name(const Digest& applied, std::int64_t iteration) const {
+  if (!policy_.reactive()) return applied;
+  return reactive_state(plan_from(names_.start), iteration);
 }
 
 // What there is of the run, by iteration.
@@ -47,8 +57,10 @@ std::vector<RunCheckpoints::Candidate> RunCheckpoints::candidates(
   std::vector<Candidate> found;
   if (here.empty() && remote.empty()) return found;
   const auto look_along = [&](Digest state, bool own) {
+    const Digest plan = policy_.reactive() ? plan_from(state) : Digest{};
     for (std::int64_t t = 0; t < plan_.iterations; ++t) {
-      state = next_state(state, learning_rate(policy_, t));
+      state = policy_.reactive() ? reactive_state(plan, t + 1)
+                                 : next_state(state, learning_rate(policy_, t));
       const bool is_here = here.contains(state);
       if (is_here || remote.contains(state)) found.push_back({t + 1, state, is_here, own});
     }
@@ -98,8 +110,16 @@ std::optional<Checkpoint> RunCheckpoints::longest_prefix(const std::atomic<bool>
 
 // A point at the checkpoint's own iteration may be missing: it is measured when the run goes on.
 bool RunCheckpoints::has_points_of_plan(const Checkpoint& checkpoint) const {
-  if (checkpoint.measured != MeasuredHow{plan_.evaluate_on, plan_.train_subset, kMetricVersion})
+  const MeasuredHow& measured = checkpoint.measured;
+  if (measured.part != plan_.evaluate_on || measured.train_subset != plan_.train_subset ||
+      measured.version != kMetricVersion)
     return false;
+  if (plan_.m_opt_every > 0 && measured.m_opt_every != plan_.m_opt_every) return false;
+  // Amid three iterates of M-opt: their value would be missing.
+  if (plan_.m_opt_every > 0 && checkpoint.iteration < plan_.iterations &&
+      checkpoint.iteration % plan_.m_opt_every == 1)
+    return false;
+  if (policy_.reactive() != checkpoint.controller.has_value()) return false;
   std::int64_t wanted = 0;
   for (const MetricPoint& point : checkpoint.history) {
     if (point.iteration > wanted) return false;
@@ -111,22 +131,38 @@ bool RunCheckpoints::has_points_of_plan(const Checkpoint& checkpoint) const {
 // Another run may have ended, and so evaluated, where this one does not; and a point's rate is that
 // of the iteration to come, which policies with the same beginning need not share.
 void RunCheckpoints::use_points_of_plan(Checkpoint& checkpoint) const {
-  std::erase_if(checkpoint.history,
-                [this](const MetricPoint& point) { return !evaluates(plan_, point.iteration); });
-  for (MetricPoint& point : checkpoint.history)
-    point.learning_rate = learning_rate(policy_, point.iteration);
+  std::vector<MetricPoint> history;
+  std::vector<MoptValue> passed;  // M-opt of points that are left out stands in the next one
+  for (MetricPoint& point : checkpoint.history) {
+    passed.insert(passed.end(), point.m_opt.begin(), point.m_opt.end());
+    if (!evaluates(plan_, point.iteration)) continue;
+    point.m_opt.clear();
+    if (plan_.m_opt_every > 0) std::swap(point.m_opt, passed);
+    // The controller's rates are this run's own.
+    if (!policy_.reactive()) point.learning_rate = learning_rate(policy_, point.iteration);
+    history.push_back(std::move(point));
+  }
+  checkpoint.history = std::move(history);
+  checkpoint.m_opt.insert(checkpoint.m_opt.begin(), passed.begin(), passed.end());
+  if (plan_.m_opt_every == 0) checkpoint.m_opt.clear();
 }
 
 // The states of another run get the names that they have in this one.
 void RunCheckpoints::take_over(Checkpoint& checkpoint) const {
+  const Policy applied =
+      checkpoint.controller
+          ? realised(*policy_.plateau, checkpoint.controller->run, checkpoint.iteration)
+          : policy_;
   Digest state = names_.start;
   std::int64_t at = 0;
   for (MetricPoint& point : checkpoint.history) {
-    state = state_after(state, policy_, at, point.iteration);
+    state = state_after(state, applied, at, point.iteration);
     at = point.iteration;
     point.state = state;
   }
-  checkpoint.state = state_after(state, policy_, at, checkpoint.iteration);
+  state = state_after(state, applied, at, checkpoint.iteration);
+  checkpoint.state = kept_name(state, checkpoint.iteration);
+  if (checkpoint.controller) checkpoint.controller->applied = state;
 }
 
 void RunCheckpoints::note_numerics(const Checkpoint& checkpoint) {

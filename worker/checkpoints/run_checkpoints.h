@@ -49,6 +49,10 @@ class RunCheckpoints {
   RunCheckpoints& operator=(const RunCheckpoints&) = delete;
   ~RunCheckpoints();
 
+  // The name under which a state of the run is kept: `applied`, the chain over the rates; of a
+  // reactive policy the name after `iteration` steps of the run as planned (common/state_name.h).
+  Digest kept_name(const Digest& applied, std::int64_t iteration) const;
+
   // The longest prefix of the run, up to its end, that is kept here or remotely with every metric
   // point that the plan wants of it. Its history holds just these points, with the rates of this
   // policy. Nothing: the run starts from nothing. A damaged checkpoint, or one that does not come,
@@ -86,6 +90,7 @@ class RunCheckpoints {
     bool own = true;    // a state of this run, not of one of names_.others
   };
   std::vector<Candidate> candidates(const std::atomic<bool>& stop) const;
+  Digest plan_from(const Digest& start) const;
   Result<HeldCheckpoint> load(const Candidate& candidate, const std::atomic<bool>& stop) const;
   bool has_points_of_plan(const Checkpoint& checkpoint) const;
   void use_points_of_plan(Checkpoint& checkpoint) const;
@@ -103,7 +108,8 @@ class RunCheckpoints {
   const RunNames names_;
   const Policy& policy_;
   const RunPlan& plan_;
-  std::deque<Kept> kept_;  // newest last
+  const Digest controller_;  // of a reactive policy
+  std::deque<Kept> kept_;    // newest last
   std::vector<ComputedPart> computed_;
   std::int64_t saved_iteration_ = 0;
   double saved_seconds_ = 0;

@@ -1,7 +1,7 @@
 # The trainer on LibTorch. All but one file are the same with and without CUDA and are compiled once.
 add_library(lrtune_training_objects OBJECT
   ahead_batches.cc autocast.cc cpu_settings.cc device_data.cc folder_batches.cc input.cc libtorch_trainer.cc loss_gradient.cc loss_watch.cc
-  memory_batches.cc run_tensors.cc training_run.cc)
+  m_opt_meter.cc memory_batches.cc run_tensors.cc training_run.cc)
 target_precompile_headers(lrtune_training_objects PRIVATE torch_headers.h)
 target_link_libraries(lrtune_training_objects PUBLIC lrtune_build lrtune_policy lrtune_training_data lrtune_checkpoints LibTorch::cpu)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

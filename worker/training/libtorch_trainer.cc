@@ -181,7 +181,11 @@ std::optional<Error> LibtorchTrainer::check_job(const TrainingJob& job) const {
     return Error{std::move(*mismatch)};
   }
   const RunPlan& plan = job.plan;
-  if (job.policy.segments.empty()) return Error{"the policy has no segment"};
+  if (job.policy.segments.empty() && !job.policy.reactive())
+    return Error{"the policy has no segment"};
+  if (job.policy.reactive() &&
+      job.policy.plateau->every % std::max<std::int64_t>(1, plan.evaluate_every) != 0)
+    return Error{"the controller is asked where the run does not evaluate"};
   if (plan.iterations < 0 || plan.evaluate_every < 1 || plan.train_subset < 1) {
     return Error{fmt::format(
         "a run needs 0 or more iterations, evaluations every 1 or more and a train subset of "

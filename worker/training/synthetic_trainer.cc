@@ -8,7 +8,11 @@
 #include <cstdio>
 #include <mutex>
 #include <optional>
+#include <tuple>
+#include <utility>
+#include <vector>
 
+#include "common/policy/run_rates.h"
 #include "common/random.h"
 #include "common/state_name.h"
 #include "worker/training/metrics.h"
@@ -43,6 +47,37 @@ struct FakeNetwork {
                                      .deviation = 0.2 * unlearned,
                                      .class_deviation = 0.05 * unlearned}};
   }
+};
+
+// M-opt of its two numbers, as m_opt_meter.h does it for networks.
+class FakeMoptMeter {
+ public:
+  explicit FakeMoptMeter(std::int64_t every) : every_(every) {}
+
+  void before_step(std::int64_t t, const FakeNetwork& network) {
+    if (every_ > 0 && t % every_ == 0) iterates_ = {network};
+  }
+  void after_step(std::int64_t t, double rate, const FakeNetwork& network) {
+    if (iterates_.empty()) return;
+    iterates_.push_back(network);
+    if (iterates_.size() < 3) return;
+    const auto turn = [](double first, double middle, double last) {
+      return std::abs(2 * middle - first - last);
+    };
+    const auto& [first, middle, last] = std::tie(iterates_[0], iterates_[1], iterates_[2]);
+    const double moved =
+        std::abs(middle.progress - first.progress) + std::abs(middle.shaking - first.shaking);
+    const double turned = turn(first.progress, middle.progress, last.progress) +
+                          turn(first.shaking, middle.shaking, last.shaking);
+    values_.push_back({t, rate, m_opt(rate, moved, turned)});
+    iterates_.clear();
+  }
+  std::vector<MoptValue> take() { return std::exchange(values_, {}); }
+
+ private:
+  const std::int64_t every_;
+  std::vector<FakeNetwork> iterates_;
+  std::vector<MoptValue> values_;
 };
 
 // Lets iterations take a given time. Deadlines count from the start, so the waits do not add up
@@ -120,7 +155,7 @@ std::optional<std::string> SyntheticTrainer::obstacle(const TrainingJob& job) co
         mine.backend, options_.threads, job.identity.numerics.backend,
         job.identity.numerics.threads);
   }
-  if (job.policy.segments.empty()) return "the policy has no segment";
+  if (job.policy.segments.empty() && !job.policy.reactive()) return "the policy has no segment";
   return std::nullopt;
 }
 
@@ -128,28 +163,33 @@ Outcome SyntheticTrainer::train(const TrainingJob& job, TrainingObserver& observ
                                 const std::atomic<bool>& stop) {
   const RunPlan& plan = job.plan;
   Outcome outcome{.state = initial_state(job.identity.hash(), job.seed)};
-  const auto ended = [&outcome](OutcomeKind kind, std::string message) {
+  RunRates rates(job.policy);
+  const auto ended = [&](OutcomeKind kind, std::string message) {
     outcome.kind = kind;
     outcome.message = std::move(message);
+    if (job.policy.reactive()) outcome.realised = rates.applied(outcome.iteration);
     return outcome;
   };
   if (const auto reason = obstacle(job)) return ended(OutcomeKind::kFailed, *reason);
 
   FakeNetwork network;
+  FakeMoptMeter m_opt(plan.m_opt_every);
   Pace pace(options_.iteration_time);
   const auto start = Clock::now();
   observer.entered(TrainingPhase::kTraining);
   const double luck = random_unit("synthetic luck", job.seed, 0);
   for (std::int64_t& t = outcome.iteration;; ++t) {
-    const double rate = learning_rate(job.policy, t);
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
     const bool out_of_time = plan.max_seconds && seconds >= *plan.max_seconds;
     if (t == plan.iterations || t == 0 || out_of_time ||
         (plan.evaluate_every > 0 && t % plan.evaluate_every == 0)) {
-      MetricPoint point{.iteration = t, .state = outcome.state, .learning_rate = rate};
+      MetricPoint point{.iteration = t, .state = outcome.state};
       point.train = network.metrics(luck, 0);
       point.evaluated = network.metrics(luck, 0.01);
       point.train_seconds = seconds;
+      point.m_opt = m_opt.take();
+      if (rates.observes(t)) rates.observe(t, value_of(job.policy.plateau->metric, point));
+      point.learning_rate = rates.at(t);
       observer.measured(point);
       if (plan.stop_at_target && plan.target && reaches(*plan.target, point.evaluated))
         return ended(OutcomeKind::kTargetReached, {});
@@ -159,11 +199,14 @@ Outcome SyntheticTrainer::train(const TrainingJob& job, TrainingObserver& observ
     if (t == options_.hang_at && hangs_now()) hang();
     pace.wait(stop);
     if (stop.load()) return ended(OutcomeKind::kStopped, "asked to stop");
+    const double rate = rates.at(t);
     if (!(rate <= options_.diverge_above)) {
       return ended(OutcomeKind::kDiverged,
                    fmt::format("the training loss at iteration {} is not finite", t));
     }
+    m_opt.before_step(t, network);
     network.step(rate);
+    m_opt.after_step(t, rate, network);
     outcome.state = next_state(outcome.state, rate);
     observer.progressed(t + 1);
   }

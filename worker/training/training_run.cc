@@ -51,6 +51,8 @@ TrainingRun::TrainingRun(const TrainingJob& job, BatchSource& batches, const Spl
       optimizer_(std::move(optimizer)),
       step_work_(*model_, batches.device(), job.identity.train.precision, std::move(steps)),
       watch_(batches.device()),
+      m_opt_(model_->parameters(), job.plan.m_opt_every),
+      rates_(job.policy),
       train_subset_(train_subset(split, batches.dataset().train.samples(), job.plan.train_subset)),
       evaluated_samples_(samples_of(job.plan.evaluate_on, split, batches.dataset().test.samples())),
       state_(initial_state(job.identity.hash(), job.seed)),
@@ -66,7 +68,7 @@ Outcome TrainingRun::run() {
 
 // Evaluates, saves and steps; the outcome if that was the end.
 std::optional<Outcome> TrainingRun::next() {
-  if (stop_.load()) return stopped();
+  if (asked_to_stop()) return stopped();
   const bool out_of_time = time_is_over();
   if (evaluation_due(out_of_time)) {
     if (auto outcome = look_for_divergence()) return *outcome;  // on a GPU: waits for the steps
@@ -84,7 +86,7 @@ std::optional<Outcome> TrainingRun::next() {
     return ended(iteration_ == job_.plan.iterations ? OutcomeKind::kCompleted
                                                     : OutcomeKind::kTimeLimit);
   }
-  if (checkpoints_.due(train_seconds_ + seconds_since(segment_start_))) {
+  if (!m_opt_.amid_window() && checkpoints_.due(train_seconds_ + seconds_since(segment_start_))) {
     if (auto outcome = look_for_divergence()) return *outcome;
     pause_clock();
     save_checkpoint();
@@ -97,6 +99,9 @@ std::optional<Outcome> TrainingRun::next() {
   observer_.progressed(iteration_);
   return std::nullopt;
 }
+
+// Between the two steps of M-opt it goes on for one more: a checkpoint has no iterate but the last.
+bool TrainingRun::asked_to_stop() const { return stop_.load() && !m_opt_.amid_window(); }
 
 // A run that is asked to stop keeps where it is, where the next worker finds it.
 Outcome TrainingRun::stopped() {
@@ -126,12 +131,18 @@ std::optional<Outcome> TrainingRun::go_on_from_checkpoint() {
   if (!restored) return ended(OutcomeKind::kFailed, restored.error().message);
   iteration_ = good_iteration_ = checkpoint->iteration;
   state_ = good_state_ = checkpoint->state;
+  if (checkpoint->controller) {
+    state_ = good_state_ = checkpoint->controller->applied;
+    rates_.restore(checkpoint->controller->run);
+  }
+  m_opt_.restore(checkpoint->m_opt);
   train_seconds_ = checkpoint->train_seconds;
   evaluate_seconds_ = checkpoint->evaluate_seconds;
   for (const MetricPoint& point : checkpoint->history) {
     if (auto outcome = report(point)) {
       outcome->iteration = point.iteration;
       outcome->state = point.state;
+      if (outcome->realised) outcome->realised = rates_.applied(point.iteration);
       return outcome;
     }
   }
@@ -143,14 +154,19 @@ std::optional<Outcome> TrainingRun::go_on_from_checkpoint() {
 void TrainingRun::save_checkpoint() {
   if (iteration_ == checkpoints_.saved_iteration() || !checkpoints_.wanted()) return;
   observer_.entered(TrainingPhase::kCheckpointing);
-  checkpoints_.save(
-      {.state = state_,
-       .iteration = iteration_,
-       .measured = {.part = job_.plan.evaluate_on, .train_subset = job_.plan.train_subset},
-       .history = history_,
-       .train_seconds = train_seconds_,
-       .evaluate_seconds = evaluate_seconds_,
-       .tensors = stored(run_tensors(*model_, *optimizer_))});
+  std::optional<KeptController> controller;
+  if (job_.policy.reactive()) controller = {state_, rates_.controller()};
+  checkpoints_.save({.state = checkpoints_.kept_name(state_, iteration_),
+                     .iteration = iteration_,
+                     .measured = {.part = job_.plan.evaluate_on,
+                                  .train_subset = job_.plan.train_subset,
+                                  .m_opt_every = job_.plan.m_opt_every},
+                     .history = history_,
+                     .train_seconds = train_seconds_,
+                     .evaluate_seconds = evaluate_seconds_,
+                     .tensors = stored(run_tensors(*model_, *optimizer_)),
+                     .controller = std::move(controller),
+                     .m_opt = m_opt_.values()});
 }
 
 // Applies iteration `iteration_`. On the CPU a loss that is not finite leaves the weights alone; on
@@ -162,9 +178,11 @@ std::optional<Outcome> TrainingRun::step() {
   const ForwardPass pass{.training = true, .seed = job_.seed, .iteration = iteration_};
   const LossGradient::Values& values = step_work_.of(*batch, pass);
   watch_.note(values.loss, iteration_);
-  const double rate = learning_rate(job_.policy, iteration_);
+  const double rate = rates_.at(iteration_);
+  m_opt_.before_step(iteration_);
   if (!batches_.device().is_cpu() || !watch_.first_bad())
     optimizer_->step(values.gradients, rate, iteration_);
+  m_opt_.after_step(iteration_, rate);
   rates_since_good_.push_back(rate);
   state_ = next_state(state_, rate);
   ++iteration_;
@@ -212,13 +230,17 @@ std::optional<Outcome> TrainingRun::evaluate() {
     return ended(OutcomeKind::kDiverged,
                  fmt::format("the evaluated loss at iteration {} is not finite", iteration_));
   }
-  return report({.iteration = iteration_,
-                 .state = state_,
-                 .learning_rate = learning_rate(job_.policy, iteration_),
-                 .train = *train,
-                 .evaluated = *evaluated,
-                 .train_seconds = train_seconds_,
-                 .evaluate_seconds = evaluate_seconds_});
+  MetricPoint point{.iteration = iteration_,
+                    .state = state_,
+                    .train = *train,
+                    .evaluated = *evaluated,
+                    .train_seconds = train_seconds_,
+                    .evaluate_seconds = evaluate_seconds_,
+                    .m_opt = m_opt_.take()};
+  if (rates_.observes(iteration_))
+    rates_.observe(iteration_, value_of(job_.policy.plateau->metric, point));
+  point.learning_rate = rates_.at(iteration_);
+  return report(point);
 }
 
 // The outcome if the plan ends the run at this point.
@@ -239,7 +261,7 @@ std::optional<PartMetrics> TrainingRun::metrics_of(Part file,
   MetricSum sum(batches_.dataset().classes);
   std::size_t counted = 0;
   for (std::size_t first = 0; first < samples.size(); first += kEvaluationBatch) {
-    if (stop_.load()) return std::nullopt;
+    if (asked_to_stop()) return std::nullopt;
     const std::size_t count = std::min(kEvaluationBatch, samples.size() - first);
     const auto batch = batches_.evaluation_batch(file, samples, first, count);
     if (!batch) {
@@ -263,7 +285,10 @@ Outcome TrainingRun::ended(OutcomeKind kind, std::string message) const {
   for (const std::string& remark : {batches_.remarks(), checkpoints_.remarks()}) {
     if (!remark.empty()) message += (message.empty() ? "" : "; ") + remark;
   }
-  return {.kind = kind, .iteration = iteration_, .state = state_, .message = std::move(message)};
+  Outcome outcome{
+      .kind = kind, .iteration = iteration_, .state = state_, .message = std::move(message)};
+  if (job_.policy.reactive()) outcome.realised = rates_.applied(iteration_);
+  return outcome;
 }
 
 }  // namespace lrtune

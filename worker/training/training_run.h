@@ -10,10 +10,12 @@
 #include <string>
 #include <vector>
 
+#include "common/policy/run_rates.h"
 #include "worker/checkpoints/run_checkpoints.h"
 #include "worker/training/batch_source.h"
 #include "worker/training/loss_gradient.h"
 #include "worker/training/loss_watch.h"
+#include "worker/training/m_opt_meter.h"
 #include "worker/training/models.h"
 #include "worker/training/optimizers.h"
 #include "worker/training/sampler.h"
@@ -54,6 +56,7 @@ class TrainingRun {
   bool time_is_over() const;
   std::optional<Outcome> look_for_divergence();
   std::optional<Outcome> evaluate();
+  bool asked_to_stop() const;
   std::optional<PartMetrics> metrics_of(Part file, std::span<const std::int64_t> samples);
   Outcome ended(OutcomeKind kind, std::string message = {}) const;
 
@@ -66,12 +69,14 @@ class TrainingRun {
   std::unique_ptr<Optimizer> optimizer_;
   LossGradient step_work_;
   LossWatch watch_;
+  MoptMeter m_opt_;
+  RunRates rates_;
 
   std::vector<std::int64_t> train_subset_;
   std::vector<std::int64_t> evaluated_samples_;
 
   std::int64_t iteration_ = 0;  // steps applied
-  Digest state_;                // after them
+  Digest state_;                // after them: the chain over the rates really applied
   // Divergence may be seen late: the last iteration known to be good, its state, and the rates
   // since.
   std::int64_t good_iteration_ = 0;

@@ -11,7 +11,7 @@ constexpr Duration kSettle{30'000'000};
 constexpr Duration kQuiet{20'000'000};
 
 bool poisonous(const Scenario& scenario, const Policy& policy) {
-  const double k0 = policy.segments.front().function.k0;
+  const double k0 = first_function(policy).k0;
   return std::find(scenario.poison.begin(), scenario.poison.end(), k0) != scenario.poison.end();
 }
 

@@ -56,6 +56,13 @@ std::string experiment_yaml(std::size_t index) {
   const std::int64_t policies = own.between(3, 8);
   yaml += "    - {function: fix, k0: 0.05}\n";
   for (std::int64_t i = 0; i < policies; ++i) yaml += "    - " + policy_yaml(own) + "\n";
+  // A controller for every third: coarse accuracies are often on a plateau.
+  if (index % 3 == 1) {
+    yaml +=
+        "    - {controller: plateau, functions: [{function: tri, k0: 0, k1: 0.4, l: 7}, "
+        "{function: fix, k0: 0.3}, {function: fix, k0: 0.03}], start: 1, metric: top1, window: 2, "
+        "threshold: 0.3, cooldown: 1}\n";
+  }
   if (own.chance(0.7)) {
     yaml += fmt::format("verify: {{top: {}, repeats: {}}}\n", own.between(1, 3), own.between(1, 2));
   }

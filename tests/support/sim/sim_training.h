@@ -27,7 +27,10 @@ DataFacts simulated_facts(const TrainSpec& train);
 
 Numerics simulated_numerics(const std::string& device = "cpu");
 
-// The state that `assignment` has after `iteration` iterations.
-Digest state_at(const wire::Assign& assignment, std::int64_t iteration);
+// The state that `assignment` starts in.
+Digest state_at_start(const wire::Assign& assignment);
+
+// The function that a run with `policy` begins with.
+const LrFunction& first_function(const Policy& policy);
 
 }  // namespace lrtune::sim

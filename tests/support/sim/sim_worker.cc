@@ -209,7 +209,7 @@ void SimWorker::start_job(const worker_action::StartJob& action) {
   training.assignment = assignment;
   training.run =
       simulated_run(assignment.identity, assignment.policy, assignment.seed, assignment.plan);
-  const double k0 = assignment.policy.segments.front().function.k0;
+  const double k0 = first_function(assignment.policy).k0;
   const std::vector<double>& poison = world_.scenario.poison;
   training.poisonous = std::find(poison.begin(), poison.end(), k0) != poison.end();
   training_.emplace(key, std::move(training));
@@ -261,13 +261,16 @@ void SimWorker::stop_job(const worker_action::StopJob& action) {
   if (it->second.stopping) return;
   it->second.stopping = true;
   const Training& training = it->second;
-  const std::int64_t iteration =
-      training.next_point == 0 ? 0 : training.run.points[training.next_point - 1].iteration;
-  later(world_.scenario.iteration_time, [this, key, iteration] {
+  Outcome outcome{OutcomeKind::kStopped, 0, state_at_start(training.assignment), "asked to stop"};
+  if (training.next_point > 0) {
+    const MetricPoint& last = training.run.points[training.next_point - 1];
+    outcome.iteration = last.iteration;
+    outcome.state = last.state;
+  }
+  later(world_.scenario.iteration_time, [this, key, outcome] {
     const auto stopped = training_.find(key);
     if (stopped == training_.end() || stopped->second.hung) return;
-    finish(key, {OutcomeKind::kStopped, iteration, state_at(stopped->second.assignment, iteration),
-                 "asked to stop"});
+    finish(key, outcome);
   });
 }
 
