@@ -13,8 +13,8 @@
 namespace lrtune {
 namespace {
 
-constexpr std::array<std::string_view, 7> kMethodNames = {
-    "list", "grid", "random", "sobol", "halving", "asha", "tpe"};
+constexpr std::array<std::string_view, 7> kMethodNames = {"list",    "grid", "random", "sobol",
+                                                          "halving", "asha", "tpe"};
 constexpr std::array<std::string_view, 4> kRankByNames = {"top1", "loss", "cost", "robustness"};
 constexpr std::array<std::string_view, 2> kRankAtNames = {"best", "final"};
 

@@ -183,7 +183,8 @@ void read_policies(ObjectReader& reader, Experiment& experiment) {
 void read_rungs(ObjectReader& reader, Experiment& experiment) {
   static const std::vector<std::string> kDraw = texts({"random", "sobol"});
   if (const nlohmann::json* first = reader.required_raw("first_rung"); first != nullptr)
-    experiment.first_rung = read_iterations(reader, "first_rung", *first, "first_rung of search", 1);
+    experiment.first_rung =
+        read_iterations(reader, "first_rung", *first, "first_rung of search", 1);
   experiment.eta = reader.integer("eta", 2, kMostEta, experiment.eta);
   experiment.drawn_by = reader.one_of("draw", kDraw, kDraw.front()) == "sobol"
                             ? SearchMethod::kSobol

@@ -24,10 +24,11 @@ Result<std::int64_t> m_opt_interval(const Experiment& experiment, const PolicyCo
   }
   const std::int64_t stretch = std::min(plan.evaluate_every, plan.iterations);
   if (stretch / *every >= kMostMoptValues) {
-    return fail(fmt::format("m_opt gives up to {} values between two evaluations; fewer than {} are "
-                            "allowed: take a larger every of m_opt or a smaller one of evaluate",
-                            stretch / *every + 1, kMostMoptValues + 1),
-                "/run/m_opt/every");
+    return fail(
+        fmt::format("m_opt gives up to {} values between two evaluations; fewer than {} are "
+                    "allowed: take a larger every of m_opt or a smaller one of evaluate",
+                    stretch / *every + 1, kMostMoptValues + 1),
+        "/run/m_opt/every");
   }
   return every;
 }

@@ -14,8 +14,8 @@ namespace lrtune {
 Result<RunPlan> run_plan_of(const Experiment& experiment, const TrainSpec& train,
                             const DataFacts& data);
 
-// Iterations of the first rung, with that run plan; of a search without rungs, the run's. Errors: it
-// is longer than the run.
+// Iterations of the first rung, with that run plan; of a search without rungs, the run's. Errors:
+// it is longer than the run.
 Result<std::int64_t> first_rung_of(const Experiment& experiment, const RunPlan& plan,
                                    const TrainSpec& train, const DataFacts& data);
 

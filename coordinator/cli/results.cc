@@ -88,10 +88,14 @@ std::vector<TrialResult> with_own_scale(const TrialResult& search, std::vector<T
 
 void rank_all(CampaignResults& results, std::vector<PolicyResult> unranked) {
   std::vector<Scores> scores;
-  for (const PolicyResult& policy : unranked) scores.push_back(policy.search.scores);
-  for (const std::size_t index : rank(scores, results.by, results.at)) {
-    results.policies.push_back(std::move(unranked[index]));
+  std::vector<std::int64_t> lengths;
+  for (const PolicyResult& policy : unranked) {
+    scores.push_back(policy.search.scores);
+    lengths.push_back(policy.search.trial.plan.iterations);
   }
+  std::vector<std::size_t> order = rank(scores, results.by, results.at);
+  if (results.has_rungs) order = by_rung(std::move(order), scores, lengths);
+  for (const std::size_t index : order) results.policies.push_back(std::move(unranked[index]));
   std::vector<std::size_t> repeated;
   std::vector<RepeatedScores> means;
   for (std::size_t i = 0; i < results.policies.size(); ++i) {
@@ -218,6 +222,7 @@ Result<CampaignResults> collect_results(const StoredState& stored, const Digest&
                           experiment->evaluate_on, experiment->target};
   results.alpha = experiment->verify_settled.value_or(results.alpha);
   results.most_repeats = experiment->verify_repeats;
+  results.has_rungs = has_rungs(experiment->method);
   if (experiment->tolerance_top > 0) results.scales = experiment->tolerance_scales;
 
   JobIndex jobs;

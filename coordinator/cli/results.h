@@ -60,6 +60,7 @@ struct CampaignResults {
   TrainingCost cost;
   double alpha = 0.05;  // chance of a wrong order that counts as settled
   int most_repeats = 0;
+  bool has_rungs = false;  // runs of several lengths are ranked, the longest first
 
   // At most `count`, best first: verified ones, then the others. Without those that did not end
   // well.

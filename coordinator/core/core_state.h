@@ -52,8 +52,8 @@ struct TrialMaking {
 // A search that decides by results. Candidate i of it is the campaign's trial with number i.
 struct CampaignSearch {
   AdaptiveSearch decides;
-  ResolvedTrain train;                // with the longest run's plan
-  std::vector<std::size_t> observed;  // by candidate: of so many rungs it knows the result
+  ResolvedTrain train;                 // with the longest run's plan
+  std::vector<std::size_t> observed;   // by candidate: of so many rungs it knows the result
   std::optional<SearchDecision> next;  // made, and not carried out yet
 };
 
@@ -72,8 +72,8 @@ struct Campaign {
   std::optional<Numerics>
       numerics;                 // of the first worker that answered; the campaign's from then on
   std::vector<TrialId> trials;  // by number
-  std::vector<TrialId> candidates;    // the search's, by candidate
-  std::optional<TrialMaking> making;  // only while surveying
+  std::vector<TrialId> candidates;         // the search's, by candidate
+  std::optional<TrialMaking> making;       // only while surveying
   std::optional<CampaignSearch> search;    // once begun, if its method decides by results
   std::vector<DecisionRecord> search_log;  // of an earlier coordinator, until it is followed
   // Its pending jobs by identity: any worker that gives an identity's numerics takes any of them.
@@ -211,7 +211,7 @@ struct CoreState {
   // Their searches may have something to do for a free slot; seek() takes out those that have not.
   std::set<CampaignId> seeking;
   bool seeking_cut = false;  // seek() had no time for all
-  std::set<JobId> held;  // assigned or running
+  std::set<JobId> held;      // assigned or running
   std::set<JobId>
       orphans;  // held, but by a worker that has not introduced itself since the restart
   std::int64_t next_survey = 1;

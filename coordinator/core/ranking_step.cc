@@ -98,8 +98,8 @@ std::vector<TrialId> rank_search(CoreState& state, Campaign& campaign) {
         to_flat_json(score, experiment.rank_at,
                      {{"rank", place + 1}, {"of", count}, {"by", name_of(experiment.rank_by)}}));
     // Repeats compare whole runs.
-    const bool whole = !campaign.search ||
-                       state.trials.at(id).plan.iterations == campaign.search->train.plan.iterations;
+    const bool whole = !campaign.search || state.trials.at(id).plan.iterations ==
+                                               campaign.search->train.plan.iterations;
     if (score.ended_well && score.measured && whole) well.push_back(id);
   }
   return well;

@@ -87,8 +87,8 @@ struct JobRecord {
   JobId id;
   Digest key;
   Digest from_state;
-  // Where the policy's rates lead, if nothing stops it before; of a reactive policy, whose rates are
-  // known when they were applied, reactive_state() of its end.
+  // Where the policy's rates lead, if nothing stops it before; of a reactive policy, whose rates
+  // are known when they were applied, reactive_state() of its end.
   Digest to_state;
   JobState state = JobState::kPending;
   Attempt attempt = 0;              // 0: never assigned
@@ -165,6 +165,14 @@ struct StoredState {
   // decisions proposed, promoted and observed, in the order of their writing.
   std::vector<DecisionRecord> search_log;
   bool operator==(const StoredState&) const = default;
+};
+
+// What a campaign's search did.
+struct SearchHistory {
+  CampaignRecord campaign;
+  std::vector<IdentityRecord> identities;  // the candidates' and perhaps others
+  std::vector<TrialRecord> candidates;     // the search's trials, ascending
+  std::vector<DecisionRecord> log;  // proposed, promoted and observed, in the order of writing
 };
 
 std::string_view name_of(CampaignState state);  // "surveying", "searching" ...

@@ -40,8 +40,8 @@ Result<SearchLogEntry> log_entry(const DecisionRecord& decision) {
     if (value.is_number()) entry.result->value = value.get<double>();
     return entry;
   }
-  const auto kind = decision.code == kPromoted ? HalvingAction::Kind::kPromote
-                                               : HalvingAction::Kind::kStart;
+  const auto kind =
+      decision.code == kPromoted ? HalvingAction::Kind::kPromote : HalvingAction::Kind::kStart;
   numbers.erase("candidate");
   numbers.erase("rung");
   entry.decision = {{kind, candidate, rung}, std::move(numbers)};

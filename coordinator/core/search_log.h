@@ -15,7 +15,8 @@ inline constexpr std::string_view kProposed = "proposed";
 inline constexpr std::string_view kPromoted = "promoted";
 inline constexpr std::string_view kObserved = "observed";
 
-// The numbers of such a decision: candidate, rung, and what was known, or the value if there is one.
+// The numbers of such a decision: candidate, rung, and what was known, or the value if there is
+// one.
 FlatJson log_numbers(const SearchDecision& decision);
 FlatJson log_numbers(const RungResult& result);
 

@@ -52,19 +52,18 @@ Result<void> follow_log(CampaignSearch& search, const std::vector<DecisionRecord
   }
   const auto difference = replay(search.decides, entries);
   if (!difference) return {};
-  return fail(fmt::format(
-      "its search cannot go on: decision {} of its log was {}, and would now be {}",
-      difference->entry + 1, log_numbers(difference->recorded).text(),
-      log_numbers(difference->replayed).text()));
+  return fail(
+      fmt::format("its search cannot go on: decision {} of its log was {}, and would now be {}",
+                  difference->entry + 1, log_numbers(difference->recorded).text(),
+                  log_numbers(difference->replayed).text()));
 }
 
 void observe_all(CoreState& state, Campaign& campaign) {
-  for (const TrialId id : campaign.candidates)
-    observe_end(state, campaign, state.trials.at(id));
+  for (const TrialId id : campaign.candidates) observe_end(state, campaign, state.trials.at(id));
   state.seeking.insert(campaign.record.id);
 }
 
-Result<void> take_up(CoreState& state, Campaign& campaign, ResolvedTrain train) {
+Result<void> take_up(Campaign& campaign, ResolvedTrain train) {
   const TrainSpec& spec = train.identity.train;
   auto first_rung = first_rung_of(campaign.experiment, train.plan, spec, train.identity.data);
   if (!first_rung) return tl::unexpected(first_rung.error());
@@ -162,13 +161,14 @@ void begin_search(CoreState& state, Campaign& campaign) {
   if (train && !campaign.candidates.empty() && !campaign.search) {
     const TrialRecord& first = state.trials.at(campaign.candidates.front());
     if (state.identities.at(first.identity).data != train->identity.data) {
-      train = fail(fmt::format("data set {} is not what the campaign's first trials were trained on",
-                               train->identity.train.dataset.name));
+      train =
+          fail(fmt::format("data set {} is not what the campaign's first trials were trained on",
+                           train->identity.train.dataset.name));
     }
   }
   if (!train) return fail_campaign(state, campaign, train.error().message);
   if (!campaign.search) {
-    if (auto begun = take_up(state, campaign, *std::move(train)); !begun)
+    if (auto begun = take_up(campaign, *std::move(train)); !begun)
       return fail_campaign(state, campaign, begun.error().message);
   }
   campaign.surveys.clear();
@@ -183,7 +183,7 @@ void begin_search(CoreState& state, Campaign& campaign) {
 void resume_search(CoreState& state, Campaign& campaign) {
   if (!campaign.search) {
     auto begun = train_of_first(state, campaign).and_then([&](ResolvedTrain train) {
-      return take_up(state, campaign, std::move(train));
+      return take_up(campaign, std::move(train));
     });
     if (!begun) return fail_campaign(state, campaign, begun.error().message);
   }

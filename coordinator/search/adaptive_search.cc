@@ -25,8 +25,8 @@ AdaptivePlan adaptive_plan(const Experiment& experiment, std::int64_t run_iterat
                 .draws = experiment.tpe_draws};
     return plan;
   }
-  plan.method = experiment.method == SearchMethod::kAsha ? AdaptiveMethod::kAsha
-                                                         : AdaptiveMethod::kHalving;
+  plan.method =
+      experiment.method == SearchMethod::kAsha ? AdaptiveMethod::kAsha : AdaptiveMethod::kHalving;
   plan.halving.eta = experiment.eta;
   plan.halving.rungs = halving_rungs(first_rung, run_iterations, experiment.eta);
   plan.inner = experiment.drawn_by;

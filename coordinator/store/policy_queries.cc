@@ -465,6 +465,21 @@ Result<TrialStory> PolicyQueries::story(TrialId trial) const {
   });
 }
 
+Result<SearchHistory> PolicyQueries::search_history(const std::string& campaign) const {
+  return guarded(path_, [&]() -> Result<SearchHistory> {
+    sql::Rows rows(*database_,
+                   "SELECT id FROM campaign WHERE CAST(id AS TEXT) = ?1 OR name = ?1 OR "
+                   "(length(?1) >= 4 AND substr(lower(hex(hash)), 1, length(?1)) = ?1) "
+                   "ORDER BY CAST(id AS TEXT) = ?1 DESC, name = ?1 DESC, id DESC",
+                   std::string_view(campaign));
+    if (rows.next()) return read_history(*database_, CampaignId{rows.integer(0)});
+    return fail(
+        fmt::format("the store {} has no campaign '{}'; a campaign is named by its number, "
+                    "its name or the beginning of its hash",
+                    path_, campaign));
+  });
+}
+
 std::vector<PolicyEntry> best_first(std::vector<PolicyEntry> entries, RankBy by) {
   std::vector<RepeatedScores> scores;
   for (const PolicyEntry& entry : entries) scores.push_back(entry.scores);

@@ -101,6 +101,9 @@ class PolicyQueries {
 
   Result<TrialStory> story(TrialId trial) const;
 
+  // Of the campaign with that number, that name (the newest one) or a hash that begins so.
+  Result<SearchHistory> search_history(const std::string& campaign) const;
+
  private:
   explicit PolicyQueries(std::string path, std::unique_ptr<SQLite::Database> database);
   std::string path_;

@@ -162,6 +162,28 @@ std::vector<WorkerOrderRecord> read_orders(SQLite::Database& database) {
   return orders;
 }
 
+// A search's log, of campaign ?1, or if that is 0 of all that are not done.
+constexpr const char* kSelectLog =
+    "SELECT decision.id, decision.campaign, decision.trial, decision.at, decision.code, "
+    "decision.numbers, decision.checksum FROM campaign "
+    "CROSS JOIN trial ON trial.campaign = campaign.id "
+    "CROSS JOIN decision ON decision.trial = trial.id "
+    "WHERE iif(?1 = 0, campaign.state <> 'done', campaign.id = ?1) "
+    "AND json_extract(campaign.experiment, '$.search.method') IN ('halving', 'asha', 'tpe') "
+    "AND decision.code IN ('proposed', 'promoted', 'observed') ORDER BY decision.id";
+
+std::vector<DecisionRecord> read_search_log(SQLite::Database& database, CampaignId campaign) {
+  std::vector<DecisionRecord> log;
+  Rows rows(database, kSelectLog);
+  rows.use(campaign);
+  while (rows.next()) {
+    rows.verify("decision", 0, 6);
+    log.push_back({CampaignId{rows.integer(1)}, TrialId{rows.integer(2)}, rows.integer(3),
+                   rows.string(4), json_of(rows, 5)});
+  }
+  return log;
+}
+
 }  // namespace
 
 RunPlan plan_of(const Rows& row, int first, int max_seconds, int m_opt_every) {
@@ -211,9 +233,25 @@ StoredState read_all(SQLite::Database& database) {
   state.trials = read_trials(database, identities, policies);
   state.jobs = read_jobs(database, policies);
   state.orders = read_orders(database);
+  state.search_log = read_search_log(database, CampaignId{});
   state.points = points.get();
   snapshot.commit();
   return state;
+}
+
+SearchHistory read_history(SQLite::Database& database, CampaignId campaign) {
+  const SQLite::Transaction snapshot(database);
+  SearchHistory history;
+  for (CampaignRecord& record : read_campaigns(database)) {
+    if (record.id == campaign) history.campaign = std::move(record);
+  }
+  const auto identities = read_identities(database, history.identities);
+  for (TrialRecord& trial : read_trials(database, identities, read_policies(database))) {
+    if (trial.campaign == campaign && trial.phase == TrialPhase::kSearch)
+      history.candidates.push_back(std::move(trial));
+  }
+  history.log = read_search_log(database, campaign);
+  return history;
 }
 
 }  // namespace lrtune

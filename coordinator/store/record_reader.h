@@ -29,4 +29,7 @@ std::optional<Outcome> outcome_of(const sql::Rows& row, int first);
 // std::exception if the file holds what no lrtune writes.
 StoredState read_all(SQLite::Database& database);
 
+// Of one campaign, which is there. Throws as above.
+SearchHistory read_history(SQLite::Database& database, CampaignId campaign);
+
 }  // namespace lrtune

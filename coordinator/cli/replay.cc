@@ -1,0 +1,86 @@
+#include "coordinator/cli/replay.h"
+
+#include <fmt/format.h>
+
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "common/config/experiment.h"
+#include "coordinator/cli/exit_code.h"
+#include "coordinator/cli/terminal.h"
+#include "coordinator/core/search_replay.h"
+#include "coordinator/store/policy_queries.h"
+
+namespace lrtune {
+namespace {
+
+struct ReplayOptions {
+  std::string store = "lrtune.db";
+  std::string campaign;
+  bool json = false;
+};
+
+std::string replay_text(const SearchHistory& history, const SearchReplay& replayed) {
+  const auto& campaign = history.campaign;
+  const std::string who =
+      fmt::format("Campaign {} ({}), method {}", campaign.id.value, campaign.name,
+                  campaign.experiment.at("search").at("method").get<std::string>());
+  if (!replayed.difference.empty()) return fmt::format("{}: {}.\n", who, replayed.difference);
+  std::string counts = fmt::format("{} candidates", replayed.candidates);
+  if (replayed.results > 0) {
+    counts += fmt::format(" and {} promotions, decided by {} results", replayed.promotions,
+                          replayed.results);
+  }
+  return fmt::format("{}: {}. Each decision is the same again.\n", who, counts);
+}
+
+nlohmann::json replay_json(const SearchHistory& history, const SearchReplay& replayed) {
+  nlohmann::json json = {{"campaign", history.campaign.id.value},
+                         {"name", history.campaign.name},
+                         {"candidates", replayed.candidates},
+                         {"promotions", replayed.promotions},
+                         {"results", replayed.results},
+                         {"identical", replayed.difference.empty()},
+                         {"difference", nullptr}};
+  if (!replayed.difference.empty()) json["difference"] = replayed.difference;
+  return json;
+}
+
+int show_replay(const ReplayOptions& options) {
+  const auto history = PolicyQueries::open(options.store).and_then([&](const PolicyQueries& store) {
+    return store.search_history(options.campaign);
+  });
+  if (!history) {
+    say("lrtune replay: {}\n", history.error().message);
+    return kExitBadInput;
+  }
+  const auto replayed = replay_search(*history);
+  if (!replayed) {
+    say("lrtune replay: campaign {}: {}\n", options.campaign, replayed.error().message);
+    return kExitFailure;
+  }
+  const std::string text = options.json ? replay_json(*history, *replayed).dump(2) + "\n"
+                                        : replay_text(*history, *replayed);
+  if (!write_data(text)) return kExitFailure;
+  return replayed->difference.empty() ? kExitDone : kExitFailure;
+}
+
+}  // namespace
+
+void add_replay_command(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand(
+      "replay", "Makes every decision of a campaign's search again, from what the store says");
+  const auto options = std::make_shared<ReplayOptions>();
+  command
+      ->add_option("CAMPAIGN", options->campaign, "Its number, name or the beginning of its hash")
+      ->required();
+  command->add_option("--store", options->store, "The policy store")
+      ->type_name("FILE")
+      ->capture_default_str();
+  command->add_flag("--json", options->json, "Print JSON");
+  command->callback([options, &exit_code] { exit_code = show_replay(*options); });
+}
+
+}  // namespace lrtune

@@ -1,0 +1,122 @@
+#include "coordinator/core/search_replay.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/config/run_plan.h"
+#include "common/policy/policy_json.h"
+#include "coordinator/core/search_log.h"
+#include "coordinator/search/search.h"
+
+namespace lrtune {
+namespace {
+
+const TrainingIdentity& identity_of(const SearchHistory& history, const TrialRecord& trial) {
+  return std::ranges::find(history.identities, trial.identity, &IdentityRecord::hash)->identity;
+}
+
+// `made`: what the search says that the candidate is, to be trained for `iterations`.
+std::string difference_of(const TrialRecord& trial, const Result<Policy>& made,
+                          std::int64_t iterations) {
+  if (!made) {
+    return fmt::format("candidate {} cannot be made again: {}", trial.number, made.error().message);
+  }
+  if (*made != trial.policy) {
+    return fmt::format("candidate {} was {}, and would now be {}", trial.number,
+                       describe(trial.policy), describe(*made));
+  }
+  if (iterations != trial.plan.iterations) {
+    return fmt::format("candidate {} has {} iterations, and would now have {}", trial.number,
+                       trial.plan.iterations, iterations);
+  }
+  return {};
+}
+
+std::string words(const SearchDecision& decision) { return log_numbers(decision).text(); }
+
+Result<SearchReplay> replay_draws(const SearchHistory& history, const Experiment& experiment) {
+  SearchReplay replayed;
+  for (const TrialRecord& trial : history.candidates) {
+    const TrainingIdentity& identity = identity_of(history, trial);
+    const auto plan = run_plan_of(experiment, identity.train, identity.data);
+    if (!plan) return tl::unexpected(plan.error());
+    const auto policy =
+        policy_from_json(candidate_policy(experiment, trial.number),
+                         policy_context_of(*plan, identity.train, identity.data), {});
+    ++replayed.candidates;
+    replayed.difference = difference_of(trial, policy, plan->iterations);
+    if (!replayed.difference.empty()) break;
+  }
+  return replayed;
+}
+
+Result<std::vector<SearchLogEntry>> entries_of(const SearchHistory& history) {
+  std::vector<SearchLogEntry> entries;
+  for (const DecisionRecord& decision : history.log) {
+    auto entry = log_entry(decision);
+    if (!entry) return tl::unexpected(entry.error());
+    entries.push_back(*std::move(entry));
+  }
+  return entries;
+}
+
+// Each candidate's last rung, as the log has it.
+std::vector<std::size_t> last_rungs(std::span<const SearchLogEntry> entries, std::size_t count) {
+  std::vector<std::size_t> rungs(count);
+  for (const SearchLogEntry& entry : entries) {
+    const HalvingAction& action = entry.decision.action;
+    if (!entry.result) rungs.at(static_cast<std::size_t>(action.candidate)) = action.rung;
+  }
+  return rungs;
+}
+
+Result<SearchReplay> replay_log(const SearchHistory& history, const Experiment& experiment) {
+  SearchReplay replayed;
+  if (history.candidates.empty()) return replayed;
+  const TrainingIdentity& identity = identity_of(history, history.candidates.front());
+  const auto plan = run_plan_of(experiment, identity.train, identity.data);
+  if (!plan) return tl::unexpected(plan.error());
+  const auto first = first_rung_of(experiment, *plan, identity.train, identity.data);
+  if (!first) return tl::unexpected(first.error());
+  const auto entries = entries_of(history);
+  if (!entries) return tl::unexpected(entries.error());
+  AdaptiveSearch search(experiment, adaptive_plan(experiment, plan->iterations, *first));
+  if (const auto difference = replay(search, *entries)) {
+    replayed.difference =
+        fmt::format("entry {} of the log was {}, and would now be {}", difference->entry + 1,
+                    words(difference->recorded), words(difference->replayed));
+    return replayed;
+  }
+  std::int64_t proposed = 0;
+  for (const SearchLogEntry& entry : *entries) {
+    const bool promotes = entry.decision.action.kind == HalvingAction::Kind::kPromote;
+    ++(entry.result ? replayed.results : promotes ? replayed.promotions : proposed);
+  }
+  if (proposed != std::ssize(history.candidates)) {
+    replayed.difference = fmt::format("{} candidates are in the log, and {} trials in the store",
+                                      proposed, history.candidates.size());
+    return replayed;
+  }
+  const auto rungs = last_rungs(*entries, history.candidates.size());
+  const PolicyContext context = policy_context_of(*plan, identity.train, identity.data);
+  for (const TrialRecord& trial : history.candidates) {
+    const auto policy = policy_from_json(search.policy_of(trial.number), context, {});
+    const std::size_t rung = rungs[static_cast<std::size_t>(trial.number)];
+    ++replayed.candidates;
+    replayed.difference = difference_of(trial, policy, search.plan().halving.rungs.at(rung));
+    if (!replayed.difference.empty()) break;
+  }
+  return replayed;
+}
+
+}  // namespace
+
+Result<SearchReplay> replay_search(const SearchHistory& history) {
+  const auto experiment = experiment_from_json(history.campaign.experiment);
+  if (!experiment) return tl::unexpected(experiment.error());
+  return decides_by_results(experiment->method) ? replay_log(history, *experiment)
+                                                : replay_draws(history, *experiment);
+}
+
+}  // namespace lrtune

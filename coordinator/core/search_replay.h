@@ -1,0 +1,24 @@
+// Makes the decisions of a campaign's search again from what the store says was known, and holds
+// them against those that were carried out. Pure.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "common/result.h"
+#include "coordinator/core/records.h"
+
+namespace lrtune {
+
+struct SearchReplay {
+  std::int64_t candidates = 0;  // whose policies and lengths were made again
+  std::int64_t promotions = 0;
+  std::int64_t results = 0;  // by which promotions and proposals were decided
+  std::string difference;    // the first one, as a sentence; empty: all is the same
+};
+
+// Errors: its experiment cannot be read.
+Result<SearchReplay> replay_search(const SearchHistory& history);
+
+}  // namespace lrtune
