@@ -86,24 +86,10 @@ struct Experiment {
   Digest hash;  // SHA-256 of normalised.dump()
 };
 
-// Bounds of good learning rates, as an LR range test found them: 0 < lower < upper.
-struct RateRange {
-  double lower = 0;
-  double upper = 0;
-};
-// For whoever reads a file for its `train` and `run` alone.
-inline constexpr RateRange kAnyRateRange = {.lower = 0.001, .upper = 0.01};
-
 // From YAML text; `file` names it in errors, which read "FILE:LINE: MESSAGE (KEY)". Every value
 // that a domain can take is checked here, so that no trial meets a bad one: lists one by one,
-// intervals by their ends. The bounds of `range` come in the place of each `{from: range-test}`
-// (docs/EXPERIMENTS.md); its error is told if there is one, and why there are no bounds.
-Result<Experiment> experiment_from_yaml(const std::string& text, const std::string& file,
-                                        const Result<RateRange>& range);
-// The same where no range test is known.
+// intervals by their ends.
 Result<Experiment> experiment_from_yaml(const std::string& text, const std::string& file);
-// Whether policies of a file that experiment_from_yaml can read take rates from a range test.
-bool takes_range_test(const std::string& text);
 
 // The same with `device` in place of its `train.device`: another experiment, with another hash.
 // Errors: there is no such device.

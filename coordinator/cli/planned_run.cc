@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "common/config/from_range_test.h"
 #include "common/config/run_plan.h"
 #include "coordinator/cli/text_file.h"
 #include "coordinator/ranking/dataset_profile.h"

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/config/experiment.h"
+#include "common/config/from_range_test.h"
 #include "common/result.h"
 
 namespace lrtune {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/config/experiment.h"
+#include "common/config/from_range_test.h"
 #include "common/ids.h"
 #include "common/result.h"
 #include "coordinator/core/records.h"

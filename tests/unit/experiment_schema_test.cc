@@ -10,6 +10,7 @@
 #include <valijson/validator.hpp>
 
 #include "common/config/experiment.h"
+#include "common/config/from_range_test.h"
 #include "common/config/located_json.h"
 #include "common/policy/policy.h"
 #include "tests/support/experiment_text.h"
@@ -64,7 +65,8 @@ TEST_F(ExperimentSchema, AcceptsEveryExperiment) {
     ++files;
     const std::string text = test::file_text("experiments/" + entry.path().filename().string());
     EXPECT_EQ(refusal(text), "") << entry.path();
-    const auto experiment = experiment_from_yaml(text, entry.path().filename().string());
+    const auto experiment =
+        experiment_from_yaml(text, entry.path().filename().string(), kAnyRateRange);
     EXPECT_TRUE(experiment) << experiment.error().message;
     EXPECT_EQ(text.rfind("# yaml-language-server: $schema=../docs/experiment.schema.json\n", 0),
               0u);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "common/config/from_range_test.h"
 #include "common/config/run_plan.h"
 #include "common/config/template.h"
 #include "tests/support/experiment_text.h"
