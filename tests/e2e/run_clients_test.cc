@@ -120,13 +120,13 @@ TEST_F(ClientErrorsTest, SubmittedRatesComeFromARangeTestInTheCoordinatorsStore)
   const ProcessResult refused = client({"submit", "ranged.yaml"}).wait(kPatience);
   EXPECT_EQ(refused.exit_code, 2);
   EXPECT_THAT(refused.err,
-              HasSubstr("ranged.yaml:11: k0: the store has no range test of this training; run "
+              HasSubstr("ranged.yaml:12: k0: the store has no range test of this training; run "
                         "`lrtune range-test ranged.yaml --store lrtune.db` first"));
   EXPECT_EQ(number("SELECT count(*) FROM campaign"), 0);
   EXPECT_EQ(stop(first), 0);
   const ProcessResult tested =
-      lrtune({"range-test", "ranged.yaml", "--iterations", "200", "--rates", "9", "--high", "100",
-              "--seeds", "1", "--json", "--worker-argument=--trainer",
+      lrtune({"range-test", "ranged.yaml", "--iterations", "400", "--rates", "31", "--low", "0.005",
+              "--high", "5", "--seeds", "1", "--json", "--worker-argument=--trainer",
               "--worker-argument=synthetic:iteration_us=0"})
           .wait(kPatience);
   ASSERT_EQ(tested.exit_code, 0) << tested.err;

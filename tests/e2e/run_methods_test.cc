@@ -72,12 +72,12 @@ TEST_F(MethodsTest, RatesOfAnExperimentComeFromARangeTest) {
   const ProcessResult without = with_workers(command);
   EXPECT_EQ(without.exit_code, 2) << without.err;
   EXPECT_THAT(without.err,
-              HasSubstr("ranged.yaml:11: k0: the store has no range test of this training; run "
+              HasSubstr("ranged.yaml:12: k0: the store has no range test of this training; run "
                         "`lrtune range-test ranged.yaml` first (search.policies[0].k0)"));
   EXPECT_FALSE(std::filesystem::exists(folder_.file("lrtune.db")));
   const ProcessResult test =
-      with_workers({"range-test", "ranged.yaml", "--iterations", "200", "--rates", "9", "--high",
-                    "100", "--seeds", "1", "--json"});
+      with_workers({"range-test", "ranged.yaml", "--iterations", "400", "--rates", "31", "--low",
+                    "0.005", "--high", "5", "--seeds", "1", "--json"});
   ASSERT_EQ(test.exit_code, 0) << test.err;
   const auto range = nlohmann::json::parse(test.out);
   ASSERT_TRUE(range["estimate"].is_object()) << test.out;
