@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <ranges>
+#include <utility>
 
 #include "coordinator/cli/range_test_plan.h"
 
@@ -49,13 +48,13 @@ Result<StoredRange> stored_range(const StoredState& stored, const Experiment& ex
   if (!experiment.train.holes.empty())
     return fail("train holds domains, and a range test is of one way of training");
   const nlohmann::json training = training_of(experiment.normalised);
-  for (const CampaignRecord& campaign : std::views::reverse(stored.campaigns)) {
-    if (campaign.state != CampaignState::kDone || training_of(campaign.experiment) != training)
+  for (auto campaign = stored.campaigns.rbegin(); campaign != stored.campaigns.rend(); ++campaign) {
+    if (campaign->state != CampaignState::kDone || training_of(campaign->experiment) != training)
       continue;
-    const auto test = experiment_from_json(campaign.experiment);
+    const auto test = experiment_from_json(campaign->experiment);
     if (!test) continue;
     const auto settings = range_test_settings(*test);
-    if (settings) return range_of(stored, campaign, *test, *settings);
+    if (settings) return range_of(stored, *campaign, *test, *settings);
   }
   return tl::unexpected(no_range_test(command));
 }

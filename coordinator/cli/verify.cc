@@ -121,8 +121,8 @@ OrExit<void> Verification::generate(Judgement& judgement, const json& document,
   std::vector<json> generated =
       generated_policies(*estimate, iterations, experiment_.seed, command_.settings.candidates);
   if (auto schedule = m_opt_candidate(judgement.m_opt)) generated.push_back(*std::move(schedule));
-  const auto compared = carried_out(
-      comparison_experiment(experiment_, "generate", document, generated, command_.settings));
+  const auto compared =
+      carried_out(generation_experiment(experiment_, document, generated, command_.settings));
   if (!compared) return tl::unexpected(compared.error());
   judge(judgement, 3, policy, compared->results);
   return {};
@@ -152,8 +152,8 @@ OrExit<Judgement> Verification::judge_one(const json& document, const PolicyResu
   } else {
     std::vector<json> others;
     for (const Rival& rival : *stored) others.push_back(rival.policy);
-    const auto compared = carried_out(
-        comparison_experiment(experiment_, "compare", document, others, command_.settings));
+    const auto compared =
+        carried_out(comparison_experiment(experiment_, document, others, command_.settings));
     if (!compared) return tl::unexpected(compared.error());
     const bool beaten = judge(judgement, 2, policy, compared->results);
     if (!beaten && verified) judgement.verdict = Verdict::kVerified;

@@ -36,6 +36,29 @@ Result<Experiment> list_experiment(const Experiment& experiment, const std::stri
   return experiment_from_json(made);
 }
 
+Result<Experiment> measuring(const Result<Experiment>& made, const VerifySettings& settings) {
+  const bool measures = made && made->m_opt_every != RunLength{};
+  if (!made || measures == settings.m_opt) return made;
+  json document = made->normalised;
+  document["run"].erase("m_opt");
+  if (settings.m_opt) document["run"]["m_opt"] = {{"every", m_opt_interval(*made)}};
+  return experiment_from_json(document);
+}
+
+// With new seeds for the policy that is judged and the best of the others.
+Result<Experiment> repeated(const Result<Experiment>& made, const VerifySettings& settings) {
+  if (!made || settings.repeats < 1) return made;
+  json document = made->normalised;
+  document["verify"] = {{"top", settings.top + 1}, {"repeats", settings.repeats}};
+  return experiment_from_json(document);
+}
+
+std::vector<json> with_others(const json& policy, std::span<const json> others) {
+  std::vector<json> all = {policy};
+  all.insert(all.end(), others.begin(), others.end());
+  return all;
+}
+
 double rounded(double value) { return std::stod(fmt::format("{:.3e}", value)); }
 
 // What generated candidates are drawn from: an experiment's `policies`.
@@ -146,13 +169,7 @@ Result<Target> target_from_text(const std::string& text) {
 
 Result<Experiment> trial_experiment(const Experiment& experiment, std::span<const json> policies,
                                     const VerifySettings& settings) {
-  auto made = list_experiment(experiment, "verify", policies, settings);
-  const bool measures = experiment.m_opt_every != RunLength{};
-  if (!made || measures == settings.m_opt) return made;
-  json document = made->normalised;
-  document["run"].erase("m_opt");
-  if (settings.m_opt) document["run"]["m_opt"] = {{"every", m_opt_interval(*made)}};
-  return experiment_from_json(document);
+  return measuring(list_experiment(experiment, "verify", policies, settings), settings);
 }
 
 std::int64_t m_opt_interval(const Experiment& experiment) {
@@ -174,16 +191,20 @@ std::int64_t m_opt_interval(const Experiment& experiment) {
                    stretch / kMostMoptValues + 1});
 }
 
-Result<Experiment> comparison_experiment(const Experiment& experiment, const std::string& phase,
-                                         const json& policy, std::span<const json> others,
+Result<Experiment> comparison_experiment(const Experiment& experiment, const json& policy,
+                                         std::span<const json> stored,
                                          const VerifySettings& settings) {
-  std::vector<json> all = {policy};
-  all.insert(all.end(), others.begin(), others.end());
-  auto made = list_experiment(experiment, phase, all, settings);
-  if (!made || settings.repeats < 1) return made;
-  json document = made->normalised;
-  document["verify"] = {{"top", settings.top + 1}, {"repeats", settings.repeats}};
-  return experiment_from_json(document);
+  return repeated(list_experiment(experiment, "compare", with_others(policy, stored), settings),
+                  settings);
+}
+
+Result<Experiment> generation_experiment(const Experiment& experiment, const json& policy,
+                                         std::span<const json> generated,
+                                         const VerifySettings& settings) {
+  return repeated(
+      measuring(list_experiment(experiment, "generate", with_others(policy, generated), settings),
+                settings),
+      settings);
 }
 
 RangeTestSettings generation_range(std::int64_t iterations) {

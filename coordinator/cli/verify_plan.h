@@ -41,10 +41,15 @@ Result<Target> target_from_text(const std::string& text);
 Result<Experiment> trial_experiment(const Experiment& experiment,
                                     std::span<const nlohmann::json> policies,
                                     const VerifySettings& settings);
-// `policy` and the others, each with settings.repeats new seeds.
-Result<Experiment> comparison_experiment(const Experiment& experiment, const std::string& phase,
-                                         const nlohmann::json& policy,
-                                         std::span<const nlohmann::json> others,
+// `policy` and stored ones, each with settings.repeats new seeds. M-opt is measured as `experiment`
+// says, so that what was trained by it before serves again.
+Result<Experiment> comparison_experiment(const Experiment& experiment, const nlohmann::json& policy,
+                                         std::span<const nlohmann::json> stored,
+                                         const VerifySettings& settings);
+// The same with generated ones, which nobody has trained: M-opt is measured as in trial_experiment,
+// whose run of `policy` serves again.
+Result<Experiment> generation_experiment(const Experiment& experiment, const nlohmann::json& policy,
+                                         std::span<const nlohmann::json> generated,
                                          const VerifySettings& settings);
 // Iterations between values of M-opt: a hundredth of the run, at least 3 and at most the paper's
 // 250, but so many that no more values than are allowed lie between two evaluations. 250 where the

@@ -146,6 +146,7 @@ TEST_F(MethodsTest, WithTooFewStoredPoliciesCandidatesAreGenerated) {
   for (const auto& one : compared) recommended += one.value("name", "") == "M-opt" ? 1 : 0;
   EXPECT_EQ(recommended, 1) << compared;
   EXPECT_EQ(compared.size(), 6U);
+  EXPECT_THAT(result.err, HasSubstr("1 reused")) << "the policy itself, of phase 1";
   // Interrupted and started again, it ends the same.
   EXPECT_EQ(nlohmann::json::parse(verify("{function: fix, k0: 0.001}", "top1=0.99").out), verdict);
 }

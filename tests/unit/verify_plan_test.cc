@@ -51,7 +51,7 @@ TEST(VerifyPlan, MakesTheCampaignsOfThePhases) {
   EXPECT_EQ(first.verify_top, 0);
   EXPECT_EQ(first.tolerance_top, 0);
   const Experiment second =
-      comparison_experiment(mine(), "compare", policies[0], {&policies[1], 1}, settings()).value();
+      comparison_experiment(mine(), policies[0], {&policies[1], 1}, settings()).value();
   EXPECT_EQ(second.policies.size(), 2u);
   EXPECT_EQ(second.verify_top, 4);  // the policy and the three best of the others
   EXPECT_EQ(second.verify_repeats, 2);
@@ -73,8 +73,11 @@ TEST(VerifyPlan, MeasuresMoptOfWhatIsJudgedAlone) {
   const Experiment own = mine("{iterations: 700, m_opt: {every: 50}}");
   EXPECT_EQ(measured(own, true), (RunLength{50, 0}));
   EXPECT_EQ(measured(own, false), RunLength{});
-  EXPECT_EQ(comparison_experiment(mine(), "compare", policies[0], {}, settings())->m_opt_every,
-            RunLength{});
+  EXPECT_EQ(comparison_experiment(mine(), policies[0], {}, settings())->m_opt_every, RunLength{})
+      << "as stored policies were trained";
+  EXPECT_EQ(generation_experiment(mine(), policies[0], {}, settings())->m_opt_every,
+            (RunLength{7, 0}))
+      << "as the policy was";
 }
 
 TEST(VerifyPlan, MoptIsMeasuredAHundredTimesOrEvery250Iterations) {
