@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <optional>
 #include <utility>
 
 #include "coordinator/cli/range_test_plan.h"
@@ -48,15 +49,19 @@ Result<StoredRange> stored_range(const StoredState& stored, const Experiment& ex
   if (!experiment.train.holes.empty())
     return fail("train holds domains, and a range test is of one way of training");
   const nlohmann::json training = training_of(experiment.normalised);
+  std::optional<Error> refusal;  // of the newest
   for (auto campaign = stored.campaigns.rbegin(); campaign != stored.campaigns.rend(); ++campaign) {
     if (campaign->state != CampaignState::kDone || training_of(campaign->experiment) != training)
       continue;
     const auto test = experiment_from_json(campaign->experiment);
     if (!test) continue;
     const auto settings = range_test_settings(*test);
-    if (settings) return range_of(stored, *campaign, *test, *settings);
+    if (!settings) continue;
+    auto found = range_of(stored, *campaign, *test, *settings);
+    if (found) return found;
+    if (!refusal) refusal = found.error();
   }
-  return tl::unexpected(no_range_test(command));
+  return tl::unexpected(refusal.value_or(no_range_test(command)));
 }
 
 }  // namespace lrtune

@@ -18,9 +18,10 @@ struct StoredRange {
   std::string name;     // its campaign's
 };
 
-// Of the newest range test that is done and trained as `experiment` does: the same `train` in
-// normal form, but for device, threads and inexact. `command`: that makes one, for the error.
-// Errors: there is none; it cannot tell a bound; `train` holds domains.
+// Of the newest range test that can tell both bounds, is done and trained as `experiment` does: the
+// same `train` in normal form, but for device, threads and inexact. `command`: that makes one, for
+// the error. Errors: there is none; none can tell both bounds, and why the newest cannot; `train`
+// holds domains.
 Result<StoredRange> stored_range(const StoredState& stored, const Experiment& experiment,
                                  const std::string& command);
 

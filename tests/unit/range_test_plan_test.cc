@@ -302,6 +302,21 @@ TEST(StoredRange, IsTheOneOfTheNewestRangeTestOfTheSameTraining) {
   EXPECT_EQ(stored_range({}, mine(), command).error().message, none);
 }
 
+TEST(StoredRange, ANewerOneThatCannotTellHidesNoOlderOne) {
+  StoredState stored = tested(mine(), {0.3, 0.9, 0.9, 0});
+  RangeTestSettings once = settings();
+  once.seeds = 1;
+  const Experiment newer = range_test_experiment(mine(), once).value();
+  CampaignRecord campaign = stored.campaigns.front();
+  campaign.id = CampaignId{2};
+  campaign.hash = newer.hash;
+  campaign.experiment = newer.normalised;
+  stored.campaigns.push_back(campaign);  // without a trial
+  const auto found = stored_range(stored, mine(), "");
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(found->campaign, CampaignId{1});
+}
+
 TEST(StoredRange, SaysWhyTheNewestCannotTell) {
   const StoredState stored = tested(mine(), {0.3, 0.9, 0.9, 0.9});
   EXPECT_EQ(stored_range(stored, mine(), "").error().message,
