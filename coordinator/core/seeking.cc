@@ -64,7 +64,7 @@ void observe_all(CoreState& state, Campaign& campaign) {
   state.seeking.insert(campaign.record.id);
 }
 
-Result<void> take_up(CoreState& state, Campaign& campaign, ResolvedTrain train) {
+Result<void> take_up(Campaign& campaign, ResolvedTrain train) {
   const TrainSpec& spec = train.identity.train;
   auto first_rung = first_rung_of(campaign.experiment, train.plan, spec, train.identity.data);
   if (!first_rung) return tl::unexpected(first_rung.error());
@@ -168,7 +168,7 @@ void begin_search(CoreState& state, Campaign& campaign) {
   }
   if (!train) return fail_campaign(state, campaign, train.error().message);
   if (!campaign.search) {
-    if (auto begun = take_up(state, campaign, *std::move(train)); !begun)
+    if (auto begun = take_up(campaign, *std::move(train)); !begun)
       return fail_campaign(state, campaign, begun.error().message);
   }
   campaign.surveys.clear();
@@ -183,7 +183,7 @@ void begin_search(CoreState& state, Campaign& campaign) {
 void resume_search(CoreState& state, Campaign& campaign) {
   if (!campaign.search) {
     auto begun = train_of_first(state, campaign).and_then([&](ResolvedTrain train) {
-      return take_up(state, campaign, std::move(train));
+      return take_up(campaign, std::move(train));
     });
     if (!begun) return fail_campaign(state, campaign, begun.error().message);
   }
