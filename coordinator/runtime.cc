@@ -175,6 +175,7 @@ void Runtime::take_frames(Actions& actions) {
     } else if (auto messages = allowed_messages(*incoming)) {
       for (wire::ToCoordinator& message : *messages) {
         note_peer(incoming->peer, message);
+        if (!completed(incoming->peer, message)) continue;
         step(event::Received{incoming->peer, std::move(message)}, actions);
       }
     } else {
@@ -185,6 +186,18 @@ void Runtime::take_frames(Actions& actions) {
       return;
     }
   }
+}
+
+// False if it is answered already: with an error.
+bool Runtime::completed(const PeerId& peer, wire::ToCoordinator& message) {
+  auto* submit = std::get_if<wire::Submit>(&message);
+  if (submit == nullptr || !options_.complete_submission) return true;
+  auto done = options_.complete_submission(*submit);
+  if (!done) {
+    send_to(peer, {wire::Answer{submit->request, std::move(done.error().message),
+                                nlohmann::json::object()}});
+  }
+  return done.has_value();
 }
 
 void Runtime::note_peer(const PeerId& peer, const wire::ToCoordinator& message) {

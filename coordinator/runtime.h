@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -32,6 +33,9 @@ struct RuntimeOptions {
   std::chrono::milliseconds last_words{100};   // from the end of a process to its last frame
   std::chrono::milliseconds watch_every{200};  // RuntimeWatcher::watch is called at least so often
   RuntimeObserver* observer = nullptr;         // must outlive the runtime; may be null
+  // Puts into a submission what it takes from the store, before the core sees it: called in the
+  // turn that receives it. Its error is the answer. May be empty.
+  std::function<Result<void>(wire::Submit&)> complete_submission = {};
 };
 
 // Whoever runs the coordinator: `lrtune run` with its progress display, signals and child
@@ -79,6 +83,7 @@ class Runtime {
   void step(const Event& event, Actions& actions);
   void take_posted(Actions& actions);
   void take_frames(Actions& actions);
+  bool completed(const PeerId& peer, wire::ToCoordinator& message);
   void refuse_frame(const wire::Incoming& incoming, const Error& error);
   void note_peer(const PeerId& peer, const wire::ToCoordinator& message);
   void note_hello(const PeerId& peer, const wire::Hello& hello);

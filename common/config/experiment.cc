@@ -7,6 +7,7 @@
 
 #include "common/config/campaign_size.h"
 #include "common/config/experiment_reader.h"
+#include "common/config/from_range_test.h"
 #include "common/config/located_json.h"
 #include "common/json_reader.h"
 
@@ -43,12 +44,25 @@ Result<Experiment> checked_experiment(const nlohmann::json& json) {
 
 }  // namespace
 
-Result<Experiment> experiment_from_yaml(const std::string& text, const std::string& file) {
-  const auto located = located_json_from_yaml(text, file);
+Result<Experiment> experiment_from_yaml(const std::string& text, const std::string& file,
+                                        const Result<RateRange>& range) {
+  auto located = located_json_from_yaml(text, file);
   if (!located) return tl::unexpected(located.error());
+  if (auto filled = fill_from_range_test(located->json, range); !filled)
+    return tl::unexpected(located->located(filled.error()));
   auto experiment = checked_experiment(located->json);
   if (!experiment) return tl::unexpected(located->located(experiment.error()));
   return experiment;
+}
+
+Result<Experiment> experiment_from_yaml(const std::string& text, const std::string& file) {
+  return experiment_from_yaml(text, file,
+                              fail("no range test is known here; write the rates down"));
+}
+
+bool takes_range_test(const std::string& text) {
+  auto json = yaml_to_json(text, "");
+  return json && fill_from_range_test(*json, kAnyRateRange).value_or(0) > 0;
 }
 
 Result<Experiment> experiment_from_json(const nlohmann::json& json) {

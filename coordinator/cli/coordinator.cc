@@ -11,11 +11,13 @@
 #include <csignal>
 #include <memory>
 
+#include "common/config/from_range_test.h"
 #include "common/logfmt.h"
 #include "common/wire/security/key_folder.h"
 #include "coordinator/cli/exit_code.h"
 #include "coordinator/cli/open_files.h"
 #include "coordinator/cli/stop_signals.h"
+#include "coordinator/cli/stored_range.h"
 #include "coordinator/cli/terminal.h"
 #include "coordinator/operations/operations.h"
 #include "coordinator/runtime.h"
@@ -109,6 +111,23 @@ Result<std::unique_ptr<Operations>> start_operations(const CoordinatorOptions& o
   return Operations::start(operations);
 }
 
+// Rates that its policies take from a range test, out of the store. What cannot be read is left to
+// the core, which says why.
+Result<void> fill_rates_in(wire::Submit& submit, Store& store, const std::string& store_file) {
+  const auto experiment = experiment_from_yaml(submit.experiment, submit.file, kAnyRateRange);
+  if (!experiment || !takes_range_test(submit.experiment)) return {};
+  const auto stored = store.load();
+  if (!stored) return tl::unexpected(stored.error());
+  const auto range =
+      stored_range(*stored, *experiment,
+                   fmt::format("lrtune range-test {} --store {}", submit.file, store_file));
+  const auto filled =
+      experiment_from_yaml(submit.experiment, submit.file, range.map(&StoredRange::bounds));
+  if (!filled) return tl::unexpected(filled.error());
+  submit.experiment = filled->normalised.dump();
+  return {};
+}
+
 int run(const CoordinatorOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);  // whoever read the log may go away
   const std::uint64_t files = raise_open_files();
@@ -136,6 +155,9 @@ int run(const CoordinatorOptions& options) {
                   .text());
   }
   RuntimeOptions with = runtime_options(options);
+  with.complete_submission = [&](wire::Submit& submit) {
+    return fill_rates_in(submit, **store, options.store);
+  };
   if (*operations) with.observer = &(*operations)->observer();
   Runtime runtime(std::move(*socket), **store, with, log);
   UntilSignalled watcher(*signals);

@@ -14,7 +14,9 @@
 #include "common/logfmt.h"
 #include "coordinator/cli/embedded_run.h"
 #include "coordinator/cli/exit_code.h"
+#include "coordinator/cli/stored_range.h"
 #include "coordinator/cli/terminal.h"
+#include "coordinator/cli/text_file.h"
 
 namespace lrtune {
 namespace {
@@ -115,6 +117,20 @@ int train(const RunOptions& options, const Experiment& experiment, SqliteStore& 
   return ended(embedded, options);
 }
 
+// Without a store's file there is none, and none is made.
+tl::expected<Result<StoredRange>, int> look_up_range(const RunOptions& options,
+                                                     const Experiment& experiment) {
+  std::string command = "lrtune range-test " + options.file;
+  if (options.store != RunOptions{}.store) command += " --store " + options.store;
+  if (!std::filesystem::exists(options.store))
+    return Result<StoredRange>(tl::unexpected(no_range_test(command)));
+  const auto store = open_store(options);
+  if (!store) return tl::unexpected(store.error());
+  const auto stored = (*store)->load();
+  if (!stored) return tl::unexpected(say_error(stored.error(), kExitFailure));
+  return stored_range(*stored, experiment, command);
+}
+
 }  // namespace
 
 int say_error(const Error& error, int exit_code) {
@@ -128,6 +144,25 @@ tl::expected<std::unique_ptr<SqliteStore>, int> open_store(const RunOptions& opt
   auto store = SqliteStore::open(options.store);
   if (!store) return tl::unexpected(say_error(store.error(), kExitFailure));
   return std::move(*store);
+}
+
+tl::expected<Experiment, int> experiment_to_run(const RunOptions& options) {
+  const auto refuse = [](const Error& error) {
+    return tl::unexpected(say_error(error, kExitBadInput));
+  };
+  const auto text = read_text_file(options.file, "an experiment");
+  if (!text) return refuse(text.error());
+  auto experiment = read_experiment(options, kAnyRateRange);
+  if (!experiment) return refuse(experiment.error());
+  if (!takes_range_test(*text)) return *std::move(experiment);
+  const auto range = look_up_range(options, *experiment);
+  if (!range) return tl::unexpected(range.error());
+  experiment = read_experiment(options, range->map(&StoredRange::bounds));
+  if (!experiment) return refuse(experiment.error());
+  const StoredRange& found = **range;
+  say("lrtune: rates of {} are the bounds {} and {} of the range test {} (campaign {})\n",
+      options.file, found.bounds.lower, found.bounds.upper, found.name, found.campaign.value);
+  return *std::move(experiment);
 }
 
 int carry_out(const RunOptions& options, const Experiment& experiment, SqliteStore& store,

@@ -27,6 +27,10 @@ int say_error(const Error& error, int exit_code);
 // The store of options.store, made if it is not there. Otherwise the exit code, said why.
 tl::expected<std::unique_ptr<SqliteStore>, int> open_store(const RunOptions& options);
 
+// The experiment of options.file as it is carried out: rates that its policies take from a range
+// test come out of options.store, and it is said which. Otherwise the exit code, said why.
+tl::expected<Experiment, int> experiment_to_run(const RunOptions& options);
+
 // Trains until the campaign of `experiment` is done, unless it is already. kExitDone, or the exit
 // code of what was said: kExitResumable after a signal, kExitBadInput if no trial could be made,
 // kExitFailure. Takes the process's stop signals while it runs.

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "common/config/from_range_test.h"
 #include "common/config/run_plan.h"
 #include "coordinator/cli/text_file.h"
 #include "coordinator/ranking/dataset_profile.h"
@@ -13,7 +14,7 @@ namespace lrtune {
 Result<PlannedRun> planned_run(const std::string& file) {
   const auto text = read_text_file(file, "an experiment");
   if (!text) return tl::unexpected(text.error());
-  auto experiment = experiment_from_yaml(*text, file);
+  auto experiment = experiment_from_yaml(*text, file, kAnyRateRange);
   if (!experiment) return tl::unexpected(experiment.error());
   if (!experiment->train.holes.empty()) {
     return fail(

@@ -16,7 +16,8 @@ struct PlannedRun {
   PolicyContext context;
 };
 
-// Reads `file`. `train` must hold no domain. Lengths in epochs need a data set whose number of
+// Reads `file` for its `train` and `run`: of `{from: range-test}` it does not look anything up.
+// `train` must hold no domain. Lengths in epochs need a data set whose number of
 // samples is known (coordinator/ranking/dataset_profile.h); of others the file must give
 // iterations.
 Result<PlannedRun> planned_run(const std::string& file);

@@ -1,9 +1,11 @@
 #include "coordinator/cli/range_test.h"
 
 #include <CLI/Option.hpp>
-#include <algorithm>
 #include <csignal>
 #include <memory>
+#include <span>
+#include <utility>
+#include <vector>
 
 #include "coordinator/cli/exit_code.h"
 #include "coordinator/cli/local_campaign.h"
@@ -19,29 +21,41 @@ struct RangeTestCommand {
   RangeTestSettings settings;
 };
 
-Result<TrainingIdentity> identity_of(const StoredState& stored, const CampaignResults& results) {
-  if (results.policies.empty()) return fail("no run of the range test has ended");
-  const Digest& hash = results.policies.front().search.trial.identity;
-  const auto found = std::ranges::find(stored.identities, hash, &IdentityRecord::hash);
-  if (found == stored.identities.end()) return fail("the store has lost a training identity");
-  return found->identity;
+// The campaigns that it takes: one, or a ramp's for each seed.
+Result<std::vector<Experiment>> campaigns_of(const RangeTestSettings& settings,
+                                             const Experiment& experiment) {
+  std::vector<Experiment> campaigns;
+  for (int seed = 0; seed < (settings.ramp ? settings.seeds : 1); ++seed) {
+    auto made = settings.ramp ? ramp_experiment(experiment, settings, seed)
+                              : range_test_experiment(experiment, settings);
+    if (!made) return tl::unexpected(made.error());
+    campaigns.push_back(*std::move(made));
+  }
+  return campaigns;
 }
 
-int show(const RangeTestCommand& command, const Experiment& experiment, const Experiment& test,
-         SqliteStore& store, const OutputFolder& output) {
+Result<RangeReport> report_on(const RangeTestSettings& settings, const Experiment& experiment,
+                              std::span<const Experiment> campaigns, SqliteStore& store) {
   const auto stored = store.load();
-  if (!stored) return say_error(stored.error(), kExitFailure);
-  const auto results = collect_results(*stored, test.hash);
-  if (!results) return say_error(results.error(), kExitFailure);
-  const auto identity = identity_of(*stored, *results);
-  if (!identity) return say_error(identity.error(), kExitFailure);
-  const auto report = range_report(experiment, command.settings, *results, *identity);
-  if (!report) return say_error(report.error(), kExitFailure);
-  const std::string document = to_json(*report).dump(2) + '\n';
+  if (!stored) return tl::unexpected(stored.error());
+  std::vector<CampaignResults> results;
+  for (const Experiment& campaign : campaigns) {
+    auto of_campaign = collect_results(*stored, campaign.hash);
+    if (!of_campaign) return tl::unexpected(of_campaign.error());
+    results.push_back(*std::move(of_campaign));
+  }
+  const auto identity = identity_of(*stored, results.front());
+  if (!identity) return tl::unexpected(identity.error());
+  return settings.ramp ? ramp_report(experiment, results, *identity)
+                       : range_report(experiment, settings, results.front(), *identity);
+}
+
+int show(const RangeTestCommand& command, const RangeReport& report, const OutputFolder& output) {
+  const std::string document = to_json(report).dump(2) + '\n';
   const auto files = write_files(
-      {{"range.json", document}, {"range.svg", to_svg(range_chart(*report))}}, output.path());
+      {{"range.json", document}, {"range.svg", to_svg(range_chart(report))}}, output.path());
   if (!files) return say_error(files.error(), kExitFailure);
-  if (!write_data(command.local.json ? document : range_text(*report, terminal_of(1))))
+  if (!write_data(command.local.json ? document : range_text(report, terminal_of(1))))
     return kExitFailure;
   say("lrtune: results, plots and logs are in {}\n", output.path().string());
   return kExitDone;
@@ -49,21 +63,25 @@ int show(const RangeTestCommand& command, const Experiment& experiment, const Ex
 
 int run(RangeTestCommand command) {
   std::signal(SIGPIPE, SIG_IGN);
-  if (command.settings.epochs.empty() && command.settings.iterations.empty())
-    command.settings.epochs = {1, 2};  // as LRBench does
-  const auto experiment = read_experiment(command.local);
+  RangeTestSettings& settings = command.settings;
+  if (settings.epochs.empty() && settings.iterations.empty())
+    settings.epochs = settings.ramp ? std::vector{2.0} : std::vector{1.0, 2.0};  // as LRBench does
+  const auto experiment = read_experiment(command.local, kAnyRateRange);
   if (!experiment) return say_error(experiment.error(), kExitBadInput);
-  const auto test = range_test_experiment(*experiment, command.settings);
-  if (!test) return say_error(test.error(), kExitBadInput);
+  const auto campaigns = campaigns_of(settings, *experiment);
+  if (!campaigns) return say_error(campaigns.error(), kExitBadInput);
   const auto store = open_store(command.local);
   if (!store) return store.error();
   const auto output = OutputFolder::open(command.local.output.empty()
-                                             ? default_output(*test)
+                                             ? default_output(campaigns->front())
                                              : std::filesystem::path(command.local.output));
   if (!output) return say_error(output.error(), kExitFailure);
-  if (const int code = carry_out(command.local, *test, **store, *output); code != kExitDone)
-    return code;
-  return show(command, *experiment, *test, **store, *output);
+  for (const Experiment& campaign : *campaigns) {
+    if (const int code = carry_out(command.local, campaign, **store, *output); code != kExitDone)
+      return code;
+  }
+  const auto report = report_on(settings, *experiment, *campaigns, **store);
+  return report ? show(command, *report, *output) : say_error(report.error(), kExitFailure);
 }
 
 }  // namespace
@@ -82,7 +100,8 @@ void add_range_test_command(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   auto* epochs = parser
                      ->add_option("--epochs", settings.epochs,
-                                  "Lengths of the runs, multiples of the first; default: 1,2")
+                                  "Lengths of the runs, multiples of the first; default: 1,2; of "
+                                  "the ramp one, default: 2")
                      ->delimiter(',');
   parser->add_option("--iterations", settings.iterations, "The same in iterations")
       ->delimiter(',')
@@ -90,6 +109,9 @@ void add_range_test_command(CLI::App& app, int& exit_code) {
   parser->add_option("--seeds", settings.seeds, "Runs of each rate, side by side")
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
+  parser->add_flag(
+      "--ramp", settings.ramp,
+      "One run a seed whose rate grows stair by stair, instead of fixed rates: cheaper");
   add_local_options(*parser, command->local);
   parser->add_flag("--json", command->local.json, "Prints one JSON document instead of a table");
   parser->callback([command, &exit_code] { exit_code = run(*command); });

@@ -1,4 +1,7 @@
+lrtune_library(lrtune_cli_range_plan
+  SOURCES range_test_plan.cc stored_range.cc
+  DEPENDS lrtune_cli_results lrtune_tuning lrtune_config)
 lrtune_library(lrtune_cli_range_test
-  SOURCES range_test.cc range_test_plan.cc
-  DEPENDS lrtune_cli_run lrtune_cli_results lrtune_tuning CLI11::CLI11)
+  SOURCES range_test.cc
+  DEPENDS lrtune_cli_run lrtune_cli_range_plan lrtune_cli_results CLI11::CLI11)
 list(APPEND LRTUNE_COMMANDS range_test)

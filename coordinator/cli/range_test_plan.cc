@@ -78,22 +78,6 @@ Measured measured(const std::vector<double>& rates, const CampaignResults& resul
   return found;
 }
 
-std::string words(CannotTell why) {
-  switch (why) {
-    case CannotTell::kNothingLearned:
-      return "with some seed no rate rose above chance: longer runs are needed";
-    case CannotTell::kOutsideGrid:
-      return "it is at the end of the grid or beyond: --low or --high must go further";
-    case CannotTell::kSeedsDisagree:
-      return "the seeds disagree: more --seeds or longer runs are needed";
-    case CannotTell::kTooCoarse:
-      return "only one rate is good: more --rates are needed";
-    case CannotTell::kCanTell:
-      break;
-  }
-  return {};
-}
-
 std::string_view code(CannotTell why) {
   switch (why) {
     case CannotTell::kNothingLearned:
@@ -122,6 +106,59 @@ nlohmann::json bound_json(const RangeBound& bound) {
   if (bound.why == CannotTell::kCanTell)
     json.update({{"rate", bound.rate}, {"low", bound.low}, {"high", bound.high}});
   return json;
+}
+
+// What must go where another run takes the place of the experiment's own.
+nlohmann::json without_own_run(const Experiment& experiment, const std::string& suffix) {
+  nlohmann::json json = experiment.normalised;
+  json["name"] = experiment.name + suffix;
+  for (const char* key : {"iterations", "epochs", "target", "max_seconds", "stop_at_target"})
+    json["run"].erase(key);
+  json["rank"] = {{"by", "top1"}, {"at", "final"}};
+  json.erase("tolerance");
+  json.erase("verify");
+  return json;
+}
+
+Result<void> check_one_training(const Experiment& experiment) {
+  if (experiment.train.holes.empty()) return {};
+  return fail("train holds domains: a range test is of one way of training");
+}
+
+// A bound lies between two rates of the grid at best.
+RangeTestOptions options_of(const RangeReport& report) {
+  RangeTestOptions options;
+  options.chance = report.chance;
+  options.widest = std::max(options.widest, 2 * report.rates[1] / report.rates[0]);
+  return options;
+}
+
+// What to start from in the experiment's own run.
+Result<void> estimate_into(RangeReport& report, const Experiment& experiment,
+                           const TrainingIdentity& identity) {
+  const auto run = run_plan_of(experiment, identity.train, identity.data);
+  if (!run) return tl::unexpected(run.error());
+  report.run_iterations = run->iterations;
+  const bool told = report.range.lower.why == CannotTell::kCanTell &&
+                    report.range.upper.why == CannotTell::kCanTell;
+  const std::int64_t epoch =
+      (identity.data.train_samples + identity.train.batch - 1) / identity.train.batch;
+  if (told && run->iterations >= 2) {
+    report.estimate = estimate_parameters(report.range.lower.rate, report.range.upper.rate,
+                                          run->iterations, std::max<std::int64_t>(1, epoch));
+  }
+  return {};
+}
+
+// Accuracy at the end of each stair of a run; none where it had diverged.
+std::vector<std::optional<double>> stair_accuracies(const TrialResult& run, std::size_t stairs) {
+  std::vector<std::optional<double>> accuracies(stairs);
+  const std::int64_t length = run.trial.plan.evaluate_every;
+  for (const MetricPoint& point : run.points) {
+    const auto stair = static_cast<std::size_t>((point.iteration + length - 1) / length);
+    if (stair >= 1 && stair <= stairs) accuracies[stair - 1] = point.evaluated.top1;
+  }
+  return accuracies;
 }
 
 // Over the seeds; what diverged counts as chance.
@@ -163,13 +200,9 @@ Result<Experiment> range_test_experiment(const Experiment& experiment,
                                          const RangeTestSettings& settings) {
   if (auto checked = check(settings); !checked) return tl::unexpected(checked.error());
   if (const auto lengths = multiples(settings); !lengths) return tl::unexpected(lengths.error());
-  if (!experiment.train.holes.empty())
-    return fail("train holds domains: a range test is of one way of training");
-  nlohmann::json json = experiment.normalised;
-  json["name"] = experiment.name + "-range-test";
+  if (auto one = check_one_training(experiment); !one) return tl::unexpected(one.error());
+  nlohmann::json json = without_own_run(experiment, "-range-test");
   nlohmann::json& run = json["run"];
-  for (const char* key : {"iterations", "epochs", "target", "max_seconds", "stop_at_target"})
-    run.erase(key);
   if (settings.epochs.empty()) {
     run["iterations"] = settings.iterations.back();
     run["evaluate"]["every"] = settings.iterations.front();
@@ -181,12 +214,89 @@ Result<Experiment> range_test_experiment(const Experiment& experiment,
   for (const double rate : rate_grid(settings))
     policies.push_back({{"function", "fix"}, {"k0", rate}});
   json["search"] = {{"method", "list"}, {"policies", std::move(policies)}};
-  json["rank"] = {{"by", "top1"}, {"at", "final"}};
-  json.erase("tolerance");
-  json.erase("verify");
   if (settings.seeds > 1)
     json["verify"] = {{"top", settings.rates}, {"repeats", settings.seeds - 1}};
   return experiment_from_json(json);
+}
+
+Result<Experiment> ramp_experiment(const Experiment& experiment, const RangeTestSettings& settings,
+                                   int seed) {
+  if (auto checked = check(settings); !checked) return tl::unexpected(checked.error());
+  if (const auto lengths = multiples(settings); !lengths) return tl::unexpected(lengths.error());
+  if (auto one = check_one_training(experiment); !one) return tl::unexpected(one.error());
+  if (settings.epochs.size() + settings.iterations.size() != 1)
+    return fail("a ramp has one length: give --epochs or --iterations one number");
+  nlohmann::json json = without_own_run(experiment, "-ramp");
+  nlohmann::json stair;  // its length
+  if (settings.epochs.empty()) {
+    const std::int64_t least = settings.iterations.front();
+    const std::int64_t length = (least + settings.rates - 1) / settings.rates;
+    stair = length;
+    json["run"]["iterations"] = length * settings.rates;
+  } else {
+    stair = fmt::format("{} epochs", settings.epochs.front() / settings.rates);
+    json["run"]["epochs"] = settings.epochs.front();
+  }
+  json["run"]["evaluate"]["every"] = stair;
+  constexpr std::uint64_t kSeeds = std::uint64_t{1} << 63;
+  json["seed"] = (experiment.seed + static_cast<std::uint64_t>(seed)) % kSeeds;
+  const double gamma = std::pow(settings.high / settings.low, 1.0 / (settings.rates - 1));
+  const nlohmann::json growing = {
+      {"function", "step"}, {"k0", settings.low}, {"gamma", gamma}, {"l", stair}};
+  json["search"] = {{"method", "list"}, {"policies", {growing}}};
+  return experiment_from_json(json);
+}
+
+std::optional<RangeTestSettings> range_test_settings(const Experiment& test) {
+  RangeTestSettings settings;
+  settings.rates = static_cast<int>(test.policies.size());
+  settings.seeds = test.verify_top > 0 ? test.verify_repeats + 1 : 1;
+  const nlohmann::json& first = test.policies.front().tree;
+  const nlohmann::json& last = test.policies.back().tree;
+  for (const nlohmann::json* end : {&first, &last}) {
+    if (!end->contains("k0") || !end->at("k0").is_number()) return std::nullopt;
+  }
+  settings.low = first.at("k0");
+  settings.high = last.at("k0");
+  if (test.length.epochs > 0) {
+    settings.epochs = {test.evaluate_every.epochs, test.length.epochs};
+  } else {
+    settings.iterations = {test.evaluate_every.iterations, test.length.iterations};
+  }
+  if (test.length == test.evaluate_every) {
+    settings.epochs.resize(settings.epochs.size() / 2);
+    settings.iterations.resize(settings.iterations.size() / 2);
+  }
+  const auto again = range_test_experiment(test, settings);
+  if (!again) return std::nullopt;
+  nlohmann::json normal = again->normalised;
+  normal["name"] = test.name;
+  if (normal != test.normalised) return std::nullopt;
+  return settings;
+}
+
+Result<TrainingIdentity> identity_of(const StoredState& stored, const CampaignResults& results) {
+  if (results.policies.empty()) return fail("no run of the range test has ended");
+  const Digest& hash = results.policies.front().search.trial.identity;
+  const auto found = std::ranges::find(stored.identities, hash, &IdentityRecord::hash);
+  if (found == stored.identities.end()) return fail("the store has lost a training identity");
+  return found->identity;
+}
+
+std::string words(CannotTell why) {
+  switch (why) {
+    case CannotTell::kNothingLearned:
+      return "with some seed no rate rose above chance: longer runs are needed";
+    case CannotTell::kOutsideGrid:
+      return "it is at the end of the grid or beyond: --low or --high must go further";
+    case CannotTell::kSeedsDisagree:
+      return "the seeds disagree: more --seeds or longer runs are needed";
+    case CannotTell::kTooCoarse:
+      return "only one rate is good: more --rates are needed";
+    case CannotTell::kCanTell:
+      break;
+  }
+  return {};
 }
 
 Result<RangeReport> range_report(const Experiment& experiment, const RangeTestSettings& settings,
@@ -214,22 +324,34 @@ Result<RangeReport> range_report(const Experiment& experiment, const RangeTestSe
       report.curves.push_back(std::move(curve));
     }
   }
-  RangeTestOptions options;
-  options.chance = report.chance;
-  // A bound lies between two rates of the grid at best.
-  options.widest = std::max(options.widest, 2 * report.rates[1] / report.rates[0]);
-  report.range = analyse_range(report.rates, report.curves, options);
-  const auto run = run_plan_of(experiment, identity.train, identity.data);
-  if (!run) return tl::unexpected(run.error());
-  report.run_iterations = run->iterations;
-  const bool told = report.range.lower.why == CannotTell::kCanTell &&
-                    report.range.upper.why == CannotTell::kCanTell;
-  const std::int64_t epoch =
-      (identity.data.train_samples + identity.train.batch - 1) / identity.train.batch;
-  if (told && run->iterations >= 2) {
-    report.estimate = estimate_parameters(report.range.lower.rate, report.range.upper.rate,
-                                          run->iterations, std::max<std::int64_t>(1, epoch));
+  report.range = analyse_range(report.rates, report.curves, options_of(report));
+  if (auto done = estimate_into(report, experiment, identity); !done)
+    return tl::unexpected(done.error());
+  return report;
+}
+
+Result<RangeReport> ramp_report(const Experiment& experiment,
+                                std::span<const CampaignResults> results,
+                                const TrainingIdentity& identity) {
+  RangeReport report;
+  report.name = experiment.name;
+  report.ramp = true;
+  report.chance = 1.0 / identity.data.classes;
+  for (const CampaignResults& of_seed : results) {
+    if (of_seed.policies.empty()) return fail("no run of the ramp has ended");
+    const TrialResult& run = of_seed.policies.front().search;
+    const RunPlan& plan = run.trial.plan;
+    const std::int64_t stairs = (plan.iterations + plan.evaluate_every - 1) / plan.evaluate_every;
+    if (stairs < 3) return fail("the ramp is too short: fewer than three rates were applied");
+    report.rates.clear();
+    for (std::int64_t stair = 0; stair < stairs; ++stair)
+      report.rates.push_back(learning_rate(run.trial.policy, stair * plan.evaluate_every));
+    report.curves.push_back({static_cast<std::uint32_t>(report.curves.size()), plan.iterations,
+                             stair_accuracies(run, report.rates.size())});
   }
+  report.range = analyse_ramp(report.rates, report.curves, options_of(report));
+  if (auto done = estimate_into(report, experiment, identity); !done)
+    return tl::unexpected(done.error());
   return report;
 }
 
@@ -237,7 +359,7 @@ std::string range_text(const RangeReport& report, const Terminal& terminal) {
   const std::vector<std::int64_t> lengths = lengths_of(report);
   std::vector<TableColumn> columns{{"rate", Align::kRight}};
   for (const std::int64_t length : lengths)
-    columns.push_back({fmt::format("after {}", length), Align::kRight});
+    columns.push_back({report.ramp ? "top-1" : fmt::format("after {}", length), Align::kRight});
   TextTable table(std::move(columns));
   for (std::size_t rate = 0; rate < report.rates.size(); ++rate) {
     std::vector<std::string> row{fmt::format("{:.3g}", report.rates[rate])};
@@ -248,8 +370,11 @@ std::string range_text(const RangeReport& report, const Terminal& terminal) {
     table.add_row(std::move(row), good ? Ink::kGood : Ink::kPlain);
   }
   std::string text =
-      paint(fmt::format("{}: mean top-1 of fixed rates over {} {}, by iterations", report.name,
-                        report.range.seeds, report.range.seeds == 1 ? "seed" : "seeds"),
+      paint(fmt::format("{}: mean top-1 of {} over {} {}, {}", report.name,
+                        report.ramp ? "a growing rate" : "fixed rates", report.range.seeds,
+                        report.range.seeds == 1 ? "seed" : "seeds",
+                        report.ramp ? fmt::format("in {} iterations", report.range.iterations)
+                                    : "by iterations"),
             Ink::kBold, terminal.colour);
   text += '\n' + table.text(terminal) + '\n';
   text += bound_line("lower", report.range.lower) + bound_line("upper", report.range.upper);
@@ -280,6 +405,7 @@ nlohmann::json to_json(const RangeReport& report) {
         {{"repeat", curve.repeat}, {"iterations", curve.iterations}, {"top1", std::move(values)}});
   }
   nlohmann::json json = {{"name", report.name},
+                         {"method", report.ramp ? "ramp" : "fixed rates"},
                          {"rates", report.rates},
                          {"curves", std::move(curves)},
                          {"lower", bound_json(report.range.lower)},
@@ -303,7 +429,7 @@ nlohmann::json to_json(const RangeReport& report) {
 
 Chart range_chart(const RangeReport& report) {
   Chart chart;
-  chart.title = report.name + ": fixed rates";
+  chart.title = report.name + (report.ramp ? ": a growing rate" : ": fixed rates");
   chart.x_label = "log10 of the learning rate";
   chart.y_label = "mean top-1";
   for (const std::int64_t length : lengths_of(report)) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct RangeTestSettings {
   std::vector<double> epochs;            // lengths, ascending, each a multiple of the first
   std::vector<std::int64_t> iterations;  // instead; exactly one of both is empty
   int seeds = 3;
+  // One run a seed whose rate grows through the grid, in the place of one of each fixed rate.
+  bool ramp = false;
 };
 
 // The rates of the grid, ascending; both ends are exact.
@@ -33,8 +36,26 @@ std::vector<double> rate_grid(const RangeTestSettings& settings);
 Result<Experiment> range_test_experiment(const Experiment& experiment,
                                          const RangeTestSettings& settings);
 
+// The ramp of one seed, 0, 1 ...: a STEP function that grows from the lowest rate to the highest in
+// `rates` stairs of equal length, evaluated at the end of each. There is one length. Each seed is a
+// campaign of its own, since one that diverges would not be repeated. Errors: a setting, by its
+// option.
+Result<Experiment> ramp_experiment(const Experiment& experiment, const RangeTestSettings& settings,
+                                   int seed);
+
+// Of an experiment that range_test_experiment made: the settings that it can be made with again,
+// its lengths those of the shortest and the longest curves. Nothing if it is another experiment.
+std::optional<RangeTestSettings> range_test_settings(const Experiment& test);
+
+// What the trials of a campaign trained. Errors: none has ended.
+Result<TrainingIdentity> identity_of(const StoredState& stored, const CampaignResults& results);
+
+// Why a bound cannot be told, and what helps; empty if it can.
+std::string words(CannotTell why);
+
 struct RangeReport {
   std::string name;
+  bool ramp = false;
   std::vector<double> rates;
   std::vector<RangeCurve> curves;  // by length, then seed
   LearningRateRange range;
@@ -47,6 +68,12 @@ struct RangeReport {
 // trained. Errors: no run was measured.
 Result<RangeReport> range_report(const Experiment& experiment, const RangeTestSettings& settings,
                                  const CampaignResults& results, const TrainingIdentity& identity);
+
+// The same of ramps: `results` are those of the campaigns of ramp_experiment, by seed. Errors: no
+// run was measured; the run has fewer than three stairs.
+Result<RangeReport> ramp_report(const Experiment& experiment,
+                                std::span<const CampaignResults> results,
+                                const TrainingIdentity& identity);
 
 // "lower bound 0.00316 (0.001 to 0.01 ...)": the bounds with their uncertainty, or why they cannot
 // be told; how much of [0, 1] is left; what to start a search from.

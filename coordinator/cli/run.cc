@@ -40,8 +40,8 @@ int show_results(const RunOptions& options, const Experiment& experiment, Sqlite
 int run(const RunOptions& options) {
   // Whoever read the progress may go away; the run does not.
   std::signal(SIGPIPE, SIG_IGN);
-  const auto experiment = read_experiment(options);
-  if (!experiment) return say_error(experiment.error(), kExitBadInput);
+  const auto experiment = experiment_to_run(options);
+  if (!experiment) return experiment.error();
   const auto store = open_store(options);
   if (!store) return store.error();
   const auto output = OutputFolder::open(

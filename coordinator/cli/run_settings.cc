@@ -13,10 +13,10 @@
 #include "coordinator/search/search.h"
 
 namespace lrtune {
-Result<Experiment> read_experiment(const RunOptions& options) {
+Result<Experiment> read_experiment(const RunOptions& options, const Result<RateRange>& range) {
   const auto text = read_text_file(options.file, "an experiment");
   if (!text) return tl::unexpected(text.error());
-  auto experiment = experiment_from_yaml(*text, options.file);
+  auto experiment = experiment_from_yaml(*text, options.file, range);
   if (!experiment || options.device.empty()) return experiment;
   return on_device(*experiment, options.device);
 }

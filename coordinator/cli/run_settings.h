@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/config/experiment.h"
+#include "common/config/from_range_test.h"
 #include "common/result.h"
 
 namespace lrtune {
@@ -27,8 +28,9 @@ struct RunOptions {
 };
 
 // The experiment of options.file with --device put in: that makes it another experiment, with
-// another hash. Errors: FILE:LINE, or that the file cannot be read.
-Result<Experiment> read_experiment(const RunOptions& options);
+// another hash. `range` is what its `{from: range-test}` stand for. Errors: FILE:LINE, or that the
+// file cannot be read.
+Result<Experiment> read_experiment(const RunOptions& options, const Result<RateRange>& range);
 
 // What the local workers must offer, as the experiment's `train` says.
 struct WorkerNeeds {

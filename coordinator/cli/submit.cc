@@ -7,6 +7,7 @@
 #include <CLI/Validators.hpp>
 
 #include "common/config/experiment.h"
+#include "common/config/from_range_test.h"
 #include "coordinator/cli/client_command.h"
 #include "coordinator/cli/exit_code.h"
 #include "coordinator/cli/status_text.h"
@@ -23,7 +24,8 @@ struct SubmitOptions : ClientCommand {
   bool watch = false;
 };
 
-// Checked here as well: a mistake is told at once, with or without a coordinator.
+// Checked here as well: a mistake is told at once, with or without a coordinator. Its store has the
+// range tests.
 Result<wire::Submit> request_of(const SubmitOptions& options) {
   auto text = read_text_file(options.file, "an experiment");
   if (!text) return tl::unexpected(text.error());
@@ -31,7 +33,7 @@ Result<wire::Submit> request_of(const SubmitOptions& options) {
     return fail(fmt::format("{} has {} bytes; an experiment that is submitted has at most {}",
                             options.file, text->size(), wire::kMaxExperimentBytes));
   }
-  if (auto experiment = experiment_from_yaml(*text, options.file); !experiment)
+  if (auto experiment = experiment_from_yaml(*text, options.file, kAnyRateRange); !experiment)
     return tl::unexpected(experiment.error());
   return wire::Submit{0, options.file, std::move(*text), options.device, options.priority};
 }

@@ -1,5 +1,7 @@
 #include "coordinator/cli/verify.h"
 
+#include <fmt/format.h>
+
 #include <CLI/Option.hpp>
 #include <algorithm>
 #include <chrono>
@@ -24,6 +26,7 @@ struct VerifyCommand {
   VerifySettings settings;
   std::vector<std::string> policies;
   std::string target;
+  bool no_m_opt = false;
 };
 
 // An exit code that ends the command; what there is to say was said.
@@ -62,6 +65,7 @@ class Verification {
   OrExit<void> generate(Judgement& judgement, const json& document, const Policy& policy,
                         std::int64_t iterations);
   OrExit<void> keep(const Judgement& judgement, const PolicyResult& alone);
+  OrExit<void> plot_m_opt(const PolicyResult& alone, const CampaignResults& results) const;
 
   const VerifyCommand& command_;
   const Experiment& experiment_;
@@ -114,10 +118,11 @@ OrExit<void> Verification::generate(Judgement& judgement, const json& document,
         {{"phase", 3}, {"what", "no fixed rate learns anything: nothing can be generated"}});
     return {};
   }
-  const std::vector<json> generated =
+  std::vector<json> generated =
       generated_policies(*estimate, iterations, experiment_.seed, command_.settings.candidates);
-  const auto compared = carried_out(
-      comparison_experiment(experiment_, "generate", document, generated, command_.settings));
+  if (auto schedule = m_opt_candidate(judgement.m_opt)) generated.push_back(*std::move(schedule));
+  const auto compared =
+      carried_out(generation_experiment(experiment_, document, generated, command_.settings));
   if (!compared) return tl::unexpected(compared.error());
   judge(judgement, 3, policy, compared->results);
   return {};
@@ -127,6 +132,7 @@ OrExit<Judgement> Verification::judge_one(const json& document, const PolicyResu
                                           const Campaign& first) {
   Judgement judgement;
   judgement.policy = document;
+  judgement.m_opt = alone.search.m_opt();
   const bool verified = met(alone);
   judgement.verdict = verified ? Verdict::kVerified : Verdict::kBest;
   judgement.phases.push_back({{"phase", 1},
@@ -146,8 +152,8 @@ OrExit<Judgement> Verification::judge_one(const json& document, const PolicyResu
   } else {
     std::vector<json> others;
     for (const Rival& rival : *stored) others.push_back(rival.policy);
-    const auto compared = carried_out(
-        comparison_experiment(experiment_, "compare", document, others, command_.settings));
+    const auto compared =
+        carried_out(comparison_experiment(experiment_, document, others, command_.settings));
     if (!compared) return tl::unexpected(compared.error());
     const bool beaten = judge(judgement, 2, policy, compared->results);
     if (!beaten && verified) judgement.verdict = Verdict::kVerified;
@@ -157,6 +163,16 @@ OrExit<Judgement> Verification::judge_one(const json& document, const PolicyResu
   if (auto done = generate(judgement, document, policy, alone.search.trial.plan.iterations); !done)
     return tl::unexpected(done.error());
   return judgement;
+}
+
+OrExit<void> Verification::plot_m_opt(const PolicyResult& alone,
+                                      const CampaignResults& results) const {
+  if (alone.search.m_opt().empty()) return {};
+  const std::string name = fmt::format("m-opt-trial-{}.svg", alone.search.trial.id.value);
+  if (auto files = write_files({{name, to_svg(m_opt_chart(results, alone))}}, output_.path());
+      !files)
+    return ends(files.error(), kExitFailure);
+  return {};
 }
 
 // The verdict, as a decision about the policy's own trial: `lrtune why` tells it.
@@ -188,6 +204,8 @@ OrExit<std::vector<Judgement>> Verification::judge_all(const std::vector<json>& 
   for (std::size_t i = 0; i < policies.size(); ++i) {
     auto judgement = judge_one(policies[i], *in_order[i], *first);
     if (!judgement) return tl::unexpected(judgement.error());
+    if (auto plot = plot_m_opt(*in_order[i], first->results); !plot)
+      return tl::unexpected(plot.error());
     if (auto kept = keep(*judgement, *in_order[i]); !kept) return tl::unexpected(kept.error());
     judgements.push_back(*std::move(judgement));
   }
@@ -223,7 +241,8 @@ Result<std::vector<json>> policy_documents(const VerifyCommand& command) {
 
 // The experiment, with all of the command's own input checked; nothing is changed before.
 Result<Experiment> read_input(VerifyCommand& command) {
-  auto experiment = read_experiment(command.local);
+  command.settings.m_opt = !command.no_m_opt;
+  auto experiment = read_experiment(command.local, kAnyRateRange);
   if (!experiment) return experiment;
   if (!command.target.empty()) {
     const auto target = target_from_text(command.target);
@@ -283,6 +302,8 @@ void add_verify_command(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   parser->add_flag("--compare", settings.compare,
                    "Compare with the stored ones even if the target is met, and end there");
+  parser->add_flag("--no-m-opt", command->no_m_opt,
+                   "Measures no M-opt: what was trained without it is not trained again");
   add_local_options(*parser, command->local);
   parser->add_flag("--json", command->local.json, "Prints one JSON document instead of text");
   parser->callback([command, &exit_code] { exit_code = run(*command); });

@@ -7,8 +7,12 @@
 #include <set>
 #include <utility>
 
+#include "common/config/run_plan.h"
 #include "common/policy/policy_json.h"
+#include "coordinator/cli/m_opt_text.h"
+#include "coordinator/ranking/dataset_profile.h"
 #include "coordinator/search/search.h"
+#include "coordinator/tuning/m_opt.h"
 #include "coordinator/tuning/settled_order.h"
 
 namespace lrtune {
@@ -30,6 +34,29 @@ Result<Experiment> list_experiment(const Experiment& experiment, const std::stri
   made.erase("tolerance");
   made.erase("verify");
   return experiment_from_json(made);
+}
+
+Result<Experiment> measuring(const Result<Experiment>& made, const VerifySettings& settings) {
+  const bool measures = made && made->m_opt_every != RunLength{};
+  if (!made || measures == settings.m_opt) return made;
+  json document = made->normalised;
+  document["run"].erase("m_opt");
+  if (settings.m_opt) document["run"]["m_opt"] = {{"every", m_opt_interval(*made)}};
+  return experiment_from_json(document);
+}
+
+// With new seeds for the policy that is judged and the best of the others.
+Result<Experiment> repeated(const Result<Experiment>& made, const VerifySettings& settings) {
+  if (!made || settings.repeats < 1) return made;
+  json document = made->normalised;
+  document["verify"] = {{"top", settings.top + 1}, {"repeats", settings.repeats}};
+  return experiment_from_json(document);
+}
+
+std::vector<json> with_others(const json& policy, std::span<const json> others) {
+  std::vector<json> all = {policy};
+  all.insert(all.end(), others.begin(), others.end());
+  return all;
 }
 
 double rounded(double value) { return std::stod(fmt::format("{:.3e}", value)); }
@@ -95,7 +122,9 @@ json settled(const PolicyResult& first, const PolicyResult& second) {
 }
 
 std::string line_of(const json& one) {
-  std::string line = fmt::format("  {}: ", one.at("description").get<std::string>());
+  const std::string name = one.value("name", "");
+  std::string line = fmt::format("  {}{}{}: ", name, name.empty() ? "" : ": ",
+                                 one.at("description").get<std::string>());
   if (one.contains("verified")) {
     const json& v = one.at("verified");
     return line + fmt::format("top-1 {:.4f} ± {:.4f} over {} new seeds\n",
@@ -140,19 +169,42 @@ Result<Target> target_from_text(const std::string& text) {
 
 Result<Experiment> trial_experiment(const Experiment& experiment, std::span<const json> policies,
                                     const VerifySettings& settings) {
-  return list_experiment(experiment, "verify", policies, settings);
+  return measuring(list_experiment(experiment, "verify", policies, settings), settings);
 }
 
-Result<Experiment> comparison_experiment(const Experiment& experiment, const std::string& phase,
-                                         const json& policy, std::span<const json> others,
+std::int64_t m_opt_interval(const Experiment& experiment) {
+  constexpr std::int64_t kPapers = 250;
+  const auto train = train_spec_from_json(experiment.train.tree, "/train");
+  if (!train) return kPapers;
+  const DatasetProfile* const profile = dataset_profile(train->dataset.name);
+  DataFacts facts;
+  if (profile != nullptr) {
+    facts = facts_of(*profile, train->validation);
+  } else if (experiment.length.iterations > 0 && experiment.evaluate_every.iterations > 0) {
+    facts.train_samples = facts.validation_samples = facts.test_samples =
+        1;  // no length needs them
+  }
+  const auto plan = run_plan_of(experiment, *train, facts);
+  if (!plan) return kPapers;
+  const std::int64_t stretch = std::min(plan->evaluate_every, plan->iterations);
+  return std::max({kLeastMoptInterval, std::min(kPapers, plan->iterations / 100),
+                   stretch / kMostMoptValues + 1});
+}
+
+Result<Experiment> comparison_experiment(const Experiment& experiment, const json& policy,
+                                         std::span<const json> stored,
                                          const VerifySettings& settings) {
-  std::vector<json> all = {policy};
-  all.insert(all.end(), others.begin(), others.end());
-  auto made = list_experiment(experiment, phase, all, settings);
-  if (!made || settings.repeats < 1) return made;
-  json document = made->normalised;
-  document["verify"] = {{"top", settings.top + 1}, {"repeats", settings.repeats}};
-  return experiment_from_json(document);
+  return repeated(list_experiment(experiment, "compare", with_others(policy, stored), settings),
+                  settings);
+}
+
+Result<Experiment> generation_experiment(const Experiment& experiment, const json& policy,
+                                         std::span<const json> generated,
+                                         const VerifySettings& settings) {
+  return repeated(
+      measuring(list_experiment(experiment, "generate", with_others(policy, generated), settings),
+                settings),
+      settings);
 }
 
 RangeTestSettings generation_range(std::int64_t iterations) {
@@ -190,6 +242,15 @@ std::vector<json> generated_policies(const ParameterEstimate& estimate, std::int
     policies.push_back(std::move(policy));
   }
   return policies;
+}
+
+std::optional<json> m_opt_candidate(std::span<const MoptValue> series) {
+  auto schedule = recommended(series);
+  if (!schedule) return std::nullopt;
+  for (Segment& segment : schedule->segments) segment.function.k0 = rounded(segment.function.k0);
+  json candidate = to_json(*schedule);
+  candidate["name"] = "M-opt";
+  return candidate;
 }
 
 std::optional<ParameterEstimate> estimate_of(const RangeReport& report) {
@@ -256,6 +317,7 @@ json outcome_json(const PolicyResult& result, const CampaignResults& results) {
   json one = to_json(result.search.scores, results.at);
   one["policy"] = to_json(result.search.trial.policy);
   one["description"] = describe(result.search.trial.policy);
+  if (!result.name.empty()) one["name"] = result.name;
   one["trial"] = result.search.trial.id.value;
   if (result.verified) one["verified"] = to_json(*result.verified);
   return one;
@@ -281,6 +343,7 @@ bool judge(Judgement& judgement, int phase, const Policy& policy, const Campaign
 std::string verdict_text(const Judgement& judgement, const VerifySettings& settings) {
   std::string text;
   for (const json& phase : judgement.phases) text += phase_text(phase);
+  if (!judgement.m_opt.empty()) text += m_opt_words(judgement.m_opt);
   const std::string target =
       fmt::format("{} {}", name_of(settings.target.measure), settings.target.value);
   switch (judgement.verdict) {
@@ -302,6 +365,7 @@ json to_json(const Judgement& judgement, const VerifySettings& settings) {
           {"target", to_json(settings.target)},
           {"policy", judgement.policy},
           {"replacement", judgement.replacement ? *judgement.replacement : json()},
+          {"m_opt", judgement.m_opt.empty() ? json() : m_opt_json(judgement.m_opt)},
           {"phases", judgement.phases}};
 }
 

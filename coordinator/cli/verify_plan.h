@@ -2,10 +2,9 @@
 // what their results say. Pure.
 //   1. The policy is trained; if it meets the target, it is verified.
 //   2. Else it is compared with the best stored policies that meet the target, for the same data
-//   set
-//      or network, side by side: one that beats it replaces it.
+//      set or network, side by side: one that beats it replaces it.
 //   3. If nothing beats it, or too few are stored: a range test, candidates generated from it and
-//      composed like the paper's, and the same comparison.
+//      composed like the paper's, the schedule that M-opt recommends, and the same comparison.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -28,6 +27,7 @@ struct VerifySettings {
   int repeats = 2;       // new seeds for each policy that is compared
   int candidates = 12;   // generated
   bool compare = false;  // compare even if the target is met
+  bool m_opt = true;     // measure it of the policies that are judged
 };
 
 // "top1=0.991" or "loss=0.1".
@@ -35,15 +35,26 @@ Result<Target> target_from_text(const std::string& text);
 
 // ---- the campaigns; errors: a policy, by its key
 
-// All of `policies` (documents of one policy each), trained as `experiment` says.
+// All of `policies` (documents of one policy each), trained as `experiment` says. With
+// settings.m_opt M-opt is measured as often as `experiment` says or, if it does not, as
+// m_opt_interval() does; else it is not measured.
 Result<Experiment> trial_experiment(const Experiment& experiment,
                                     std::span<const nlohmann::json> policies,
                                     const VerifySettings& settings);
-// `policy` and the others, each with settings.repeats new seeds.
-Result<Experiment> comparison_experiment(const Experiment& experiment, const std::string& phase,
-                                         const nlohmann::json& policy,
-                                         std::span<const nlohmann::json> others,
+// `policy` and stored ones, each with settings.repeats new seeds. M-opt is measured as `experiment`
+// says, so that what was trained by it before serves again.
+Result<Experiment> comparison_experiment(const Experiment& experiment, const nlohmann::json& policy,
+                                         std::span<const nlohmann::json> stored,
                                          const VerifySettings& settings);
+// The same with generated ones, which nobody has trained: M-opt is measured as in trial_experiment,
+// whose run of `policy` serves again.
+Result<Experiment> generation_experiment(const Experiment& experiment, const nlohmann::json& policy,
+                                         std::span<const nlohmann::json> generated,
+                                         const VerifySettings& settings);
+// Iterations between values of M-opt: a hundredth of the run, at least 3 and at most the paper's
+// 250, but so many that no more values than are allowed lie between two evaluations. 250 where the
+// file does not tell how many iterations the run has. REQUIRES: `train` holds no domain.
+std::int64_t m_opt_interval(const Experiment& experiment);
 // How phase 3 tests ranges for a run of `iterations`: a tenth and a fifth of it.
 RangeTestSettings generation_range(std::int64_t iterations);
 // Candidates for a run of estimate's length: FIX, decaying and cyclic functions, drawn at random
@@ -52,6 +63,9 @@ RangeTestSettings generation_range(std::int64_t iterations);
 std::vector<nlohmann::json> generated_policies(const ParameterEstimate& estimate,
                                                std::int64_t iterations, std::uint64_t seed,
                                                int count);
+// The schedule that M-opt recommends, as a candidate with the name "M-opt" and rates of four
+// digits. Nothing if it recommends none.
+std::optional<nlohmann::json> m_opt_candidate(std::span<const MoptValue> series);
 // Of a range test that could tell a bound or not: then around the best fixed rate. Nothing if no
 // rate learned anything.
 std::optional<ParameterEstimate> estimate_of(const RangeReport& report);
@@ -86,6 +100,7 @@ struct Judgement {
   nlohmann::json policy;
   std::optional<nlohmann::json> replacement;
   nlohmann::json phases = nlohmann::json::array();  // the numbers of each, in order
+  std::vector<MoptValue> m_opt;                     // of the policy in phase 1; empty: not measured
 };
 
 // One line of a comparison: how a policy did alone and over its repeats.

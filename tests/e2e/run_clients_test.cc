@@ -111,6 +111,36 @@ TEST_F(ClientErrorsTest, WithoutARightKeyNobodyGetsIn) {
   expect_refused("keys", "this key is not admitted");
 }
 
+TEST_F(ClientErrorsTest, SubmittedRatesComeFromARangeTestInTheCoordinatorsStore) {
+  std::string text = experiment();
+  const std::string rate = "fix, k0: 0.1}";
+  text.replace(text.find(rate), rate.size(), "fix, k0: {from: range-test}}");
+  write("ranged.yaml", text);
+  Process first = coordinator();
+  const ProcessResult refused = client({"submit", "ranged.yaml"}).wait(kPatience);
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err,
+              HasSubstr("ranged.yaml:12: k0: the store has no range test of this training; run "
+                        "`lrtune range-test ranged.yaml --store lrtune.db` first"));
+  EXPECT_EQ(number("SELECT count(*) FROM campaign"), 0);
+  EXPECT_EQ(stop(first), 0);
+  const ProcessResult tested =
+      lrtune({"range-test", "ranged.yaml", "--iterations", "400", "--rates", "31", "--low", "0.005",
+              "--high", "5", "--seeds", "1", "--json", "--worker-argument=--trainer",
+              "--worker-argument=synthetic:iteration_us=0"})
+          .wait(kPatience);
+  ASSERT_EQ(tested.exit_code, 0) << tested.err;
+  const auto estimate = nlohmann::json::parse(tested.out)["estimate"];
+  ASSERT_TRUE(estimate.is_object()) << tested.out;
+  Process second = coordinator();
+  EXPECT_EQ(ask({"submit", "ranged.yaml"})["name"], "tiny");
+  const auto kept =
+      nlohmann::json::parse(column("SELECT experiment FROM campaign WHERE name = 'tiny'").front());
+  const double k0 = kept["search"]["policies"][0]["k0"];
+  EXPECT_NEAR(k0 / estimate["fix"].get<double>(), 1, 1e-3);
+  EXPECT_EQ(stop(second), 75) << "no worker has trained it";
+}
+
 TEST_F(ClientErrorsTest, AStoreHasOneCoordinator) {
   Process coordinator = this->coordinator();
   const ProcessResult second =

@@ -1,4 +1,5 @@
 // The commands that carry several campaigns out: range-test and verify.
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "tests/e2e/run_test_base.h"
@@ -47,6 +48,51 @@ TEST_F(MethodsTest, ARangeTestGivesTheSameCurvesAgainWithoutTraining) {
   EXPECT_EQ(second.out, first.out);
 }
 
+TEST_F(MethodsTest, ARampGivesOneCurveASeed) {
+  const std::vector<std::string> command = {
+      "range-test", "experiment.yaml", "--ramp", "--iterations", "100",  "--rates", "5", "--seeds",
+      "2",          "--high",          "10",     "--output",     "ramp", "--json"};
+  const ProcessResult first = with_workers(command);
+  ASSERT_EQ(first.exit_code, 0) << first.err;
+  const auto report = nlohmann::json::parse(first.out);
+  EXPECT_EQ(report["method"], "ramp");
+  EXPECT_EQ(report["rates"].size(), 5U);
+  ASSERT_EQ(report["curves"].size(), 2U);
+  EXPECT_NE(report["curves"][0]["top1"], report["curves"][1]["top1"]) << "two seeds";
+  EXPECT_THAT(read("ramp/range.svg"), HasSubstr("a growing rate"));
+  EXPECT_EQ(with_workers(command).out, first.out);
+}
+
+TEST_F(MethodsTest, RatesOfAnExperimentComeFromARangeTest) {
+  std::string text = experiment();
+  const std::string rate = "fix, k0: 0.1}";
+  text.replace(text.find(rate), rate.size(), "fix, k0: {from: range-test}}");
+  write("ranged.yaml", text);
+  const std::vector<std::string> command = {"run", "ranged.yaml", "--json"};
+  const ProcessResult without = with_workers(command);
+  EXPECT_EQ(without.exit_code, 2) << without.err;
+  EXPECT_THAT(without.err,
+              HasSubstr("ranged.yaml:12: k0: the store has no range test of this training; run "
+                        "`lrtune range-test ranged.yaml` first (search.policies[0].k0)"));
+  EXPECT_FALSE(std::filesystem::exists(folder_.file("lrtune.db")));
+  const ProcessResult test =
+      with_workers({"range-test", "ranged.yaml", "--iterations", "400", "--rates", "31", "--low",
+                    "0.005", "--high", "5", "--seeds", "1", "--json"});
+  ASSERT_EQ(test.exit_code, 0) << test.err;
+  const auto range = nlohmann::json::parse(test.out);
+  ASSERT_TRUE(range["estimate"].is_object()) << test.out;
+  const ProcessResult result = with_workers(command);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("of the range test tiny-range-test (campaign 1)"));
+  const auto policies = nlohmann::json::parse(result.out)["policies"];
+  int found = 0;  // the geometric mean of both bounds, of four digits
+  for (const auto& policy : policies) {
+    const double k0 = policy["policy"]["k0"];
+    found += std::abs(k0 / range["estimate"]["fix"].get<double>() - 1) < 1e-3 ? 1 : 0;
+  }
+  EXPECT_EQ(found, 1) << result.out;
+}
+
 TEST_F(MethodsTest, APolicyThatMeetsTheTargetIsVerifiedInPhaseOne) {
   const ProcessResult result = verify("{function: fix, k0: 0.05}", "top1=0.1");
   ASSERT_EQ(result.exit_code, 0) << result.err;
@@ -55,6 +101,22 @@ TEST_F(MethodsTest, APolicyThatMeetsTheTargetIsVerifiedInPhaseOne) {
   EXPECT_EQ(verdict["phase"], 1);
   EXPECT_THAT(lrtune({"why", "1"}).wait().out,
               HasSubstr("was judged in phase 1 for top1 0.1: verified"));
+}
+
+TEST_F(MethodsTest, MeasuringMoptChangesNoBit) {
+  const ProcessResult with = verify("{function: fix, k0: 0.05}", "top1=0.1");
+  ASSERT_EQ(with.exit_code, 0) << with.err;
+  const ProcessResult without = verify("{function: fix, k0: 0.05}", "top1=0.1",
+                                       {"--no-m-opt", "--no-checkpoints", "--store", "other.db"});
+  ASSERT_EQ(without.exit_code, 0) << without.err;
+  const auto measured = nlohmann::json::parse(with.out);
+  const auto plain = nlohmann::json::parse(without.out);
+  EXPECT_FALSE(measured["m_opt"].is_null());
+  EXPECT_TRUE(plain["m_opt"].is_null());
+  for (const char* exact : {"top1", "final_loss", "final_iteration", "policy"}) {
+    const nlohmann::json::json_pointer place("/phases/0/policies/0/" + std::string(exact));
+    EXPECT_EQ(measured[place], plain[place]);
+  }
 }
 
 TEST_F(MethodsTest, StoredPoliciesThatMeetTheTargetReplaceAWorseOneInPhaseTwo) {
@@ -76,6 +138,15 @@ TEST_F(MethodsTest, WithTooFewStoredPoliciesCandidatesAreGenerated) {
   EXPECT_EQ(verdict["phase"], 3);
   EXPECT_EQ(verdict["verdict"], "replaced") << result.out;
   EXPECT_EQ(nlohmann::json::parse(read("verified/verdict.json")), verdict);
+  EXPECT_EQ(verdict["m_opt"]["values"].size(), 100U);
+  EXPECT_GT(verdict["m_opt"]["agreement"]["values"], 0);
+  EXPECT_THAT(read("verified/m-opt-trial-1.svg"), HasSubstr("M-opt of trial 1"));
+  int recommended = 0;  // by M-opt: a candidate beside the four that were generated
+  const auto& compared = verdict["phases"].back()["policies"];
+  for (const auto& one : compared) recommended += one.value("name", "") == "M-opt" ? 1 : 0;
+  EXPECT_EQ(recommended, 1) << compared;
+  EXPECT_EQ(compared.size(), 6U);
+  EXPECT_THAT(result.err, HasSubstr("1 reused")) << "the policy itself, of phase 1";
   // Interrupted and started again, it ends the same.
   EXPECT_EQ(nlohmann::json::parse(verify("{function: fix, k0: 0.001}", "top1=0.99").out), verdict);
 }

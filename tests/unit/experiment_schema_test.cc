@@ -10,6 +10,7 @@
 #include <valijson/validator.hpp>
 
 #include "common/config/experiment.h"
+#include "common/config/from_range_test.h"
 #include "common/config/located_json.h"
 #include "common/policy/policy.h"
 #include "tests/support/experiment_text.h"
@@ -64,7 +65,8 @@ TEST_F(ExperimentSchema, AcceptsEveryExperiment) {
     ++files;
     const std::string text = test::file_text("experiments/" + entry.path().filename().string());
     EXPECT_EQ(refusal(text), "") << entry.path();
-    const auto experiment = experiment_from_yaml(text, entry.path().filename().string());
+    const auto experiment =
+        experiment_from_yaml(text, entry.path().filename().string(), kAnyRateRange);
     EXPECT_TRUE(experiment) << experiment.error().message;
     EXPECT_EQ(text.rfind("# yaml-language-server: $schema=../docs/experiment.schema.json\n", 0),
               0u);
@@ -113,7 +115,8 @@ TEST_F(ExperimentSchema, AcceptsWhatTheReaderAccepts) {
       {"function: fix", "function: sig, gamma: -0.1, l: 0"},
       {"function: fix", "function: poly, p: [1, 2], k1: 0.001"},
       {"{function: fix, k0: 0.01}",
-       "{name: reactive, controller: plateau, functions: [{function: fix, k0: 0.1}, {function: tri, "
+       "{name: reactive, controller: plateau, functions: [{function: fix, k0: 0.1}, {function: "
+       "tri, "
        "k0: 0, k1: [0.1, 0.05], l: 1 epochs}], start: [0, 1], every: 200, metric: [loss, top1], "
        "window: {int: [2, 4]}, threshold: {log: [0.001, 0.1]}, cooldown: 3, length: 5000}"},
       {"{function: fix, k0: 0.01}",
@@ -130,6 +133,23 @@ TEST_F(ExperimentSchema, AcceptsWhatTheReaderAccepts) {
     const auto experiment = experiment_from_yaml(text, "e.yaml");
     EXPECT_TRUE(experiment) << experiment.error().message;
     EXPECT_EQ(refusal(text), "") << with;
+  }
+}
+
+TEST_F(ExperimentSchema, AcceptsBoundsOfARangeTestAsRatesAlone) {
+  const auto with = [](const std::string& k1) {
+    return replaced(base_experiment(), "{log: [0.02, 0.2]}", k1);
+  };
+  for (const std::string good :
+       {"{from: range-test}", "{log: {from: range-test}}", "{uniform: {from: range-test}}"}) {
+    EXPECT_EQ(refusal(with(good)), "") << good;
+    EXPECT_TRUE(experiment_from_yaml(with(good), "e.yaml", kAnyRateRange)) << good;
+  }
+  const std::string length = replaced(base_experiment(), "l: 200", "l: {from: range-test}");
+  for (const std::string& bad : {with("{from: elsewhere}"), with("{int: {from: range-test}}"),
+                                 with("{log: [0.01, {from: range-test}]}"), length}) {
+    EXPECT_NE(refusal(bad), "") << bad;
+    EXPECT_FALSE(experiment_from_yaml(bad, "e.yaml", kAnyRateRange)) << bad;
   }
 }
 

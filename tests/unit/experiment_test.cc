@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "common/config/from_range_test.h"
 #include "common/config/run_plan.h"
 #include "common/config/template.h"
 #include "tests/support/experiment_text.h"
@@ -241,6 +242,75 @@ TEST(RunPlan, NothingToEvaluateIsAnError) {
             "the validation part of mnist has no sample to evaluate");
   EXPECT_EQ(run_plan_of(experiment, train, {Digest{}, 0, 10, 10, 10}).error().message,
             "no sample is left to train on");
+}
+
+// The policies of a file that has `lines` in their place, with the bounds 0.002 and 0.05.
+nlohmann::json with_bounds(const std::string& lines) {
+  std::string text = base_experiment();
+  text.resize(text.find("    - {function: fix"));
+  const auto made = experiment_from_yaml(text + lines, "e.yaml", RateRange{0.002, 0.05});
+  EXPECT_TRUE(made) << made.error().message;
+  return made ? made->normalised["search"]["policies"] : nlohmann::json();
+}
+
+TEST(ExperimentRangeTest, RatesBecomeTheBoundThatTheirFunctionTakes) {
+  const nlohmann::json policies = with_bounds(R"(
+    - {function: fix, k0: {from: range-test}}
+    - {function: [tri, sin2], k0: {from: range-test}, k1: {from: range-test}, l: 100}
+    - {function: exp, k0: {from: range-test}, gamma: 0.999}
+    - {function: poly, k0: {from: range-test}, k1: {from: range-test}, p: 1}
+    - segments:
+        - {until: 500, function: sin, k0: {from: range-test}, k1: 0.1, l: 50}
+        - {function: fix, k0: 0.001}
+)");
+  EXPECT_EQ(policies[0]["k0"], 0.01) << "the geometric mean";
+  EXPECT_EQ(policies[1]["k0"], 0.002);
+  EXPECT_EQ(policies[1]["k1"], 0.05);
+  EXPECT_EQ(policies[2]["k0"], 0.05) << "a decay begins with the highest rate";
+  EXPECT_EQ(policies[3]["k0"], 0.05);
+  EXPECT_EQ(policies[3]["k1"], 0.002);
+  EXPECT_EQ(policies[4]["segments"][0]["k0"], 0.002);
+}
+
+TEST(ExperimentRangeTest, BoundsOfADomainBecomeBoth) {
+  const nlohmann::json policies = with_bounds(R"(
+    - {function: fix, k0: {log: {from: range-test}}}
+    - {function: fix, k0: {uniform: {from: range-test}}}
+)");
+  EXPECT_EQ(policies[0]["k0"], nlohmann::json::parse(R"({"log": [0.002, 0.05]})"));
+  EXPECT_EQ(policies[1]["k0"], nlohmann::json::parse(R"({"uniform": [0.002, 0.05]})"));
+}
+
+// Written down, the numbers are the same experiment.
+TEST(ExperimentRangeTest, TheNormalFormHasTheNumbers) {
+  const std::string text =
+      replaced(base_experiment(), "k1: {log: [0.02, 0.2]}", "k1: {from: range-test}");
+  EXPECT_TRUE(takes_range_test(text));
+  EXPECT_FALSE(takes_range_test(base_experiment()));
+  EXPECT_FALSE(takes_range_test("{"));
+  const auto found = experiment_from_yaml(text, "e.yaml", RateRange{0.002, 0.05});
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(found->hash, with("k1: {log: [0.02, 0.2]}", "k1: 0.05").hash);
+}
+
+TEST(ExperimentRangeTest, AnErrorNamesTheParameterAndItsLine) {
+  const auto message = [](const std::string& part, const std::string& instead,
+                          const Result<RateRange>& range = kAnyRateRange) {
+    const std::string text = replaced(base_experiment(), part, instead);
+    const auto made = experiment_from_yaml(text, "e.yaml", range);
+    return made ? "made" : made.error().message;
+  };
+  EXPECT_EQ(message("k1: {log: [0.02, 0.2]}", "k1: {from: range-test}", fail("there is none")),
+            "e.yaml:18: k1: there is none (search.policies[1].k1)");
+  EXPECT_EQ(message("l: 200", "l: {from: range-test}"),
+            "e.yaml:19: l is no rate: k0 and k1 may come from a range test (search.policies[1].l)");
+  EXPECT_EQ(message("k1: {log: [0.02, 0.2]}", "k1: {from: afar}"),
+            "e.yaml:18: k1 is taken from range-test or not at all, not from \"afar\" "
+            "(search.policies[1].k1)");
+  EXPECT_EQ(
+      message("{function: fix, k0: 0.01}", "{function: [fix, exp], k0: {from: range-test}}"),
+      "e.yaml:15: the functions of [\"fix\",\"exp\"] take different bounds of a range test as "
+      "k0; give them policies of their own (search.policies[0].k0)");
 }
 
 }  // namespace

@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/policy/policy_json.h"
+#include "coordinator/cli/stored_range.h"
+
 namespace lrtune {
 namespace {
 
@@ -148,6 +151,177 @@ TEST(RangeTestPlan, SaysWhyABoundCannotBeTold) {
   EXPECT_FALSE(report.estimate);
   EXPECT_THAT(range_text(report, {}), HasSubstr("upper bound: cannot tell"));
   EXPECT_EQ(to_json(report).at("upper").at("why"), "outside_grid");
+}
+
+RangeTestSettings ramp_settings() {
+  RangeTestSettings settings{.low = 0.001, .high = 1, .rates = 4, .epochs = {}, .seeds = 2};
+  settings.iterations = {398};
+  settings.ramp = true;
+  return settings;
+}
+
+TEST(RampPlan, OneRunASeedClimbsThroughTheGrid) {
+  const Experiment first = ramp_experiment(mine(), ramp_settings(), 0).value();
+  EXPECT_EQ(first.name, "mine-ramp");
+  EXPECT_EQ(first.length.iterations, 400) << "four whole stairs";
+  EXPECT_EQ(first.evaluate_every.iterations, 100);
+  EXPECT_EQ(first.seed, 7u);
+  EXPECT_EQ(ramp_experiment(mine(), ramp_settings(), 1)->seed, 8u);
+  ASSERT_EQ(first.policies.size(), 1u);
+  const Policy policy = policy_from_json(first.policies[0].tree, {}).value();
+  for (const auto& [t, rate] : {std::pair(0, 0.001), {99, 0.001}, {100, 0.01}, {399, 1.0}})
+    EXPECT_NEAR(learning_rate(policy, t) / rate, 1, 1e-12) << t;
+  RangeTestSettings in_epochs = ramp_settings();
+  in_epochs.iterations.clear();
+  in_epochs.epochs = {2};
+  const Experiment longer = ramp_experiment(mine(), in_epochs, 0).value();
+  EXPECT_EQ(longer.length.epochs, 2);
+  EXPECT_EQ(longer.evaluate_every.epochs, 0.5);
+  EXPECT_EQ(longer.policies[0].tree.at("l"), "0.5 epochs");
+  in_epochs.epochs = {1, 2};
+  EXPECT_THAT(ramp_experiment(mine(), in_epochs, 0).error().message, HasSubstr("has one length"));
+}
+
+// One seed's ramp, with these accuracies at the ends of its stairs; then it diverged.
+CampaignResults climbed(const std::vector<double>& top1) {
+  const Experiment ramp = ramp_experiment(mine(), ramp_settings(), 0).value();
+  PolicyResult policy;
+  policy.search.trial.policy = policy_from_json(ramp.policies[0].tree, {}).value();
+  policy.search.trial.plan.iterations = 400;
+  policy.search.trial.plan.evaluate_every = 100;
+  policy.search.points.resize(top1.size() + 1);  // the first one: before training
+  for (std::size_t i = 0; i < top1.size(); ++i) {
+    policy.search.points[i + 1].iteration = 100 * (static_cast<std::int64_t>(i) + 1);
+    policy.search.points[i + 1].evaluated.top1 = top1[i];
+  }
+  CampaignResults results;
+  results.policies.push_back(policy);
+  return results;
+}
+
+// The rise is 0.8: it has begun with 0.3, at 0.01, and the band ends above 0.82, at 0.1.
+TEST(RampPlan, ReadsTheCurvesOutOfTheResults) {
+  const std::vector<CampaignResults> results = {climbed({0.12, 0.3, 0.9}),
+                                                climbed({0.1, 0.3, 0.9})};
+  const RangeReport report = ramp_report(mine(), results, identity()).value();
+  ASSERT_EQ(report.curves.size(), 2u);
+  EXPECT_THAT(report.curves[0].accuracy, ElementsAre(0.12, 0.3, 0.9, std::nullopt));
+  EXPECT_EQ(report.curves[1].repeat, 1u);
+  EXPECT_NEAR(report.range.lower.rate, 0.01, 1e-12);
+  EXPECT_NEAR(report.range.upper.rate, 0.1, 1e-12);
+  EXPECT_TRUE(report.estimate);
+  EXPECT_EQ(to_json(report).at("method"), "ramp");
+  EXPECT_THAT(range_text(report, {}), HasSubstr("a growing rate over 2 seeds, in 400 iterations"));
+  EXPECT_EQ(range_chart(report).series.size(), 1u);
+}
+
+// A store with one campaign: the range test of `experiment`, whose runs with every seed end with
+// the accuracy of their rate; 0: the run diverged.
+StoredState tested(const Experiment& experiment, const std::vector<double>& top1) {
+  const Experiment test = range_test_experiment(experiment, settings()).value();
+  StoredState stored;
+  CampaignRecord campaign;
+  campaign.id = CampaignId{1};
+  campaign.name = test.name;
+  campaign.hash = test.hash;
+  campaign.experiment = test.normalised;
+  campaign.state = CampaignState::kDone;
+  stored.campaigns.push_back(campaign);
+  stored.identities.push_back({{}, identity()});
+  const std::vector<double> rates = rate_grid(settings());
+  for (std::size_t i = 0; i < 2 * rates.size(); ++i) {
+    const std::size_t rate = i % rates.size();
+    const bool repeats = i >= rates.size();
+    const auto id = static_cast<std::int64_t>(i) + 1;
+    TrialRecord trial;
+    trial.id = TrialId{id};
+    trial.campaign = campaign.id;
+    trial.number = id - 1;
+    trial.job = JobId{id};
+    trial.plan.iterations = 1000;
+    trial.plan.evaluate_every = 500;
+    trial.policy.segments = {{{.kind = LrFunctionKind::kFix, .k0 = rates[rate]}}};
+    trial.state = top1[rate] > 0 ? TrialState::kDone : TrialState::kDiverged;
+    if (repeats) {
+      trial.phase = TrialPhase::kVerify;
+      trial.verifies = TrialId{static_cast<std::int64_t>(rate) + 1};
+      trial.repeat = 1;
+    }
+    stored.trials.push_back(trial);
+    JobRecord job;
+    job.id = trial.job;
+    job.attempt = 1;
+    job.state = top1[rate] > 0 ? JobState::kDone : JobState::kDiverged;
+    const OutcomeKind kind = top1[rate] > 0 ? OutcomeKind::kCompleted : OutcomeKind::kDiverged;
+    job.outcome = Outcome{kind, 1000, {}, ""};
+    stored.jobs.push_back(job);
+    PointRecord point;
+    point.job = job.id;
+    point.attempt = 1;
+    point.point.iteration = 1000;
+    point.point.evaluated.top1 = top1[rate];
+    stored.points.push_back(point);
+  }
+  return stored;
+}
+
+TEST(RangeTestPlan, KnowsAnExperimentThatItMade) {
+  RangeTestSettings once = settings();
+  once.epochs = {2};
+  once.seeds = 1;
+  RangeTestSettings exact = settings();
+  exact.epochs.clear();
+  exact.iterations = {50, 100, 200};
+  for (const RangeTestSettings& made : {settings(), once, exact}) {
+    const Experiment test = range_test_experiment(mine(), made).value();
+    const auto found = range_test_settings(test);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(rate_grid(*found), rate_grid(made));
+    EXPECT_EQ(found->seeds, made.seeds);
+    EXPECT_EQ(range_test_experiment(mine(), *found)->hash, test.hash);
+  }
+  EXPECT_FALSE(range_test_settings(mine()));
+}
+
+TEST(StoredRange, IsTheOneOfTheNewestRangeTestOfTheSameTraining) {
+  StoredState stored = tested(mine(), {0.3, 0.9, 0.9, 0});
+  const auto found = stored_range(stored, mine(), "");
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(found->bounds.lower, 0.01);
+  EXPECT_EQ(found->bounds.upper, 0.1);
+  EXPECT_EQ(found->campaign, CampaignId{1});
+  EXPECT_EQ(found->name, "mine-range-test");
+  const std::string none =
+      "the store has no range test of this training; run `lrtune range-test x.yaml` first";
+  const std::string command = "lrtune range-test x.yaml";
+  EXPECT_EQ(stored_range(stored, mine("50"), command).error().message, none) << "another batch";
+  EXPECT_THAT(stored_range(stored, mine("[100, 200]"), command).error().message,
+              HasSubstr("train holds domains"));
+  stored.campaigns.front().state = CampaignState::kSearching;
+  EXPECT_EQ(stored_range(stored, mine(), command).error().message, none) << "not done";
+  EXPECT_EQ(stored_range({}, mine(), command).error().message, none);
+}
+
+TEST(StoredRange, ANewerOneThatCannotTellHidesNoOlderOne) {
+  StoredState stored = tested(mine(), {0.3, 0.9, 0.9, 0});
+  RangeTestSettings once = settings();
+  once.seeds = 1;
+  const Experiment newer = range_test_experiment(mine(), once).value();
+  CampaignRecord campaign = stored.campaigns.front();
+  campaign.id = CampaignId{2};
+  campaign.hash = newer.hash;
+  campaign.experiment = newer.normalised;
+  stored.campaigns.push_back(campaign);  // without a trial
+  const auto found = stored_range(stored, mine(), "");
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(found->campaign, CampaignId{1});
+}
+
+TEST(StoredRange, SaysWhyTheNewestCannotTell) {
+  const StoredState stored = tested(mine(), {0.3, 0.9, 0.9, 0.9});
+  EXPECT_EQ(stored_range(stored, mine(), "").error().message,
+            "the range test mine-range-test (campaign 1) cannot tell the upper bound: it is at the "
+            "end of the grid or beyond: --low or --high must go further");
 }
 
 }  // namespace

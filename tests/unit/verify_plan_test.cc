@@ -13,15 +13,16 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-Experiment mine() {
+Experiment mine(const std::string& run = "{iterations: 700, evaluate: {every: 100}}",
+                const std::string& dataset = "mnist") {
   return experiment_from_yaml(R"(
 name: mine
 train:
-  dataset: {name: mnist}
+  dataset: {name: )" + dataset + R"(}
   model: lenet
   optimizer: {name: sgd}
   batch: 100
-run: {iterations: 700, evaluate: {every: 100}}
+run: )" + run + R"(
 seed: 7
 search: {method: list, policies: [{function: fix, k0: 0.01}]}
 tolerance: {top: 1}
@@ -50,7 +51,7 @@ TEST(VerifyPlan, MakesTheCampaignsOfThePhases) {
   EXPECT_EQ(first.verify_top, 0);
   EXPECT_EQ(first.tolerance_top, 0);
   const Experiment second =
-      comparison_experiment(mine(), "compare", policies[0], {&policies[1], 1}, settings()).value();
+      comparison_experiment(mine(), policies[0], {&policies[1], 1}, settings()).value();
   EXPECT_EQ(second.policies.size(), 2u);
   EXPECT_EQ(second.verify_top, 4);  // the policy and the three best of the others
   EXPECT_EQ(second.verify_repeats, 2);
@@ -58,6 +59,60 @@ TEST(VerifyPlan, MakesTheCampaignsOfThePhases) {
   const auto refused = trial_experiment(mine(), wrong, settings());
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message, HasSubstr("fixed"));
+}
+
+TEST(VerifyPlan, MeasuresMoptOfWhatIsJudgedAlone) {
+  const std::vector<nlohmann::json> policies = {to_json(fix(0.1))};
+  const auto measured = [&](const Experiment& experiment, bool m_opt) {
+    VerifySettings with = settings();
+    with.m_opt = m_opt;
+    return trial_experiment(experiment, policies, with).value().m_opt_every;
+  };
+  EXPECT_EQ(measured(mine(), true), (RunLength{7, 0}));
+  EXPECT_EQ(measured(mine(), false), RunLength{});
+  const Experiment own = mine("{iterations: 700, m_opt: {every: 50}}");
+  EXPECT_EQ(measured(own, true), (RunLength{50, 0}));
+  EXPECT_EQ(measured(own, false), RunLength{});
+  EXPECT_EQ(comparison_experiment(mine(), policies[0], {}, settings())->m_opt_every, RunLength{})
+      << "as stored policies were trained";
+  EXPECT_EQ(generation_experiment(mine(), policies[0], {}, settings())->m_opt_every,
+            (RunLength{7, 0}))
+      << "as the policy was";
+}
+
+TEST(VerifyPlan, MoptIsMeasuredAHundredTimesOrEvery250Iterations) {
+  EXPECT_EQ(m_opt_interval(mine("{iterations: 70000}")), 250);
+  EXPECT_EQ(m_opt_interval(mine("{iterations: 100}")), 3);
+  // 54,000 of 60,000 samples are left to train on: 540 iterations an epoch.
+  EXPECT_EQ(m_opt_interval(mine("{epochs: 8}")), 43);
+  EXPECT_EQ(m_opt_interval(mine("{epochs: 8}", "imagefolder")), 250) << "of any size";
+  EXPECT_EQ(m_opt_interval(mine("{iterations: 800}", "imagefolder")), 8);
+  // At most 500 values between two evaluations.
+  EXPECT_EQ(m_opt_interval(mine("{iterations: 1000000, evaluate: {every: 1000000}}")), 2001);
+}
+
+TEST(VerifyPlan, TheScheduleOfMoptIsACandidate) {
+  std::vector<MoptValue> series;
+  for (std::int64_t t = 1; t < 60; t += 10) series.push_back({t, 0.1, t < 30 ? 0.2 : 0.0123456});
+  const auto candidate = m_opt_candidate(series);
+  ASSERT_TRUE(candidate);
+  EXPECT_EQ(*candidate, nlohmann::json::parse(R"({"name": "M-opt", "segments": [
+      {"function": "fix", "k0": 0.2, "until": 30}, {"function": "fix", "k0": 0.01235}]})"));
+  EXPECT_TRUE(trial_experiment(mine(), {&*candidate, 1}, settings()));
+  series.resize(2);
+  EXPECT_FALSE(m_opt_candidate(series)) << "two values recommend nothing";
+}
+
+TEST(VerifyPlan, TheVerdictSaysHowTheRatesAgreeWithMopt) {
+  Judgement judgement;
+  judgement.policy = to_json(fix(0.1));
+  EXPECT_TRUE(to_json(judgement, settings()).at("m_opt").is_null());
+  judgement.m_opt = {{1, 0.1, 0.01}, {8, 0.1, 0.01}, {15, 0.1, 0.01}};
+  const nlohmann::json m_opt = to_json(judgement, settings()).at("m_opt");
+  EXPECT_NEAR(m_opt.at("agreement").at("mean_log10").get<double>(), 1, 1e-12);
+  EXPECT_EQ(m_opt.at("recommended").at("function"), "fix");
+  EXPECT_THAT(verdict_text(judgement, settings()),
+              HasSubstr("applied / M-opt 10 in the median\nM-opt recommends instead:"));
 }
 
 TEST(VerifyPlan, GeneratedPoliciesAreWithinTheRangeAndAlwaysTheSame) {

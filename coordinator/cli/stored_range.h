@@ -1,0 +1,31 @@
+// What `{from: range-test}` in an experiment stands for: bounds out of the range tests that a store
+// keeps. Pure.
+#pragma once
+
+#include <string>
+
+#include "common/config/experiment.h"
+#include "common/config/from_range_test.h"
+#include "common/ids.h"
+#include "common/result.h"
+#include "coordinator/core/records.h"
+
+namespace lrtune {
+
+struct StoredRange {
+  RateRange bounds;     // of four digits
+  CampaignId campaign;  // the range test
+  std::string name;     // its campaign's
+};
+
+// Of the newest range test that can tell both bounds, is done and trained as `experiment` does: the
+// same `train` in normal form, but for device, threads and inexact. `command`: that makes one, for
+// the error. Errors: there is none; none can tell both bounds, and why the newest cannot; `train`
+// holds domains.
+Result<StoredRange> stored_range(const StoredState& stored, const Experiment& experiment,
+                                 const std::string& command);
+
+// The error if there is none.
+Error no_range_test(const std::string& command);
+
+}  // namespace lrtune
