@@ -13,7 +13,8 @@
 namespace lrtune {
 namespace {
 
-constexpr std::array<std::string_view, 4> kMethodNames = {"list", "grid", "random", "sobol"};
+constexpr std::array<std::string_view, 7> kMethodNames = {
+    "list", "grid", "random", "sobol", "halving", "asha", "tpe"};
 constexpr std::array<std::string_view, 4> kRankByNames = {"top1", "loss", "cost", "robustness"};
 constexpr std::array<std::string_view, 2> kRankAtNames = {"best", "final"};
 
@@ -70,9 +71,12 @@ std::string_view name_of(SearchMethod method) {
   return kMethodNames[static_cast<std::size_t>(method)];
 }
 
-bool draws(SearchMethod method) {
-  return method == SearchMethod::kRandom || method == SearchMethod::kSobol;
+bool draws(SearchMethod method) { return method >= SearchMethod::kRandom; }
+bool decides_by_results(SearchMethod method) { return method >= SearchMethod::kHalving; }
+bool has_rungs(SearchMethod method) {
+  return method == SearchMethod::kHalving || method == SearchMethod::kAsha;
 }
+
 std::string_view name_of(RankBy by) { return kRankByNames[static_cast<std::size_t>(by)]; }
 std::string_view name_of(RankAt at) { return kRankAtNames[static_cast<std::size_t>(at)]; }
 

@@ -46,7 +46,7 @@ struct RunLength {
   bool operator==(const RunLength&) const = default;
 };
 
-enum class SearchMethod : std::uint8_t { kList, kGrid, kRandom, kSobol };
+enum class SearchMethod : std::uint8_t { kList, kGrid, kRandom, kSobol, kHalving, kAsha, kTpe };
 enum class RankBy : std::uint8_t { kTop1, kLoss, kCost, kRobustness };
 enum class RankAt : std::uint8_t { kBest, kFinal };
 
@@ -63,7 +63,13 @@ struct Experiment {
   RunLength m_opt_every;  // both 0: M-opt is not measured
   std::uint64_t seed = 0;
   SearchMethod method = SearchMethod::kList;
-  std::int64_t count = 0;  // random, sobol: number of candidates
+  std::int64_t count = 0;  // all but list and grid: number of candidates
+  RunLength first_rung;    // halving, asha: length of the first runs
+  std::int64_t eta = 3;    // halving, asha: one of so many goes on to the next rung
+  SearchMethod drawn_by = SearchMethod::kRandom;  // halving, asha: kRandom or kSobol
+  std::int64_t tpe_startup = 10;                  // tpe: candidates drawn before it reasons
+  double tpe_good = 0.15;                         // tpe: share of the results that count as good
+  int tpe_draws = 24;                             // tpe: of which the best is proposed
   std::vector<Template> policies;
   int verify_top = 0;      // 0: no verification
   int verify_repeats = 0;  // new seeds for each; the most, if verify_settled is given
@@ -93,8 +99,12 @@ Result<Experiment> on_device(const Experiment& experiment, const std::string& de
 Result<Experiment> experiment_from_json(const nlohmann::json& json);
 
 std::string_view name_of(SearchMethod method);
-// Whether its candidates are `count` draws out of the domains, so that more of them keep the first.
+// Whether its candidates are `count` draws out of the domains.
 bool draws(SearchMethod method);
+// Whether results decide which candidates there are, or how long they are trained.
+bool decides_by_results(SearchMethod method);
+// Whether its runs have several lengths: those of rungs.
+bool has_rungs(SearchMethod method);
 std::string_view name_of(RankBy by);
 std::string_view name_of(RankAt at);
 Result<RankBy> rank_by_from_name(std::string_view name);

@@ -19,6 +19,8 @@ constexpr std::int64_t kMostIterations = 1'000'000'000'000;
 constexpr double kMostEpochs = 1e6;
 constexpr std::int64_t kMostRepeats = 1000;
 constexpr std::int64_t kMostSamples = 1'000'000'000;
+constexpr std::int64_t kMostEta = 100;
+constexpr std::int64_t kMostDraws = 10'000;  // of one proposal of TPE
 
 // As many samples as MNIST's test part: train and test metrics are then equally exact.
 constexpr std::int64_t kDefaultTrainSamples = 10'000;
@@ -81,19 +83,22 @@ RunLength default_interval(const RunLength& length) {
   return {(length.iterations + kDefaultEvaluations - 1) / kDefaultEvaluations, 0};
 }
 
-// `what` and `least` iterations are what it is the interval of.
-RunLength read_interval(ObjectReader& reader, const nlohmann::json* every, const char* what,
-                        std::int64_t least) {
-  if (!every->is_string()) return {reader.integer("every", least, kMostIterations, least), 0};
-  const auto epochs = epochs_in(every->get_ref<const std::string&>());
+// The value of `key`: at least `least` iterations, or epochs. `what` names it.
+RunLength read_iterations(ObjectReader& reader, const char* key, const nlohmann::json& value,
+                          const std::string& what, std::int64_t least) {
+  if (!value.is_string()) return {reader.integer(key, least, kMostIterations, least), 0};
+  const auto epochs = epochs_in(value.get_ref<const std::string&>());
   if (!epochs || !(*epochs > 0 && *epochs <= kMostEpochs)) {
-    reader.error(
-        "every",
-        fmt::format("every of {} must be a whole number of iterations of at least {}, "
-                    "or a text such as \"2 epochs\", not {}",
-                    what, least, every->dump()));
+    reader.error(key, fmt::format("{} must be a whole number of iterations of at least {}, "
+                                  "or a text such as \"2 epochs\", not {}",
+                                  what, least, value.dump()));
   }
   return {0, epochs.value_or(1)};
+}
+
+RunLength read_interval(ObjectReader& reader, const nlohmann::json* every, const char* of,
+                        std::int64_t least) {
+  return read_iterations(reader, "every", *every, fmt::format("every of {}", of), least);
 }
 
 std::optional<Error> read_evaluate(const nlohmann::json& json, const std::string& path,
@@ -175,10 +180,21 @@ void read_policies(ObjectReader& reader, Experiment& experiment) {
   }
 }
 
+void read_rungs(ObjectReader& reader, Experiment& experiment) {
+  static const std::vector<std::string> kDraw = texts({"random", "sobol"});
+  if (const nlohmann::json* first = reader.required_raw("first_rung"); first != nullptr)
+    experiment.first_rung = read_iterations(reader, "first_rung", *first, "first_rung of search", 1);
+  experiment.eta = reader.integer("eta", 2, kMostEta, experiment.eta);
+  experiment.drawn_by = reader.one_of("draw", kDraw, kDraw.front()) == "sobol"
+                            ? SearchMethod::kSobol
+                            : SearchMethod::kRandom;
+}
+
 std::optional<Error> read_search(const nlohmann::json& json, const std::string& path,
                                  Experiment& experiment) {
   ObjectReader reader(json, path, "search");
-  static const std::vector<std::string> kMethods = texts({"list", "grid", "random", "sobol"});
+  static const std::vector<std::string> kMethods =
+      texts({"list", "grid", "random", "sobol", "halving", "asha", "tpe"});
   const std::string method = reader.one_of("method", kMethods);
   experiment.method = static_cast<SearchMethod>(
       std::find(kMethods.begin(), kMethods.end(), method) - kMethods.begin());
@@ -187,8 +203,15 @@ std::optional<Error> read_search(const nlohmann::json& json, const std::string& 
   } else if (reader.has("count")) {
     reader.error("count",
                  fmt::format("method {} takes no count: it runs every policy of the file; count "
-                             "belongs to methods random and sobol",
+                             "belongs to methods that draw them",
                              method));
+  }
+  if (has_rungs(experiment.method)) read_rungs(reader, experiment);
+  if (experiment.method == SearchMethod::kTpe) {
+    experiment.tpe_startup = reader.integer("startup", 1, kMostCandidates, experiment.tpe_startup);
+    experiment.tpe_good = reader.number("good", Range::open(0, 1), experiment.tpe_good);
+    experiment.tpe_draws =
+        static_cast<int>(reader.integer("draws", 1, kMostDraws, experiment.tpe_draws));
   }
   read_policies(reader, experiment);
   return reader.finish();
@@ -288,6 +311,48 @@ std::optional<Error> check_evaluated_part(const Experiment& experiment) {
       "/train/validation"};
 }
 
+// What a search by results cannot do.
+std::optional<Error> check_search(const Experiment& experiment) {
+  const std::string method = fmt::format("method {}", name_of(experiment.method));
+  if (!decides_by_results(experiment.method)) return std::nullopt;
+  if (!experiment.train.holes.empty()) {
+    const std::string place = experiment.train.holes.front().place.to_string();
+    return Error{method + " compares policies on one training: train may hold no domain",
+                 "/train" + place};
+  }
+  if (!has_rungs(experiment.method)) return std::nullopt;
+  const RunLength& first = experiment.first_rung;
+  if (first.iterations > experiment.length.iterations && experiment.length.iterations > 0) {
+    return Error{fmt::format("first_rung of search must be at most the run's {} iterations, not {}",
+                             experiment.length.iterations, first.iterations),
+                 "/search/first_rung"};
+  }
+  if (first.epochs > experiment.length.epochs && experiment.length.epochs > 0) {
+    return Error{fmt::format("first_rung of search must be at most the run's {} epochs, not {}",
+                             experiment.length.epochs, first.epochs),
+                 "/search/first_rung"};
+  }
+  if (experiment.stop_at_target)
+    return Error{method + " ends each run at its rung: stop_at_target must be false",
+                 "/run/stop_at_target"};
+  if (experiment.max_seconds)
+    return Error{method + " ends each run at its rung: no max_seconds is allowed",
+                 "/run/max_seconds"};
+  if (experiment.rank_by == RankBy::kCost || experiment.rank_by == RankBy::kRobustness) {
+    return Error{fmt::format("{} compares runs before their end: by of rank must be top1 or loss, "
+                             "not {}",
+                             method, name_of(experiment.rank_by)),
+                 "/rank/by"};
+  }
+  for (std::size_t i = 0; i < experiment.policies.size(); ++i) {
+    if (experiment.policies[i].tree.contains("controller")) {
+      return Error{method + " makes runs longer step by step, which changes what a controller does",
+                   child_path("/search/policies", i)};
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Result<Experiment> read_experiment(const nlohmann::json& json) {
@@ -304,6 +369,7 @@ Result<Experiment> read_experiment(const nlohmann::json& json) {
   read_section(reader, "rank", read_rank, experiment);
   if (auto error = check_evaluated_part(experiment)) reader.error(*error);
   if (auto error = reader.finish()) return tl::unexpected(*error);
+  if (auto error = check_search(experiment)) return tl::unexpected(*error);
   return experiment;
 }
 

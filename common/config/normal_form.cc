@@ -119,6 +119,16 @@ nlohmann::json normal_search(const Experiment& experiment) {
   nlohmann::json search = {{"method", std::string(name_of(experiment.method))},
                            {"policies", nlohmann::json::array()}};
   if (draws(experiment.method)) search["count"] = experiment.count;
+  if (has_rungs(experiment.method)) {
+    search["first_rung"] = normal_interval(experiment.first_rung);
+    search["eta"] = experiment.eta;
+    search["draw"] = name_of(experiment.drawn_by);
+  }
+  if (experiment.method == SearchMethod::kTpe) {
+    search["startup"] = experiment.tpe_startup;
+    search["good"] = number(experiment.tpe_good);
+    search["draws"] = experiment.tpe_draws;
+  }
   for (const Template& policy : experiment.policies) {
     search["policies"].push_back(normal_policy(policy));
   }

@@ -68,6 +68,19 @@ Result<RunPlan> run_plan_of(const Experiment& experiment, const TrainSpec& train
   return plan;
 }
 
+Result<std::int64_t> first_rung_of(const Experiment& experiment, const RunPlan& plan,
+                                   const TrainSpec& train, const DataFacts& data) {
+  if (!has_rungs(experiment.method)) return plan.iterations;
+  const PolicyContext context = policy_context_of(plan, train, data);
+  auto first = iterations_of(experiment.first_rung, context, "first_rung", "/search/first_rung");
+  if (first && *first > plan.iterations) {
+    return fail(fmt::format("first_rung of search must be at most the run's {} iterations, not {}",
+                            plan.iterations, *first),
+                "/search/first_rung");
+  }
+  return first;
+}
+
 PolicyContext policy_context_of(const RunPlan& plan, const TrainSpec& train,
                                 const DataFacts& data) {
   PolicyContext context;

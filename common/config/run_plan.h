@@ -14,6 +14,11 @@ namespace lrtune {
 Result<RunPlan> run_plan_of(const Experiment& experiment, const TrainSpec& train,
                             const DataFacts& data);
 
+// Iterations of the first rung, with that run plan; of a search without rungs, the run's. Errors: it
+// is longer than the run.
+Result<std::int64_t> first_rung_of(const Experiment& experiment, const RunPlan& plan,
+                                   const TrainSpec& train, const DataFacts& data);
+
 // What the policies of that run may leave to it.
 PolicyContext policy_context_of(const RunPlan& plan, const TrainSpec& train, const DataFacts& data);
 

@@ -13,7 +13,7 @@
 namespace lrtune {
 
 // `path` is the JSON pointer of `json` in its document, for errors. `method` says which domains are
-// allowed: none for list, lists and choices for grid, all for random and sobol.
+// allowed: none for list, lists and choices for grid, all for those that draw.
 Result<Template> policy_template_from_json(const nlohmann::json& json, SearchMethod method,
                                            const std::string& path);
 Result<Template> train_template_from_json(const nlohmann::json& json, SearchMethod method,

@@ -10,7 +10,10 @@ namespace {
 
 // A survey for the candidate's `train` part, unless another looks at the same.
 Result<void> plan_survey(CoreState& state, Campaign& campaign, std::int64_t index) {
-  auto train = train_spec_from_json(candidate(campaign.experiment, index).train, "/train");
+  const Template& given = campaign.experiment.train;
+  const nlohmann::json drawn =
+      given.holes.empty() ? given.tree : candidate(campaign.experiment, index).train;
+  auto train = train_spec_from_json(drawn, "/train");
   if (!train) return tl::unexpected(train.error());
   std::string key = survey_key(*train);
   if (campaign.surveys.contains(key)) return {};
@@ -58,6 +61,11 @@ void begin(CoreState& state, Campaign& campaign) {
   campaign.active = true;
   campaign.active_since = state.now.steady;
   enqueue_pending(state, campaign);
+  const bool by_results = decides_by_results(campaign.experiment.method);
+  if (by_results && campaign.record.state == CampaignState::kSearching) {
+    if (!campaign.candidates.empty()) return resume_search(state, campaign);
+    campaign.record.state = CampaignState::kSurveying;
+  }
   if (campaign.record.state == CampaignState::kSurveying) {
     if (!campaign.trials.empty()) {  // the making of its trials was interrupted, or it is extended
       const TrialRecord& first = state.trials.at(campaign.trials.front());
@@ -85,6 +93,7 @@ CampaignState phase_of(const CoreState& state, const Campaign& campaign) {
         break;
     }
   }
+  if (decides_by_results(campaign.experiment.method)) return phase;
   const auto made = static_cast<std::int64_t>(campaign.candidates.size());
   const bool all = made == candidate_count(campaign.experiment).value_or(0);
   return all ? phase : CampaignState::kSurveying;
@@ -335,6 +344,8 @@ void restore_campaigns(CoreState& state, StoredState& stored) {
     state.campaign_by_hash[campaign.record.hash] = campaign.record.id;
   }
   for (WorkerOrderRecord& record : stored.orders) state.orders[record.worker] = std::move(record);
+  for (DecisionRecord& record : stored.search_log)
+    state.campaigns.at(record.campaign).search_log.push_back(std::move(record));
   for (TrialRecord& record : stored.trials) {
     Campaign& campaign = state.campaigns.at(record.campaign);
     campaign.trials.push_back(record.id);
@@ -365,6 +376,9 @@ void restore_campaigns(CoreState& state, StoredState& stored) {
 
 void trial_ended(CoreState& state, TrialRecord& trial) {
   Campaign& campaign = state.campaigns.at(trial.campaign);
+  if (campaign.active) observe_end(state, campaign, trial);
+  if (campaign.search && campaign.record.state == CampaignState::kSearching)
+    return;  // seek() ends the phase
   // Trials that share a job end together: the first of them has ended the phase for all.
   const bool over = campaign.record.state >= CampaignState::kDone ||
                     campaign.record.state == CampaignState::kSurveying;  // trials are being made
@@ -439,6 +453,7 @@ void resume_campaign(CoreState& state, Campaign& campaign) {
       campaign.record.id, {}, "resumed",
       {{"ended", campaign.done + campaign.diverged + campaign.failed}, {"open", campaign.open}});
   if (campaign.planning || campaign.making) state.making.insert(campaign.record.id);
+  if (is_seeking(campaign)) state.seeking.insert(campaign.record.id);
   state.survey_wanted = true;
   enqueue_pending(state, campaign);
 }

@@ -220,7 +220,8 @@ void Core::step(const Event& event, Now now, Actions& actions) {
 }
 
 std::optional<SteadyTime> Core::next_deadline() const {
-  if (!state_->making.empty() && !state_->stopping) return state_->now.steady;
+  const bool work_left = !state_->making.empty() || state_->seeking_cut;
+  if (work_left && !state_->stopping) return state_->now.steady;
   return state_->last_scan + state_->options.heartbeat;
 }
 

@@ -9,6 +9,8 @@
 
 #include "common/policy/policy_json.h"
 #include "coordinator/core/core.h"
+#include "coordinator/ranking/ranking.h"
+#include "coordinator/search/adaptive_search.h"
 
 namespace lrtune {
 
@@ -47,6 +49,14 @@ struct TrialMaking {
   std::optional<ResolvedTrain> train;  // of the candidate before: most have the same
 };
 
+// A search that decides by results. Candidate i of it is the campaign's trial with number i.
+struct CampaignSearch {
+  AdaptiveSearch decides;
+  ResolvedTrain train;                // with the longest run's plan
+  std::vector<std::size_t> observed;  // by candidate: of so many rungs it knows the result
+  std::optional<SearchDecision> next;  // made, and not carried out yet
+};
+
 // A row of the newest ranking.
 struct RankedTrial {
   TrialId trial;
@@ -64,6 +74,8 @@ struct Campaign {
   std::vector<TrialId> trials;  // by number
   std::vector<TrialId> candidates;    // the search's, by candidate
   std::optional<TrialMaking> making;  // only while surveying
+  std::optional<CampaignSearch> search;    // once begun, if its method decides by results
+  std::vector<DecisionRecord> search_log;  // of an earlier coordinator, until it is followed
   // Its pending jobs by identity: any worker that gives an identity's numerics takes any of them.
   // Empty while it is paused.
   std::map<Digest, std::set<JobId>> queue;
@@ -196,6 +208,9 @@ struct CoreState {
   std::set<PeerId> freed;      // of them, since the last look
   bool work_added = false;     // to a queue, since the last look
   bool survey_wanted = false;
+  // Their searches may have something to do for a free slot; seek() takes out those that have not.
+  std::set<CampaignId> seeking;
+  bool seeking_cut = false;  // seek() had no time for all
   std::set<JobId> held;  // assigned or running
   std::set<JobId>
       orphans;  // held, but by a worker that has not introduced itself since the restart
@@ -260,11 +275,31 @@ void fail_campaign(CoreState& state, Campaign& campaign,
                    std::string reason);  // by value: it may be a survey's
 void note_busy_time(CoreState& state, Campaign& campaign);
 
+// ---- seeking.cc: searches that decide by results
+// -------------------------------------------------------------------------
+// Once all surveys are answered; or again, for one that is tried again.
+void begin_search(CoreState& state, Campaign& campaign);
+// Where an earlier coordinator, or this one, left it. REQUIRES: it has a candidate.
+void resume_search(CoreState& state, Campaign& campaign);
+// Tells the campaign's search, if it has one, how `trial` ended; each rung's end once.
+void observe_end(CoreState& state, Campaign& campaign, const TrialRecord& trial);
+// It is worked on, and its search is not over.
+bool is_seeking(const Campaign& campaign);
+// Asks for candidates and promotions for free slots, and ends searches that have no more.
+void seek(CoreState& state);
+
 // ---- trials.cc: trials and the stage jobs that they share
 // ---------------------------------------------------------
 // Once all surveys are answered: begins to make the candidates into trials.
 void begin_trials(CoreState& state, Campaign& campaign);
 void make_some_trials(CoreState& state);  // as many as one step may take time for
+Result<ResolvedTrain> resolve_train(const Campaign& campaign, nlohmann::json train);
+// The campaign's next candidate as a trial.
+TrialId add_candidate(CoreState& state, Campaign& campaign, Policy policy, const RunPlan& plan,
+                      ResolvedTrain& train);
+// The trial with a longer run: another job, that goes on from the end of the old one if the rates
+// up to there are the same.
+void lengthen(CoreState& state, Campaign& campaign, TrialRecord& trial, const RunPlan& plan);
 // The trial's job has a trial less: it is given up if nobody else needs it.
 void drop_job(CoreState& state, Job& job, const std::string& reason);
 // The job of a run, a new one or the one of the same work; it goes on from the longest run that is
@@ -305,6 +340,7 @@ std::vector<TrialId> shown_trials(const CoreState& state, const Job& job);
 
 // ---- ranking_step.cc: the order of a campaign's trials
 // ------------------------------------------------------------
+Scores scores_of(const CoreState& state, TrialId trial);
 std::vector<TrialId> rank_search(CoreState& state,
                                  Campaign& campaign);  // those that ended well, best first
 std::vector<TrialId> rank_verification(CoreState& state, Campaign& campaign);

@@ -141,6 +141,18 @@ const Sentences& campaign_sentences() {
   return kSentences;
 }
 
+// What a search that decides by results knew.
+std::string knowledge(const json& n) {
+  std::string words;
+  if (n.contains("observed")) words += fmt::format(", knowing {} results", number(n, "observed"));
+  if (n.contains("good")) words += fmt::format(", {} of them good", number(n, "good"));
+  if (n.contains("cutoff")) {
+    words += fmt::format(": with {} it was among the best {} of {} at the rung below",
+                         number(n, "value"), number(n, "places"), number(n, "in_rung"));
+  }
+  return words;
+}
+
 const Sentences& trial_sentences() {
   static const Sentences kSentences = {
       {"assigned",
@@ -204,6 +216,21 @@ const Sentences& trial_sentences() {
        [](const std::string& who, const json& n) {
          return fmt::format("{} failed at iteration {}: {}.", who, number(n, "iteration"),
                             number(n, "message"));
+       }},
+      {"proposed",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} was proposed by the search as candidate {}{}.", who,
+                            number(n, "candidate"), knowledge(n));
+       }},
+      {"promoted",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} was promoted to rung {}{}.", who, number(n, "rung"), knowledge(n));
+       }},
+      {"observed",
+       [](const std::string& who, const json& n) {
+         const bool valued = n.contains("value") && !n.at("value").is_null();
+         return fmt::format("The search took in what {} brought at rung {}: {}.", who,
+                            number(n, "rung"), valued ? number(n, "value") : "no value");
        }},
       {"extended",
        [](const std::string& who, const json& n) {

@@ -99,7 +99,10 @@ void check_campaign(const CoreState& state, const Campaign& campaign) {
   const bool trains = campaign.record.state == CampaignState::kSearching ||
                       campaign.record.state == CampaignState::kVerifying ||
                       campaign.record.state == CampaignState::kScaling;
-  check(!campaign.active || !trains || open > 0, "goes on while a trial is open, not longer");
+  const bool seeks = campaign.search && campaign.record.state == CampaignState::kSearching &&
+                     (campaign.record.paused || state.seeking.contains(campaign.record.id));
+  check(!campaign.active || !trains || open > 0 || seeks,
+        "goes on while a trial is open or its search may have more, not longer");
   check(campaign.queue.empty() != state.queued.contains(campaign.record.id),
         "is listed if and only if something waits in its queue");
   check(static_cast<std::int64_t>(campaign.candidates.size()) <= number,

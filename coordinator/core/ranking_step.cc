@@ -8,13 +8,6 @@
 namespace lrtune {
 namespace {
 
-Scores scores_of(const CoreState& state, TrialId id) {
-  const TrialRecord& trial = state.trials.at(id);
-  const Job& job = state.jobs.at(trial.job);
-  const OutcomeKind outcome = job.record.outcome ? job.record.outcome->kind : OutcomeKind::kFailed;
-  return score(job.points, outcome, trial.plan.target);
-}
-
 constexpr std::size_t kBestKept = 10;  // for people who ask
 
 nlohmann::json with_rank(nlohmann::json scores, std::size_t rank, std::size_t of, RankBy by) {
@@ -38,6 +31,11 @@ SearchRanking search_ranking(const CoreState& state, const Campaign& campaign) {
   SearchRanking ranking;
   for (const TrialId id : campaign.candidates) ranking.scores.push_back(scores_of(state, id));
   ranking.order = rank(ranking.scores, campaign.experiment.rank_by, campaign.experiment.rank_at);
+  if (!has_rungs(campaign.experiment.method)) return ranking;
+  std::vector<std::int64_t> lengths;
+  for (const TrialId id : campaign.candidates)
+    lengths.push_back(state.trials.at(id).plan.iterations);
+  ranking.order = by_rung(std::move(ranking.order), ranking.scores, lengths);
   return ranking;
 }
 
@@ -76,6 +74,13 @@ void keep_best(Campaign& campaign, const Ranking& ranking) {
 
 }  // namespace
 
+Scores scores_of(const CoreState& state, TrialId id) {
+  const TrialRecord& trial = state.trials.at(id);
+  const Job& job = state.jobs.at(trial.job);
+  const OutcomeKind outcome = job.record.outcome ? job.record.outcome->kind : OutcomeKind::kFailed;
+  return score(job.points, outcome, trial.plan.target);
+}
+
 std::vector<TrialId> rank_search(CoreState& state, Campaign& campaign) {
   const Experiment& experiment = campaign.experiment;
   const SearchRanking ranking = search_ranking(state, campaign);
@@ -92,7 +97,10 @@ std::vector<TrialId> rank_search(CoreState& state, Campaign& campaign) {
         campaign.record.id, id, "ranked",
         to_flat_json(score, experiment.rank_at,
                      {{"rank", place + 1}, {"of", count}, {"by", name_of(experiment.rank_by)}}));
-    if (score.ended_well && score.measured) well.push_back(id);
+    // Repeats compare whole runs.
+    const bool whole = !campaign.search ||
+                       state.trials.at(id).plan.iterations == campaign.search->train.plan.iterations;
+    if (score.ended_well && score.measured && whole) well.push_back(id);
   }
   return well;
 }

@@ -161,6 +161,9 @@ struct StoredState {
   std::vector<JobRecord> jobs;
   std::vector<PointRecord> points;        // of all jobs, ascending by (job, attempt, iteration)
   std::vector<WorkerOrderRecord> orders;  // ascending by worker; none of kAdmit
+  // What searches that decide by results were told and decided, of campaigns that are not done: the
+  // decisions proposed, promoted and observed, in the order of their writing.
+  std::vector<DecisionRecord> search_log;
   bool operator==(const StoredState&) const = default;
 };
 

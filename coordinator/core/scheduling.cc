@@ -229,6 +229,7 @@ void schedule(CoreState& state) {
         ask_surveys(state, campaign);
     }
   }
+  if (!state.seeking.empty()) seek(state);
   const std::set<PeerId> freed = std::exchange(state.freed, {});
   if (std::exchange(state.work_added, false)) {
     fill_all(state, state.with_room);

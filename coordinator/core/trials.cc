@@ -14,24 +14,6 @@
 namespace lrtune {
 namespace {
 
-Result<ResolvedTrain> resolve_train(const Campaign& campaign, nlohmann::json json) {
-  auto train = train_spec_from_json(json, "/train");
-  if (!train) return tl::unexpected(train.error());
-  const SurveyNeed& survey = campaign.surveys.at(survey_key(*train));
-  ResolvedTrain resolved;
-  resolved.train = std::move(json);
-  resolved.identity.data = *survey.facts;
-  resolved.identity.numerics = *campaign.numerics;
-  resolved.identity.numerics.threads = train->threads;
-  auto plan = run_plan_of(campaign.experiment, *train, *survey.facts);
-  if (!plan) return tl::unexpected(plan.error());
-  resolved.plan = *plan;
-  resolved.context = policy_context_of(*plan, *train, *survey.facts);
-  resolved.identity.train = std::move(*train);
-  resolved.hash = resolved.identity.hash();
-  return resolved;
-}
-
 // Candidate `index` with all its numbers: its policy, and in making.train all else.
 Result<Policy> resolve(const Campaign& campaign, TrialMaking& making, std::int64_t index) {
   const Experiment& experiment = campaign.experiment;
@@ -156,24 +138,6 @@ void find_first_trial(CoreState& state, Job& job) {
   }
 }
 
-// The trial with a longer run: another job, that goes on from the end of the old one if the rates
-// up to there are the same.
-void lengthen(CoreState& state, Campaign& campaign, TrialRecord& trial, const RunPlan& plan) {
-  Job& old = state.jobs.at(trial.job);
-  const std::int64_t before = trial.plan.iterations;
-  count_trial(state, trial, -1);
-  use_jobs(state, old, campaign, -1);
-  std::erase(old.trials, trial.id);
-  for (Job* one : path_to(state, old)) find_first_trial(state, *one);
-  trial.plan = plan;
-  Job& job = job_for(state, trial);
-  revive_failed(state, job);
-  state.decide(campaign.record.id, trial.id, "extended",
-               {{"from", before}, {"to", plan.iterations}});
-  join_job(state, campaign, trial, job);
-  for (Job* one : path_to(state, old)) drop_job(state, *one, "its run became longer");
-}
-
 // The newest path to the same data wins; the path is no part of the identity.
 void note_identity(CoreState& state, const ResolvedTrain& resolved) {
   const auto it = state.identities.find(resolved.hash);
@@ -189,17 +153,14 @@ void make_trial(CoreState& state, Campaign& campaign, std::size_t index, Policy 
   if (index < campaign.candidates.size()) {
     TrialRecord& trial = state.trials.at(campaign.candidates[index]);
     const bool longer = resolved.plan.iterations > trial.plan.iterations;
-    if (longer && trial.state != TrialState::kDiverged)
+    if (longer && trial.state != TrialState::kDiverged) {
+      state.decide(campaign.record.id, trial.id, "extended",
+                   {{"from", trial.plan.iterations}, {"to", resolved.plan.iterations}});
       lengthen(state, campaign, trial, resolved.plan);
+    }
     return;
   }
-  TrialRecord trial;
-  trial.identity = resolved.hash;
-  if (!std::exchange(resolved.known, true)) note_identity(state, resolved);
-  trial.seed = trial_seed(campaign.experiment.seed, 0);
-  trial.policy = std::move(policy);
-  trial.plan = resolved.plan;
-  campaign.candidates.push_back(add_trial(state, campaign, std::move(trial)));
+  add_candidate(state, campaign, std::move(policy), resolved.plan, resolved);
 }
 
 // Data that were replaced since the first trials were made would be compared with themselves as
@@ -249,6 +210,50 @@ std::vector<TrialId> without_repetition(const CoreState& state,
 }
 
 }  // namespace
+
+Result<ResolvedTrain> resolve_train(const Campaign& campaign, nlohmann::json json) {
+  auto train = train_spec_from_json(json, "/train");
+  if (!train) return tl::unexpected(train.error());
+  const SurveyNeed& survey = campaign.surveys.at(survey_key(*train));
+  ResolvedTrain resolved;
+  resolved.train = std::move(json);
+  resolved.identity.data = *survey.facts;
+  resolved.identity.numerics = *campaign.numerics;
+  resolved.identity.numerics.threads = train->threads;
+  auto plan = run_plan_of(campaign.experiment, *train, *survey.facts);
+  if (!plan) return tl::unexpected(plan.error());
+  resolved.plan = *plan;
+  resolved.context = policy_context_of(*plan, *train, *survey.facts);
+  resolved.identity.train = std::move(*train);
+  resolved.hash = resolved.identity.hash();
+  return resolved;
+}
+
+TrialId add_candidate(CoreState& state, Campaign& campaign, Policy policy, const RunPlan& plan,
+                      ResolvedTrain& train) {
+  TrialRecord trial;
+  trial.identity = train.hash;
+  if (!std::exchange(train.known, true)) note_identity(state, train);
+  trial.seed = trial_seed(campaign.experiment.seed, 0);
+  trial.policy = std::move(policy);
+  trial.plan = plan;
+  const TrialId id = add_trial(state, campaign, std::move(trial));
+  campaign.candidates.push_back(id);
+  return id;
+}
+
+void lengthen(CoreState& state, Campaign& campaign, TrialRecord& trial, const RunPlan& plan) {
+  Job& old = state.jobs.at(trial.job);
+  count_trial(state, trial, -1);
+  use_jobs(state, old, campaign, -1);
+  std::erase(old.trials, trial.id);
+  for (Job* one : path_to(state, old)) find_first_trial(state, *one);
+  trial.plan = plan;
+  Job& job = job_for(state, trial);
+  revive_failed(state, job);
+  join_job(state, campaign, trial, job);
+  for (Job* one : path_to(state, old)) drop_job(state, *one, "its run became longer");
+}
 
 Job& job_for(CoreState& state, const TrialRecord& trial) {
   const Digest from = initial_state(trial.identity, trial.seed);
@@ -354,6 +359,7 @@ void drop_job(CoreState& state, Job& job, const std::string& reason) {
 }
 
 void begin_trials(CoreState& state, Campaign& campaign) {
+  if (decides_by_results(campaign.experiment.method)) return begin_search(state, campaign);
   campaign.making = TrialMaking{0, candidate_count(campaign.experiment).value(), std::nullopt};
   if (!campaign.record.paused) state.making.insert(campaign.record.id);
 }

@@ -168,6 +168,15 @@ std::vector<std::size_t> rank(std::span<const Scores> scores, RankBy by, RankAt 
   return sorted_indices(keys);
 }
 
+std::vector<std::size_t> by_rung(std::vector<std::size_t> order, std::span<const Scores> scores,
+                                 std::span<const std::int64_t> lengths) {
+  const auto length = [&](std::size_t index) {
+    return scores[index].ended_well ? lengths[index] : 0;
+  };
+  std::ranges::stable_sort(order, std::greater{}, length);
+  return order;
+}
+
 std::optional<double> ranked_value(const Scores& scores, RankBy by, RankAt at) {
   if (!scores.ended_well || !scores.measured) return std::nullopt;
   switch (by) {

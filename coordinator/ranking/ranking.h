@@ -41,6 +41,11 @@ Scores score(std::span<const MetricPoint> points, OutcomeKind outcome,
 // those that never met it after all that did, by top-1; robustness: smaller |loss difference|.
 std::vector<std::size_t> rank(std::span<const Scores> scores, RankBy by, RankAt at);
 
+// An order of rank() where runs have several lengths, in iterations and by index: of those that
+// ended well the longer ones come first, since halving has preferred them to the others.
+std::vector<std::size_t> by_rung(std::vector<std::size_t> order, std::span<const Scores> scores,
+                                 std::span<const std::int64_t> lengths);
+
 // What `by` ranks by as one number, higher first; nothing if the run did not end well or never met
 // the target that `by: cost` counts to.
 std::optional<double> ranked_value(const Scores& scores, RankBy by, RankAt at);

@@ -12,6 +12,27 @@ namespace lrtune {
 
 using Kind = HalvingAction::Kind;
 
+AdaptivePlan adaptive_plan(const Experiment& experiment, std::int64_t run_iterations,
+                           std::int64_t first_rung) {
+  assert(decides_by_results(experiment.method));
+  AdaptivePlan plan;
+  plan.halving.candidates = experiment.count;
+  if (experiment.method == SearchMethod::kTpe) {
+    plan.method = AdaptiveMethod::kTpe;
+    plan.halving.rungs = {run_iterations};
+    plan.tpe = {.startup = experiment.tpe_startup,
+                .good = experiment.tpe_good,
+                .draws = experiment.tpe_draws};
+    return plan;
+  }
+  plan.method = experiment.method == SearchMethod::kAsha ? AdaptiveMethod::kAsha
+                                                         : AdaptiveMethod::kHalving;
+  plan.halving.eta = experiment.eta;
+  plan.halving.rungs = halving_rungs(first_rung, run_iterations, experiment.eta);
+  plan.inner = experiment.drawn_by;
+  return plan;
+}
+
 class AdaptiveSearch::Method {
  public:
   virtual ~Method() = default;

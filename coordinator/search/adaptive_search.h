@@ -31,6 +31,11 @@ struct AdaptivePlan {
   TpeOptions tpe;
 };
 
+// What `experiment`, whose method decides by results, asks for: its runs have `run_iterations`, the
+// first ones of halving and ASHA `first_rung`, 1 <= first_rung <= run_iterations.
+AdaptivePlan adaptive_plan(const Experiment& experiment, std::int64_t run_iterations,
+                           std::int64_t first_rung);
+
 struct SearchDecision {
   HalvingAction action;
   // What was known, in numbers for people and for comparison; a start has the candidate's policy

@@ -81,6 +81,12 @@ Result<Experiment> without_doubles(const Experiment& before, const Experiment& a
 }  // namespace
 
 Result<Experiment> extended(const Experiment& experiment, const Extension& extension) {
+  if (decides_by_results(experiment.method)) {
+    return fail(fmt::format(
+        "a campaign of method {} cannot be extended: what it has decided would not follow from "
+        "the longer search; submit another experiment, which takes over what is trained",
+        name_of(experiment.method)));
+  }
   nlohmann::json normal = experiment.normalised;
   if (auto done = extend_length(normal, experiment, extension.length); !done)
     return tl::unexpected(done.error());

@@ -19,7 +19,8 @@ struct Extension {
 // behind them. What it has already changes nothing, so that asking twice is asking once. Errors
 // name what is asked for and what is allowed: a shorter length, epochs where the experiment counts
 // iterations (or the other way round), fewer candidates, `count` of a search that does not draw,
-// `policies` of one that does, since they would change what was drawn.
+// `policies` of one that does, since they would change
+// what was drawn; a search that decides by results.
 Result<Experiment> extended(const Experiment& experiment, const Extension& extension);
 
 }  // namespace lrtune

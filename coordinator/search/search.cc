@@ -110,16 +110,24 @@ Candidate sobol_candidate(const Experiment& experiment, std::int64_t index) {
                     train_units + experiment.train.holes.size())};
 }
 
+SearchMethod drawn_by(const Experiment& experiment) {
+  if (has_rungs(experiment.method)) return experiment.drawn_by;
+  return experiment.method == SearchMethod::kTpe ? SearchMethod::kRandom : experiment.method;
+}
+
 // The policy whose holes are filled for candidate `index`; null past the last one.
 const Template* policy_of(const Experiment& experiment, std::int64_t index) {
   const auto counter = static_cast<std::uint64_t>(index);
-  switch (experiment.method) {
+  switch (drawn_by(experiment)) {
     case SearchMethod::kRandom:
       return &random_policy(experiment, counter);
     case SearchMethod::kSobol:
       return &experiment.policies[sobol_policy(experiment, sobol_units(experiment, counter))];
     case SearchMethod::kList:
     case SearchMethod::kGrid:
+    case SearchMethod::kHalving:
+    case SearchMethod::kAsha:
+    case SearchMethod::kTpe:
       break;
   }
   return grid_policy(experiment, index);
@@ -147,19 +155,21 @@ std::size_t sobol_policy(const Experiment& experiment, const std::vector<double>
 
 Candidate candidate(const Experiment& experiment, std::int64_t index) {
   assert(index >= 0);
-  if (experiment.method == SearchMethod::kRandom) return random_candidate(experiment, index);
-  if (experiment.method == SearchMethod::kSobol) return sobol_candidate(experiment, index);
+  const SearchMethod method = drawn_by(experiment);
+  if (method == SearchMethod::kRandom) return random_candidate(experiment, index);
+  if (method == SearchMethod::kSobol) return sobol_candidate(experiment, index);
   return grid_candidate(experiment, index);
 }
 
 nlohmann::json candidate_policy(const Experiment& experiment, std::int64_t index) {
   assert(index >= 0);
-  if (experiment.method == SearchMethod::kRandom)
+  if (drawn_by(experiment) == SearchMethod::kRandom)
     return drawn_policy(experiment, static_cast<std::uint64_t>(index));
   return candidate(experiment, index).policy;
 }
 
 std::string candidate_name(const Experiment& experiment, std::int64_t index) {
+  if (experiment.method == SearchMethod::kTpe && experiment.policies.size() > 1) return {};
   const Template* policy = policy_of(experiment, index);
   if (policy == nullptr) return {};
   const auto name = policy->tree.find("name");

@@ -1,6 +1,7 @@
 // Search methods: which candidate comes as number i. Pure functions of the experiment; whoever
 // asks, in whatever order, gets the same candidate i. Grid, list, random and Sobol need no
-// observation of results.
+// observation of results; halving and ASHA draw their candidates as random or Sobol. What TPE
+// proposes follows from results (adaptive_search.h): here it is a random search over its space.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +31,8 @@ Candidate candidate(const Experiment& experiment, std::int64_t index);
 // The policy of that candidate alone: all of it that differs where `train` holds no domain.
 nlohmann::json candidate_policy(const Experiment& experiment, std::int64_t index);
 
-// The `name` of candidate `index`'s policy in the file, empty if it has none: policies of one
-// template share it.
+// The `name` of candidate `index`'s policy in the file, empty if it has none, or if TPE chose among
+// several: policies of one template share it.
 std::string candidate_name(const Experiment& experiment, std::int64_t index);
 
 // Coordinates in [0, 1) of point `index` of the experiment's Sobol sequence. The dimensions are the
