@@ -98,6 +98,11 @@ Result<wire::RouterSocket> listen(const CoordinatorOptions& options,
   };
   auto socket = wire::RouterSocket::bind(options.listen, {}, *security);
   if (!socket) return socket;
+  log->info(LogLine("stranger_proof")
+                .add("text",
+                     "two connections of this program's own are to be refused now: one with a new "
+                     "key, one without encryption")
+                .text());
   if (auto proof = socket->prove_strangers_refused(); !proof) return tl::unexpected(proof.error());
   return socket;
 }

@@ -2,7 +2,9 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <gtest/gtest.h>
 
+#include <iterator>
 #include <limits>
+#include <string>
 
 #include "coordinator/store/sqlite_store.h"
 #include "tests/support/record_model.h"
@@ -124,6 +126,73 @@ TEST(StoreRoundTrip, LargestIntegersAndOddDoublesAreExact) {
     const StoredState state = store->load().value();
     EXPECT_EQ(state.campaigns[0].created_at, campaign.created_at);
     EXPECT_EQ(state.campaigns[0].busy_seconds, value);
+  }
+}
+
+// From this many points on, a thread with a connection of its own reads them
+// (coordinator/store/record_reader.cc).
+constexpr std::int64_t kReadBeside = 20'000;
+
+// The sample campaign, and points of its last job until there are `count`, each with a state of its
+// own.
+std::vector<Record> sample_with_points(std::int64_t count) {
+  std::vector<Record> records = sample_records();
+  PointRecord point;
+  for (const Record& record : records) {
+    if (const auto* one = std::get_if<PointRecord>(&record)) {
+      --count;
+      if (point.job <= one->job) point = *one;
+    }
+  }
+  for (; count > 0; --count) {
+    ++point.point.iteration;
+    point.point.state = sha256(std::to_string(count));
+    point.point.learning_rate = 1.0 / static_cast<double>(count);
+    point.point.evaluated.loss = static_cast<double>(count);
+    records.emplace_back(point);
+  }
+  return records;
+}
+
+TEST(StoreRoundTrip, PointsReadByAThreadOfTheirOwnAreTheSame) {
+  for (const std::int64_t count : {kReadBeside - 1, kReadBeside}) {
+    SCOPED_TRACE(testing::Message() << count << " points");
+    const TemporaryFolder folder(memory_folder());
+    const std::vector<Record> records = sample_with_points(count);
+    StoredState wanted;
+    apply_records(wanted, records);
+    ASSERT_EQ(std::ssize(wanted.points), count);
+    ASSERT_TRUE(open_store(folder.file("a.db"))->commit(records));
+    const auto store = open_store(folder.file("a.db"));
+    const auto found = store->load();
+    ASSERT_TRUE(found) << found.error().message;
+    expect_same(*found, wanted);
+    // What was committed since, and is in the log alone, is read too.
+    auto later = std::get<PointRecord>(records.back());
+    ++later.point.iteration;
+    later.point.state = sha256("later");
+    const Record record = later;
+    ASSERT_TRUE(store->commit({&record, 1}));
+    apply_records(wanted, {&record, 1});
+    const auto again = store->load();
+    ASSERT_TRUE(again) << again.error().message;
+    expect_same(*again, wanted);
+  }
+}
+
+TEST(StoreRoundTrip, ADamagedPointIsAnErrorInTheThreadToo) {
+  for (const std::int64_t count : {kReadBeside - 1, kReadBeside}) {
+    SCOPED_TRACE(testing::Message() << count << " points");
+    const TemporaryFolder folder(memory_folder());
+    ASSERT_TRUE(open_store(folder.file("a.db"))->commit(sample_with_points(count)));
+    SQLite::Database(folder.file("a.db"), SQLite::OPEN_READWRITE)
+        .exec(
+            "UPDATE point SET learning_rate = 0.75 WHERE iteration = (SELECT max(iteration) FROM "
+            "point)");
+    const auto found = open_store(folder.file("a.db"))->load();
+    ASSERT_FALSE(found);
+    EXPECT_NE(found.error().message.find("does not fit its checksum"), std::string::npos)
+        << found.error().message;
   }
 }
 
