@@ -191,6 +191,22 @@ void read_rungs(ObjectReader& reader, Experiment& experiment) {
                             : SearchMethod::kRandom;
 }
 
+void read_tpe(ObjectReader& reader, Experiment& experiment) {
+  experiment.tpe_startup = reader.integer("startup", 1, kMostCandidates, experiment.tpe_startup);
+  experiment.tpe_good = reader.number("good", Range::open(0, 1), experiment.tpe_good);
+  experiment.tpe_draws =
+      static_cast<int>(reader.integer("ei_candidates", 1, kMostDraws, experiment.tpe_draws));
+}
+
+void refuse_keys(ObjectReader& reader, const std::string& method,
+                 std::initializer_list<const char*> keys, const char* owners) {
+  for (const char* key : keys) {
+    if (reader.has(key))
+      reader.error(key,
+                   fmt::format("method {} takes no {}, which belongs to {}", method, key, owners));
+  }
+}
+
 std::optional<Error> read_search(const nlohmann::json& json, const std::string& path,
                                  Experiment& experiment) {
   ObjectReader reader(json, path, "search");
@@ -207,12 +223,15 @@ std::optional<Error> read_search(const nlohmann::json& json, const std::string& 
                              "belongs to methods that draw them",
                              method));
   }
-  if (has_rungs(experiment.method)) read_rungs(reader, experiment);
+  if (has_rungs(experiment.method)) {
+    read_rungs(reader, experiment);
+  } else {
+    refuse_keys(reader, method, {"first_rung", "eta", "draw"}, "methods halving and asha");
+  }
   if (experiment.method == SearchMethod::kTpe) {
-    experiment.tpe_startup = reader.integer("startup", 1, kMostCandidates, experiment.tpe_startup);
-    experiment.tpe_good = reader.number("good", Range::open(0, 1), experiment.tpe_good);
-    experiment.tpe_draws =
-        static_cast<int>(reader.integer("draws", 1, kMostDraws, experiment.tpe_draws));
+    read_tpe(reader, experiment);
+  } else {
+    refuse_keys(reader, method, {"startup", "good", "ei_candidates"}, "method tpe");
   }
   read_policies(reader, experiment);
   return reader.finish();

@@ -127,7 +127,7 @@ nlohmann::json normal_search(const Experiment& experiment) {
   if (experiment.method == SearchMethod::kTpe) {
     search["startup"] = experiment.tpe_startup;
     search["good"] = number(experiment.tpe_good);
-    search["draws"] = experiment.tpe_draws;
+    search["ei_candidates"] = experiment.tpe_draws;
   }
   for (const Template& policy : experiment.policies) {
     search["policies"].push_back(normal_policy(policy));

@@ -77,6 +77,8 @@ std::vector<std::string> must_happen(Family family) {
       return {"requeued"};
     case Family::kPowerCuts:
       return {"requeued", "resumed"};
+    case Family::kSearches:
+      return {"proposed", "promoted", "observed", "adopted", "requeued", "resumed"};
     case Family::kOrders:
       return {"paused", "resumed", "cancelled", "campaign_extended", "requeued"};
   }

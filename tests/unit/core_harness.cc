@@ -19,6 +19,11 @@ StoredState KeptRecords::state() const {
     if (const auto* trial = std::get_if<TrialRecord>(&record)) trials[trial->id] = *trial;
     if (const auto* job = std::get_if<JobRecord>(&record)) jobs[job->id] = *job;
     if (const auto* point = std::get_if<PointRecord>(&record)) stored.points.push_back(*point);
+    if (const auto* decision = std::get_if<DecisionRecord>(&record)) {
+      for (const char* code : {"proposed", "promoted", "observed"}) {
+        if (decision->code == code) stored.search_log.push_back(*decision);
+      }
+    }
     if (const auto* order = std::get_if<WorkerOrderRecord>(&record)) orders[order->worker] = *order;
   }
   for (auto& [id, record] : campaigns) stored.campaigns.push_back(std::move(record));

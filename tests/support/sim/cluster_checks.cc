@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "coordinator/core/search_replay.h"
 #include "tests/support/sim/sim_cluster.h"
 
 namespace lrtune::sim {
@@ -34,10 +35,22 @@ void SimCluster::check_end() const {
     require(static_cast<std::int64_t>(ranked.size()) == searched, "every search trial is ranked");
     if (!scenario_.poison.empty()) continue;
     const bool grows = experiment == scenario_.experiments.front();
+    check_replay(campaign->id);
+    // What asynchronous searches find depends on the order of results.
+    if (experiment->method == SearchMethod::kAsha || experiment->method == SearchMethod::kTpe)
+      continue;
     require(ranking_of(store_, experiment->hash) ==
                 reference_ranking(*experiment, grows ? scenario_.further_policies : ""),
             "the ranking is that of a run without faults");
   }
+}
+
+// All that the search decided follows from what it knew.
+void SimCluster::check_replay(CampaignId campaign) const {
+  const auto replayed = replay_search(store_.search_history(campaign));
+  require(replayed.has_value(), "the search can be replayed");
+  require(replayed->difference.empty(),
+          [&] { return "the search is the same when replayed, but " + replayed->difference; });
 }
 
 // The store has exactly what an undisturbed run reports: nothing lost, nothing twice.
@@ -103,6 +116,7 @@ const std::vector<ReferenceRow>& reference_ranking(const Experiment& experiment,
   if (const auto it = known.find(key); it != known.end()) return it->second;
   Scenario scenario;
   scenario.seed = 1;
+  scenario.family = has_rungs(experiment.method) ? Family::kSearches : Family::kNoFaults;
   scenario.experiments = {&experiment};
   scenario.slots = {1};
   scenario.iteration_time = Duration(1'000);

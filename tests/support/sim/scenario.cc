@@ -74,10 +74,46 @@ std::string experiment_yaml(std::size_t index) {
   return yaml;
 }
 
-std::vector<Experiment> make_pool() {
+std::string searching_yaml(std::size_t index) {
+  SimRandom random(3000 + index);
+  const std::int64_t first = random.between(2, 10);
+  std::string yaml = fmt::format(
+      "name: searching-{}\n"
+      "train:\n"
+      "  dataset: {{name: mnist}}\n"
+      "  model: lenet\n"
+      "  optimizer: {{name: sgd}}\n"
+      "  batch: 100\n"
+      "run:\n"
+      "  iterations: {}\n"
+      "  evaluate: {{every: {}}}\n"
+      "seed: {}\nrank: {{by: {}, at: {}}}\n",
+      index, first * random.between(1, 8), random.between(2, 12), random.between(1, 3),
+      random.chance(0.5) ? "top1" : "loss", random.chance(0.5) ? "best" : "final");
+  static constexpr std::array kMethods = {"halving", "asha", "tpe"};
+  const std::size_t method = index % kMethods.size();
+  yaml += fmt::format("search:\n  method: {}\n  count: {}\n", kMethods[method],
+                      random.between(1, method == 2 ? 14 : 30));
+  if (method == 2) {
+    yaml += fmt::format("  startup: {}\n  good: 0.3\n  ei_candidates: 6\n", random.between(1, 5));
+  } else {
+    yaml += fmt::format("  first_rung: {}\n  eta: {}\n  draw: {}\n", first, random.between(2, 4),
+                        random.chance(0.5) ? "sobol" : "random");
+  }
+  yaml +=
+      "  policies:\n"
+      "    - {function: fix, k0: {log: [0.001, 2]}}\n"  // high ones diverge
+      "    - {function: [sin, tri], k0: 0.01, k1: {uniform: [0.02, 1.5]}, l: {int: [3, 12]}}\n"
+      "    - {function: exp, k0: [0.1, 0.3], gamma: {choice: [0.9, 0.99]}}\n";
+  if (random.chance(0.5))
+    yaml += fmt::format("verify: {{top: {}, repeats: 2}}\n", random.between(1, 3));
+  return yaml;
+}
+
+std::vector<Experiment> make_pool(std::size_t size, std::string (*yaml)(std::size_t)) {
   std::vector<Experiment> pool;
-  for (std::size_t i = 0; i < kPooledExperiments; ++i) {
-    auto experiment = experiment_from_yaml(experiment_yaml(i), fmt::format("pooled-{}.yaml", i));
+  for (std::size_t i = 0; i < size; ++i) {
+    auto experiment = experiment_from_yaml(yaml(i), fmt::format("pooled-{}.yaml", i));
     if (!experiment) throw Violation(experiment.error().message);
     pool.push_back(std::move(*experiment));
   }
@@ -145,6 +181,9 @@ void add_faults(Scenario& scenario, SimRandom& random) {
     case Family::kStopAndResume:
       scenario.stop_and_resume = true;
       break;
+    case Family::kSearches:
+      scenario.orders = random.chance(0.3);
+      [[fallthrough]];
     case Family::kAllTogether:
     case Family::kSharedWork:
       add_worker_faults(rates, random);
@@ -180,7 +219,12 @@ void add_faults(Scenario& scenario, SimRandom& random) {
 }  // namespace
 
 const Experiment& pooled_experiment(std::size_t index) {
-  static const std::vector<Experiment> pool = make_pool();
+  static const std::vector<Experiment> pool = make_pool(kPooledExperiments, experiment_yaml);
+  return pool[index % pool.size()];
+}
+
+const Experiment& searching_experiment(std::size_t index) {
+  static const std::vector<Experiment> pool = make_pool(kSearchingExperiments, searching_yaml);
   return pool[index % pool.size()];
 }
 
@@ -193,6 +237,11 @@ Scenario make_scenario(Family family, std::uint64_t seed) {
   scenario.experiments = {&pooled_experiment(experiment)};
   if (family == Family::kSharedWork || family == Family::kOrders) {
     scenario.experiments.push_back(&pooled_experiment(experiment + kBases));
+  }
+  if (family == Family::kSearches) {
+    scenario.experiments = {&searching_experiment(random.below(kSearchingExperiments))};
+    if (random.chance(0.3))
+      scenario.experiments.push_back(&searching_experiment(random.below(kSearchingExperiments)));
   }
   for (std::int64_t i = random.between(1, 5); i > 0; --i) {
     scenario.slots.push_back(static_cast<int>(random.between(1, 3)));
@@ -215,7 +264,7 @@ std::string name_of(Family family) {
       "NoFaults",   "WorkerCrashes", "CoordinatorCrashes", "NetworkFaults",
       "Partitions", "FailedCommits", "AllTogether",        "PoisonousJobs",
       "SharedWork", "StopAndResume", "PowerCuts",          "HungThreads",
-      "Orders"};
+      "Orders",     "Searches"};
   return kNames[static_cast<std::size_t>(family)];
 }
 

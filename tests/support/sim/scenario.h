@@ -25,10 +25,11 @@ enum class Family : std::uint8_t {
   kStopAndResume,  // the coordinator is told to stop, later started again
   kPowerCuts,      // everything dies at once, or sleeps; the disk fails too
   kHungThreads,    // a training thread makes no step any more while its worker's heart beats
-  kOrders  // people pause, cancel and extend campaigns, drain and ban workers, amid other faults
+  kOrders,   // people pause, cancel and extend campaigns, drain and ban workers, amid other faults
+  kSearches  // a search that decides by results, all faults, and people who pause it
 };
 
-inline constexpr std::uint8_t kFamilies = 13;
+inline constexpr std::uint8_t kFamilies = 14;
 
 // Rates of the faults: mean virtual time between two of a kind; 0: never.
 struct FaultRates {
@@ -75,6 +76,10 @@ Scenario make_scenario(Family family, std::uint64_t seed);
 // Number `index` of a fixed pool of small experiments.
 const Experiment& pooled_experiment(std::size_t index);
 inline constexpr std::size_t kPooledExperiments = 48;
+
+// Likewise of experiments whose searches decide by results.
+const Experiment& searching_experiment(std::size_t index);
+inline constexpr std::size_t kSearchingExperiments = 30;
 
 std::string name_of(Family family);
 

@@ -23,7 +23,8 @@ SimCluster::SimCluster(const Scenario& scenario, std::size_t trace_lines)
       trace_(loop_, trace_lines),
       network_(loop_, random_, trace_, scenario.network, scenario.through_codec),
       store_(StoreRules{.failed_jobs_come_back = scenario.experiments.size() > 1,
-                        .campaigns_grow = !scenario.further_policies.empty()}),
+                        .campaigns_grow = !scenario.further_policies.empty(),
+                        .trials_grow = scenario.family == Family::kSearches}),
       world_{loop_, random_, trace_, network_, store_, acknowledged_, scenario_},
       people_(world_, worker_names(scenario_)),
       coordinator_(world_, people_) {

@@ -38,6 +38,7 @@ class SimCluster {
   void stop_and_resume();
   void extend();
   void check_end() const;
+  void check_replay(CampaignId campaign) const;
   void check_job(const TrialRecord& trial) const;
   void check_quiet();
 

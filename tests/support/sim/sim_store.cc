@@ -23,7 +23,12 @@ void check_campaign(const CampaignRecord& old, const CampaignRecord& record,
           [&] { return fmt::format("campaign {} never goes back", record.id.value); });
 }
 
-void check_trial(const TrialRecord& old, const TrialRecord& record) {
+void check_trial(const TrialRecord& old, const TrialRecord& record, const StoreRules& rules) {
+  if (rules.trials_grow && record.plan.iterations > old.plan.iterations) {
+    require(old.state == TrialState::kDone && old.policy == record.policy,
+            [&] { return fmt::format("trial {} grows after a good end", record.id.value); });
+    return;
+  }
   require(old.campaign == record.campaign && old.number == record.number && old.job == record.job &&
               old.seed == record.seed && old.identity == record.identity &&
               old.policy == record.policy && old.plan == record.plan,
@@ -104,7 +109,7 @@ void SimStore::apply(const TrialRecord& record) {
   require(!record.verifies || trials_.contains(record.verifies),
           "what a trial verifies is there before it");
   const auto it = trials_.find(record.id);
-  if (it != trials_.end()) check_trial(it->second, record);
+  if (it != trials_.end()) check_trial(it->second, record, rules_);
   trials_.insert_or_assign(record.id, record);
 }
 
@@ -142,12 +147,17 @@ void SimStore::apply(const DecisionRecord& record) {
   require(!record.trial || trials_.contains(record.trial), "a decision's trial is there before it");
   const bool of_attempt = record.code == "assigned" || record.code == "requeued";
   ++decisions_[record.code];
+  if (record.code == "proposed" || record.code == "promoted" || record.code == "observed")
+    search_log_.push_back(record);
   const bool once = record.code == "created" || (record.code == "done" && !rules_.campaigns_grow);
   if (!once && !of_attempt) return;
   const nlohmann::json numbers = record.numbers.json();
   const Attempt attempt = of_attempt ? numbers.at("attempt").get<Attempt>() : 0;
   // A beginning that several trials share bears the name of one of them.
-  const std::int64_t stage = numbers.value("stage", std::int64_t{0});
+  // One that was promoted has another job.
+  const std::int64_t length =
+      rules_.trials_grow && record.trial ? trials_.at(record.trial).plan.iterations : 0;
+  const std::int64_t stage = numbers.value("stage", length);
   require(once_.emplace(record.code, record.campaign, record.trial, stage, attempt).second, [&] {
     return fmt::format("the decision \"{}\" is made twice: {}", record.code, record.numbers.text());
   });
@@ -177,7 +187,25 @@ Result<StoredState> SimStore::load() {
   for (const auto& [id, record] : jobs_) stored.jobs.push_back(record);
   for (const auto& [key, record] : points_) stored.points.push_back(record);
   for (const auto& [worker, record] : orders_) stored.orders.push_back(record);
+  std::ranges::copy_if(search_log_, std::back_inserter(stored.search_log),
+                       [this](const DecisionRecord& decision) {
+                         return !ended(campaigns_.at(decision.campaign).state);
+                       });
   return stored;
+}
+
+SearchHistory SimStore::search_history(CampaignId campaign) const {
+  SearchHistory history;
+  history.campaign = campaigns_.at(campaign);
+  for (const auto& [hash, record] : identities_) history.identities.push_back(record);
+  for (const auto& [id, trial] : trials_) {
+    if (trial.campaign == campaign && trial.phase == TrialPhase::kSearch)
+      history.candidates.push_back(trial);
+  }
+  std::ranges::copy_if(
+      search_log_, std::back_inserter(history.log),
+      [&](const DecisionRecord& decision) { return decision.campaign == campaign; });
+  return history;
 }
 
 bool SimStore::leads_through(const TrialRecord& trial, JobId wanted) const {

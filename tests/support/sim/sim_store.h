@@ -19,6 +19,8 @@ struct StoreRules {
   bool failed_jobs_come_back = false;
   // A campaign that is done may be extended and end again.
   bool campaigns_grow = false;
+  // A trial may become longer: its search promotes it.
+  bool trials_grow = false;
 };
 
 class SimStore : public Store {
@@ -52,6 +54,8 @@ class SimStore : public Store {
   bool has_point(JobId job, Attempt attempt, const MetricPoint& point) const;
   // How many decisions of each code were made.
   const std::map<std::string, std::int64_t>& decisions() const { return decisions_; }
+  // Of a campaign's search.
+  SearchHistory search_history(CampaignId campaign) const;
   // Rank 1 first.
   std::vector<RankingRecord> ranking(CampaignId campaign, TrialPhase phase) const;
 
@@ -78,6 +82,7 @@ class SimStore : public Store {
   std::map<std::tuple<CampaignId, TrialPhase, int>, RankingRecord> rankings_;
   std::map<std::string, WorkerOrderRecord> orders_;  // by worker; none that admits
   std::map<std::string, std::int64_t> decisions_;
+  std::vector<DecisionRecord> search_log_;
   // Decisions that are made once: (code, campaign, trial, stage, attempt).
   std::set<std::tuple<std::string, CampaignId, TrialId, std::int64_t, Attempt>> once_;
 };

@@ -1,0 +1,223 @@
+// Searches that decide by results in the coordinator's core.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "coordinator/core/decisions.h"
+#include "coordinator/core/search_replay.h"
+#include "tests/unit/core_harness.h"
+
+namespace lrtune {
+namespace {
+
+using testing::AllOf;
+using testing::Contains;
+using testing::Each;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+
+// Rungs at 20 and 100 iterations: 60 lies too near to 100.
+Experiment searching(const std::string& method, int count, const std::string& extra = "") {
+  return experiment_of("search:\n  method: " + method + "\n  count: " + std::to_string(count) +
+                           (method == "tpe" ? "\n  startup: 2" : "\n  first_rung: 20") +
+                           "\n  policies: [{function: fix, k0: {log: [0.001, 1]}}]\n",
+                       extra);
+}
+
+class CoreSearchTest : public testing::Test {
+ protected:
+  void begin(const Experiment& experiment, int slots) {
+    harness.step(event::Submitted{experiment});
+    harness.hello("a", {}, slots);
+    harness.answer_survey("a");
+  }
+  // Assignments that have not ended, oldest first.
+  std::vector<wire::Assign> open() {
+    std::vector<wire::Assign> assigned;
+    for (const wire::Assign& one : harness.assignments("a")) {
+      if (!ended.contains(one.job)) assigned.push_back(one);
+    }
+    return assigned;
+  }
+  std::vector<std::int64_t> open_lengths() {
+    std::vector<std::int64_t> lengths;
+    for (const wire::Assign& one : open()) lengths.push_back(one.plan.iterations);
+    return lengths;
+  }
+  // Ends the oldest open run.
+  void end_first(double top1, OutcomeKind kind = OutcomeKind::kCompleted) {
+    const auto assigned = open();
+    ASSERT_THAT(assigned, Not(IsEmpty()));
+    ended.insert(assigned.front().job);
+    harness.run("a", assigned.front(), top1, kind);
+    harness.core().check_invariants();
+  }
+  std::vector<std::string> search_codes() {
+    std::vector<std::string> codes;
+    for (const DecisionRecord& one : harness.kept().of<DecisionRecord>()) {
+      if (one.code == "proposed" || one.code == "promoted" || one.code == "observed")
+        codes.push_back(one.code);
+    }
+    return codes;
+  }
+  SearchHistory history() {
+    const StoredState stored = harness.kept().state();
+    SearchHistory history{stored.campaigns.front(), stored.identities, {}, stored.search_log};
+    for (const TrialRecord& trial : stored.trials) {
+      if (trial.phase == TrialPhase::kSearch) history.candidates.push_back(trial);
+    }
+    return history;
+  }
+  std::string replayed() {
+    const auto again = replay_search(history());
+    return again ? again->difference : again.error().message;
+  }
+
+  CoreHarness harness;
+  std::set<JobId> ended;
+};
+
+TEST_F(CoreSearchTest, OnlyFreeSlotsAreAskedFor) {
+  begin(searching("asha", 9), 2);
+  EXPECT_THAT(open_lengths(), ElementsAre(20, 20));
+  EXPECT_THAT(search_codes(), ElementsAre("proposed", "proposed"));
+  end_first(0.5);
+  EXPECT_THAT(open_lengths(), ElementsAre(20, 20));
+  EXPECT_THAT(search_codes(), ElementsAre("proposed", "proposed", "observed", "proposed"));
+}
+
+TEST_F(CoreSearchTest, HalvingPromotesTheBestFromItsCheckpoint) {
+  begin(searching("halving", 3), 1);
+  end_first(0.5);
+  end_first(0.9);
+  end_first(0.7);
+  EXPECT_THAT(open_lengths(), ElementsAre(100));
+  const JobRecord job = harness.kept().of<JobRecord>().back();
+  EXPECT_EQ(job.after, JobId{2});
+  EXPECT_EQ(job.from_iteration, 20);
+  EXPECT_EQ(harness.campaign().iterations_asked, 20 + 20 + 100);
+  EXPECT_EQ(harness.campaign().iterations_total, 20 + 20 + 20 + 80);  // the beginning once
+}
+
+TEST_F(CoreSearchTest, WholeRunsAreRankedBeforeShortOnes) {
+  begin(searching("halving", 3), 1);
+  end_first(0.5);
+  end_first(0.9);
+  end_first(0.7);
+  end_first(0.6);  // of the second candidate, that was promoted
+  EXPECT_EQ(harness.campaign().state, CampaignState::kDone);
+  std::vector<std::int64_t> order;
+  for (const RankingRecord& row : harness.kept().of<RankingRecord>())
+    order.push_back(row.trial.value);
+  EXPECT_THAT(order, ElementsAre(2, 3, 1));
+}
+
+TEST_F(CoreSearchTest, OnlyWholeRunsAreVerified) {
+  begin(searching("halving", 3, "verify: {top: 3, repeats: 1}\n"), 1);
+  for (const double top1 : {0.5, 0.9, 0.7, 0.6}) end_first(top1);
+  EXPECT_THAT(open_lengths(), ElementsAre(100));
+  end_first(0.6);
+  EXPECT_EQ(harness.campaign().state, CampaignState::kDone);
+}
+
+TEST_F(CoreSearchTest, WhatDivergedIsNotPromoted) {
+  begin(searching("halving", 3), 1);
+  end_first(0.5, OutcomeKind::kDiverged);
+  end_first(0.1, OutcomeKind::kDiverged);
+  end_first(0.1, OutcomeKind::kDiverged);
+  EXPECT_EQ(harness.campaign().state, CampaignState::kDone);
+  EXPECT_EQ(replayed(), "");
+}
+
+TEST_F(CoreSearchTest, EachMethodIsReplayedFromTheRecords) {
+  for (const char* method : {"halving", "asha", "tpe"}) {
+    harness = CoreHarness();
+    ended.clear();
+    begin(searching(method, 9), 3);
+    for (int i = 0; !open().empty(); ++i) end_first(0.3 + 0.05 * (i * 7 % 11));
+    EXPECT_EQ(harness.campaign().state, CampaignState::kDone) << method;
+    EXPECT_EQ(replayed(), "") << method;
+    EXPECT_EQ(replay_search(history())->candidates, 9) << method;
+  }
+}
+
+TEST_F(CoreSearchTest, AnAlteredLogIsNoticed) {
+  begin(searching("asha", 9), 1);
+  for (int i = 0; !open().empty(); ++i) end_first(0.3 + 0.05 * (i * 7 % 11));
+  SearchHistory altered = history();
+  for (DecisionRecord& decision : altered.log) {
+    if (decision.code != "observed") continue;
+    nlohmann::json numbers = decision.numbers.json();
+    numbers["value"] = 0.0;
+    decision.numbers = numbers;
+  }
+  EXPECT_THAT(replay_search(altered)->difference, HasSubstr("of the log was"));
+  altered = history();
+  altered.log.pop_back();
+  altered.candidates.back().plan.iterations = 55;
+  EXPECT_THAT(replay_search(altered)->difference, HasSubstr("55 iterations"));
+}
+
+TEST_F(CoreSearchTest, ARestartGoesOnFromTheSameKnowledge) {
+  begin(searching("tpe", 6), 1);
+  for (int i = 0; i < 6; ++i) {
+    end_first(0.2 + 0.1 * (i % 3));
+    harness.restart();
+    harness.hello("a");
+    harness.core().check_invariants();
+  }
+  EXPECT_EQ(harness.campaign().state, CampaignState::kDone);
+  EXPECT_EQ(replayed(), "");
+  EXPECT_EQ(replay_search(history())->results, 6);
+}
+
+TEST_F(CoreSearchTest, NothingIsAskedWhilePaused) {
+  begin(searching("asha", 4), 1);
+  const auto order = [this](wire::OrderKind kind, std::int64_t number) {
+    wire::Order message;
+    message.request = number;
+    message.kind = kind;
+    message.target = "1";
+    harness.say("person", message);
+  };
+  const wire::Assign first = open().front();
+  harness.say("a", wire::Started{first.job, first.attempt});
+  harness.say("a", harness.measured(first, 1, 0, 0.1));
+  order(wire::OrderKind::kPause, 1);
+  harness.core().check_invariants();
+  harness.advance(10'000);
+  EXPECT_THAT(search_codes(), SizeIs(1));
+  order(wire::OrderKind::kResume, 2);
+  harness.core().check_invariants();
+  EXPECT_THAT(harness.assignments("a"), SizeIs(2));  // the first one again
+}
+
+TEST_F(CoreSearchTest, AnotherCampaignsRunsAreTakenOver) {
+  begin(searching("asha", 9), 1);
+  for (int i = 0; !open().empty(); ++i) end_first(0.3 + 0.05 * (i * 7 % 11));
+  const std::size_t assigned = harness.assignments("a").size();
+  harness.step(event::Submitted{searching("asha", 9, "rank: {by: loss}\n")});
+  harness.answer_survey("a");
+  harness.advance(2'000);
+  harness.core().check_invariants();
+  EXPECT_GE(harness.core().snapshot().campaigns.at(1).reused, 9);
+  EXPECT_LE(harness.assignments("a").size(), assigned + 4);  // others may be promoted
+}
+
+TEST_F(CoreSearchTest, EveryDecisionIsASentence) {
+  begin(searching("asha", 9), 1);
+  for (int i = 0; !open().empty(); ++i) end_first(0.3 + 0.05 * (i * 7 % 11));
+  std::vector<std::string> sentences;
+  for (const DecisionRecord& decision : harness.kept().state().search_log)
+    sentences.push_back(sentence(decision));
+  EXPECT_THAT(sentences, Each(AllOf(Not(HasSubstr("{")), HasSubstr("rial "))));
+  EXPECT_THAT(sentences, Contains(HasSubstr("was promoted to rung 1")));
+  EXPECT_THAT(sentences, Contains(HasSubstr("at rung 0: 0.3")));
+}
+
+}  // namespace
+}  // namespace lrtune
