@@ -152,6 +152,14 @@ void add_disk_faults(FaultRates& rates, SimRandom& random) {
   rates.failed_load = maybe(random);
 }
 
+// Their orders must come in the order in which they were given.
+void add_faults_around_people(FaultRates& rates, SimRandom& random) {
+  if (random.chance(0.5)) add_worker_faults(rates, random);
+  if (random.chance(0.5)) add_coordinator_faults(rates, random);
+  if (random.chance(0.3)) add_disk_faults(rates, random);
+  rates.broken_connection = maybe(random);
+}
+
 void add_faults(Scenario& scenario, SimRandom& random) {
   FaultRates& rates = scenario.rates;
   switch (scenario.family) {
@@ -183,6 +191,7 @@ void add_faults(Scenario& scenario, SimRandom& random) {
       break;
     case Family::kSearches:
       scenario.orders = random.chance(0.3);
+      if (scenario.orders) return add_faults_around_people(rates, random);
       [[fallthrough]];
     case Family::kAllTogether:
     case Family::kSharedWork:
@@ -208,11 +217,7 @@ void add_faults(Scenario& scenario, SimRandom& random) {
         for (std::int64_t i = random.between(0, 2); i > 0; --i)
           scenario.further_policies += "\n- " + policy_yaml(random);
       }
-      if (random.chance(0.5)) add_worker_faults(rates, random);
-      if (random.chance(0.5)) add_coordinator_faults(rates, random);
-      if (random.chance(0.3)) add_disk_faults(rates, random);
-      rates.broken_connection = maybe(random);
-      break;
+      return add_faults_around_people(rates, random);
   }
 }
 
