@@ -1,0 +1,111 @@
+// Searches that decide by results, with real processes: killed at many moments, and replayed.
+#include <algorithm>
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "tests/e2e/run_test_base.h"
+
+namespace lrtune {
+namespace {
+
+using testing::HasSubstr;
+using testing::MatchesRegex;
+
+std::string searching(const std::string& method) {
+  return R"(name: searching
+train:
+  dataset: {name: mnist}
+  model: lenet
+  optimizer: {name: sgd}
+  batch: 100
+run: {iterations: 90, evaluate: {every: 10}}
+seed: 3
+search:
+  method: )" +
+         method + R"(
+  count: 18
+  policies:
+    - {name: low, function: fix, k0: {log: [0.001, 0.1]}}
+    - {name: wave, function: [sin2, tri], k0: 0.01, k1: {uniform: [0.02, 0.5]}, l: {int: [5, 30]}}
+verify: {top: 2, repeats: 2}
+)";
+}
+
+class SearchRunTest : public RunTest {
+ protected:
+  // What a search made of it, apart from times and numbers that depend on the order of results.
+  static nlohmann::json findings(const ProcessResult& result) {
+    nlohmann::json found = nlohmann::json::array();
+    for (const auto& policy : nlohmann::json::parse(result.out).at("policies")) {
+      found.push_back({policy.at("policy"), policy.at("ended_at_iteration"), policy.at("top1"),
+                       policy.value("verified", nlohmann::json())});
+    }
+    return found;
+  }
+  void expect_replay(const std::string& store) const {
+    const ProcessResult replayed =
+        lrtune({"replay", "searching", "--store", store, "--json"}).wait();
+    EXPECT_EQ(replayed.exit_code, 0) << replayed.out << replayed.err;
+    EXPECT_TRUE(nlohmann::json::parse(replayed.out).at("identical")) << replayed.out;
+  }
+  // Kills coordinator and workers whenever so many results more are known, then runs to the end.
+  ProcessResult run_with_kills(int each) const {
+    for (int kills = 1; kills <= 4; ++kills) {
+      Process process = run({"--workers", "2"}, 2'000);
+      process.until("results are known", [&] {
+        return count_decisions("observed") >= kills * each || campaign_state() == "done";
+      });
+      for (const int worker : process.children()) kill(worker, SIGKILL);
+      process.signal(SIGKILL);
+      process.wait(20);
+    }
+    return run({"--workers", "2", "--json"}).wait();
+  }
+};
+
+TEST_F(SearchRunTest, HalvingFindsTheSameHoweverOftenItIsKilled) {
+  write("experiment.yaml", searching("halving\n  first_rung: 10"));
+  const ProcessResult whole = run({"--workers", "1", "--json", "--store", "whole.db"}).wait();
+  ASSERT_EQ(whole.exit_code, 0) << whole.err;
+  const ProcessResult killed = run_with_kills(4);
+  ASSERT_EQ(killed.exit_code, 0) << killed.err;
+  EXPECT_EQ(findings(killed), findings(whole));
+  expect_replay("whole.db");
+  expect_replay("lrtune.db");
+}
+
+TEST_F(SearchRunTest, AshaAndTpeAreReplayedHoweverOftenTheyAreKilled) {
+  for (const char* method : {"asha\n  first_rung: 10\n  draw: sobol", "tpe\n  startup: 4"}) {
+    write("experiment.yaml", searching(method));
+    const ProcessResult killed = run_with_kills(3);
+    ASSERT_EQ(killed.exit_code, 0) << killed.err;
+    EXPECT_EQ(nlohmann::json::parse(killed.out).at("policies").size(), 18U) << method;
+    expect_replay("lrtune.db");
+    std::filesystem::remove_all(folder_.file("lrtune.db"));
+    std::filesystem::remove_all(folder_.file("lrtune.db-wal"));
+    std::filesystem::remove_all(folder_.file("lrtune.db-shm"));
+    std::filesystem::remove_all(folder_.file("out"));
+  }
+}
+
+TEST_F(SearchRunTest, TheReplaySaysWhatItMadeAgain) {
+  write("experiment.yaml", searching("asha\n  first_rung: 10"));
+  ASSERT_EQ(run({"--workers", "1"}).wait().exit_code, 0);
+  EXPECT_THAT(lrtune({"replay", "1"}).wait().out,
+              MatchesRegex("Campaign 1 \\(searching\\), method asha: 18 candidates and [0-9]+ "
+                           "promotions, decided by [0-9]+ results. Each decision is the same "
+                           "again.\n"));
+  EXPECT_THAT(lrtune({"why", "1"}).wait().out, HasSubstr("was proposed by the search"));
+  EXPECT_EQ(lrtune({"store", "check"}).wait().exit_code, 0);
+  const ProcessResult unknown = lrtune({"replay", "nothing"}).wait();
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_THAT(unknown.err, HasSubstr("the store lrtune.db has no campaign 'nothing'"));
+}
+
+TEST_F(SearchRunTest, DrawnCandidatesAreMadeAgainToo) {
+  ASSERT_EQ(run({"--workers", "1"}).wait().exit_code, 0);
+  EXPECT_THAT(lrtune({"replay", "tiny"}).wait().out, HasSubstr("4 candidates. Each decision"));
+}
+
+}  // namespace
+}  // namespace lrtune
