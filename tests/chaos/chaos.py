@@ -17,6 +17,7 @@ import time
 sys.dont_write_bytecode = True  # beside the sources
 from cluster import Cluster, Here, Trouble
 from network import Network
+from people import People
 from store_watch import StoreWatch
 
 ENDED = ("done", "failed", "cancelled")
@@ -108,6 +109,8 @@ class Chaos:
                                network.places if network else {name: Here() for name in names})
         self.watch = StoreWatch(self.cluster.store)
         self.campaigns = Campaigns(self.cluster, self.watch, options)
+        self.people = People(self.cluster, self.watch, self.campaigns.states, options.orders,
+                             random.Random(f"{options.seed} people"))
         self.restarts = []  # (time, worker)
         self.faults = collections.Counter()
         self.away = {}      # worker that lived when the coordinator was started again -> when
@@ -132,8 +135,9 @@ class Chaos:
             if event == "hello" and worker in self.away:
                 self.back.append(now - self.away.pop(worker))
         self.campaigns.turn()
+        self.people.turn()
         # Until a client is answered, or it is time to look after the others.
-        select.select(self.campaigns.answers(), [], [], LOOK_EVERY)
+        select.select(self.campaigns.answers() + self.people.answers(), [], [], LOOK_EVERY)
 
     def pass_time(self, seconds):
         until = time.monotonic() + seconds
@@ -264,22 +268,31 @@ class Chaos:
                 shown = self.total() * 10 // self.options.kills
                 print(f"{self.total()} of {self.options.kills}, {self.campaigns.submitted} "
                       f"campaigns, {len(self.watch.trials)} trials ended", flush=True)
+        self.people.leave()
+        self.until("people let go on what they paused", self.people.gone)
         self.campaigns.wanted = False
         self.until("every client is answered", self.campaigns.settled)
         self.until("every campaign ends", lambda: all(
             row[1] in ENDED for row in self.watch.campaigns().values()))
         self._stop()
         self.check()
-        for row in self.watch.campaigns().values():
-            if row[1] != "done" or row[2] == 0 or row[2] != row[3]:
-                raise Trouble(f"a campaign did not end as it should: {row}")
+        for number, row in self.watch.campaigns().items():
+            if number in self.watch.cancelled:
+                as_it_should = row[1] == "cancelled" and row[2] == row[3]
+            else:
+                as_it_should = row[1] == "done" and row[2] > 0 and row[2] == row[3]
+            if not as_it_should:
+                raise Trouble(f"campaign {number} did not end as it should: {row}")
 
     def _stop(self):
         """In order; nobody may have to be asked twice."""
         self.until("all are there", lambda: not self.restarts)
         for program in reversed(self.cluster.all()):
+            age = time.monotonic() - program.started_at
             program.signal(signal.SIGTERM)
-            if program.process.wait(PATIENCE) != 0:
+            # One that was started just now may not have come to listen to it.
+            expected = (0, -signal.SIGTERM) if age < 2 else (0,)
+            if program.process.wait(PATIENCE) not in expected:
                 raise Trouble(f"{program.name} ended with {program.process.returncode} at SIGTERM")
 
     def late(self):
@@ -297,6 +310,10 @@ class Chaos:
         print(f"store looked at {self.watch.looks} times; {self.late()} attempts went on after "
               f"they were given up; {sum(row[4] for row in campaigns):.0f} trials failed by their "
               f"workers' deaths")
+        if self.people.given:
+            orders = ", ".join(f"{count} of {kind}"
+                               for kind, count in sorted(self.people.given.items()))
+            print(f"{sum(self.people.given.values())} orders carried out: {orders}")
         if self.back:
             back = sorted(self.back)
             print(f"after a restart of the coordinator a worker was back within {back[-1]:.1f} s "
@@ -339,6 +356,9 @@ def read_options():
                         help="of a training step (%(default)s)")
     parser.add_argument("--within", type=float, metavar="SECONDS",
                         help="fail if a worker takes longer to be back after a coordinator's restart")
+    parser.add_argument("--orders", type=float, default=0.3, metavar="SECONDS",
+                        help="mean time between people's orders: pause, resume, cancel, extend; "
+                             "0: none (%(default)s)")
     parser.add_argument("--keep", action="store_true", help="keep the folder of logs and store")
     options = parser.parse_args()
     options.programs = os.path.abspath(options.programs)

@@ -25,7 +25,17 @@ WHERE trial IS NOT NULL AND code IN ('completed', 'target_reached', 'time_limit'
 GROUP BY trial HAVING count(*) > 1"""
 
 TWICE_ENDED_CAMPAIGNS = """
-SELECT campaign, count(*) FROM decision WHERE code = 'done' GROUP BY campaign HAVING count(*) > 1"""
+SELECT campaign, count(*) FROM decision JOIN campaign ON campaign.id = decision.campaign
+WHERE code = 'done' GROUP BY campaign HAVING count(*) > 1 + campaign.extensions"""
+
+# Jobs that a worker has, and the campaigns whose open trials need them.
+HELD_JOBS = """
+SELECT job.id, group_concat(trial.campaign) FROM job JOIN trial ON trial.job = job.id
+WHERE job.state IN ('assigned', 'running') AND trial.state IN ('waiting', 'running')
+GROUP BY job.id"""
+
+# A campaign that is cancelled, or was and is not.
+CANCELLED = "SELECT DISTINCT campaign FROM decision WHERE code = 'cancelled'"
 
 # A job fails by its workers' deaths alone here, after as many of them as are allowed.
 FAILED_FOR_NO_REASON = "SELECT id FROM job WHERE state = 'failed' AND deaths < 3"
@@ -45,6 +55,9 @@ class StoreWatch:
         self.accepted = set()  # hashes of the campaigns whose submission was answered
         self.lost = set()      # what is missing, or is not as it was
         self.double = set()
+        self.paused = set()     # campaigns that are paused, and stay so for now
+        self.cancelled = set()  # campaigns whose cancelling was answered
+        self.may_be_cancelled = set()  # or was asked for
         self.looks = 0
 
     def campaigns(self):
@@ -68,6 +81,7 @@ class StoreWatch:
                 row[0]: row[1:] for row in database.execute(
                     "SELECT id, job, state FROM trial WHERE state NOT IN ('waiting', 'running')")})
             self._compare_told(told, accepted, self._campaigns(database))
+            self._look_at_orders(database)
             for query, what in ((TWICE_FINISHED, "trial"), (TWICE_ENDED_CAMPAIGNS, "campaign")):
                 for number, times in database.execute(query):
                     self.double.add(f"{what} {number} ended {times} times")
@@ -76,6 +90,16 @@ class StoreWatch:
                 for (number,) in database.execute(query):
                     self.lost.add(f"job {number} {what}")
         self.looks += 1
+
+    def _look_at_orders(self, database):
+        for job, campaigns in database.execute(HELD_JOBS):
+            if self.paused.issuperset(int(one) for one in campaigns.split(",")):
+                self.lost.add(f"job {job} is with a worker, and only paused campaigns need it")
+        cancelled = {row[0] for row in database.execute(CANCELLED)}
+        for one in self.cancelled - cancelled:
+            self.lost.add(f"the cancelling of campaign {one} was answered and is not in the store")
+        for one in cancelled - self.may_be_cancelled:
+            self.lost.add(f"campaign {one} is cancelled and nobody asked for it")
 
     def _open(self):
         class Reading:
