@@ -38,14 +38,18 @@ std::string words(const SearchDecision& decision) { return log_numbers(decision)
 Result<SearchReplay> replay_draws(const SearchHistory& history, const Experiment& experiment) {
   SearchReplay replayed;
   for (const TrialRecord& trial : history.candidates) {
+    // Its number counts the verification between two extensions, too.
+    const std::int64_t index = replayed.candidates++;
     const TrainingIdentity& identity = identity_of(history, trial);
     const auto plan = run_plan_of(experiment, identity.train, identity.data);
     if (!plan) return tl::unexpected(plan.error());
     const auto policy =
-        policy_from_json(candidate_policy(experiment, trial.number),
+        policy_from_json(candidate_policy(experiment, index),
                          policy_context_of(*plan, identity.train, identity.data), {});
-    ++replayed.candidates;
-    replayed.difference = difference_of(trial, policy, plan->iterations);
+    // What has diverged is not trained again when runs are made longer.
+    const bool left = trial.state == TrialState::kDiverged && history.campaign.extensions > 0;
+    replayed.difference =
+        difference_of(trial, policy, left ? trial.plan.iterations : plan->iterations);
     if (!replayed.difference.empty()) break;
   }
   return replayed;
