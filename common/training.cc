@@ -71,6 +71,11 @@ std::string words(const Numerics& numerics) {
 }
 
 std::string_view name_of(Part part) { return kPartNames[static_cast<std::size_t>(part)]; }
+bool reaches(const Target& target, const PartMetrics& metrics) {
+  return target.measure == Measure::kTop1 ? metrics.top1 >= target.value
+                                          : metrics.loss <= target.value;
+}
+
 std::string_view name_of(Measure measure) {
   return kMeasureNames[static_cast<std::size_t>(measure)];
 }

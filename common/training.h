@@ -154,8 +154,8 @@ struct MoptValue {
 };
 
 // rate * moved / turned: `rate` led from theta_{t+1} to theta_{t+2}, `moved` is
-// |theta_{t+1} - theta_t|_1, `turned` |2 theta_{t+1} - theta_t - theta_{t+2}|_1. Nothing if `turned`
-// is 0 or the value is not finite.
+// |theta_{t+1} - theta_t|_1, `turned` |2 theta_{t+1} - theta_t - theta_{t+2}|_1. Nothing if
+// `turned` is 0 or the value is not finite.
 std::optional<double> m_opt(double rate, double moved, double turned);
 
 // Values stand this far apart at least: no iterate belongs to two.
@@ -206,7 +206,10 @@ double value_of(PlateauMetric metric, const MetricPoint& point);
 Digest controller_digest(const Policy& policy, const RunPlan& plan);
 
 // Text forms. from_json checks types and ranges; see docs/EXPERIMENTS.md for the keys.
-std::string_view name_of(Part part);         // "train", "validation", "test"
+std::string_view name_of(Part part);  // "train", "validation", "test"
+// The metrics meet the target: top1 at least, loss at most its value. A NaN does not.
+bool reaches(const Target& target, const PartMetrics& metrics);
+
 std::string_view name_of(Measure measure);   // "top1", "loss"
 std::string_view name_of(OutcomeKind kind);  // "completed", "target_reached" ...
 Result<Part> part_from_name(std::string_view name);

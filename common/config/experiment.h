@@ -50,6 +50,17 @@ enum class SearchMethod : std::uint8_t { kList, kGrid, kRandom, kSobol, kHalving
 enum class RankBy : std::uint8_t { kTop1, kLoss, kCost, kRobustness };
 enum class RankAt : std::uint8_t { kBest, kFinal };
 
+// When a running trial of the search is not worth going on with; coordinator/search/stop_rules.h.
+struct StopRules {
+  // Its best value so far is below the median of the others' averages so far.
+  bool median = false;
+  RunLength median_after;              // not before so many iterations; both 0: from the first on
+  std::int64_t median_others = 5;      // nor with fewer others that have ended
+  bool cannot_win = false;             // enough others met the target with fewer iterations
+  std::int64_t cannot_win_places = 1;  // how many
+  bool any() const { return median || cannot_win; }
+};
+
 struct Experiment {
   std::string name;
   Template train;
@@ -70,6 +81,7 @@ struct Experiment {
   std::int64_t tpe_startup = 10;                  // tpe: candidates drawn before it reasons
   double tpe_good = 0.15;                         // tpe: share of the results that count as good
   int tpe_draws = 24;                             // tpe: of which the best is proposed
+  StopRules stop;
   std::vector<Template> policies;
   int verify_top = 0;      // 0: no verification
   int verify_repeats = 0;  // new seeds for each; the most, if verify_settled is given

@@ -207,6 +207,42 @@ void refuse_keys(ObjectReader& reader, const std::string& method,
   }
 }
 
+std::optional<Error> read_median(const nlohmann::json& json, const std::string& path,
+                                 Experiment& experiment) {
+  ObjectReader reader(json, path, "median");
+  experiment.stop.median = true;
+  if (const nlohmann::json* after = reader.raw("after"); after != nullptr)
+    experiment.stop.median_after = read_iterations(reader, "after", *after, "after of median", 1);
+  experiment.stop.median_others =
+      reader.integer("others", 1, kMostCandidates, experiment.stop.median_others);
+  return reader.finish();
+}
+
+std::optional<Error> read_cannot_win(const nlohmann::json& json, const std::string& path,
+                                     Experiment& experiment) {
+  ObjectReader reader(json, path, "cannot_win");
+  experiment.stop.cannot_win = true;
+  experiment.stop.cannot_win_places = reader.integer("places", 1, kMostCandidates, 1);
+  return reader.finish();
+}
+
+std::optional<Error> read_stop(const nlohmann::json& json, const std::string& path,
+                               Experiment& experiment) {
+  ObjectReader reader(json, path, "stop");
+  const nlohmann::json* median = reader.raw("median");
+  const nlohmann::json* cannot_win = reader.raw("cannot_win");
+  if (median == nullptr && cannot_win == nullptr) reader.error_missing({"median", "cannot_win"});
+  if (median != nullptr) {
+    if (auto error = read_median(*median, child_path(path, "median"), experiment))
+      reader.error(*error);
+  }
+  if (cannot_win != nullptr) {
+    if (auto error = read_cannot_win(*cannot_win, child_path(path, "cannot_win"), experiment))
+      reader.error(*error);
+  }
+  return reader.finish();
+}
+
 std::optional<Error> read_search(const nlohmann::json& json, const std::string& path,
                                  Experiment& experiment) {
   ObjectReader reader(json, path, "search");
@@ -232,6 +268,9 @@ std::optional<Error> read_search(const nlohmann::json& json, const std::string& 
     read_tpe(reader, experiment);
   } else {
     refuse_keys(reader, method, {"startup", "good", "ei_candidates"}, "method tpe");
+  }
+  if (const nlohmann::json* stop = reader.raw("stop"); stop != nullptr) {
+    if (auto error = read_stop(*stop, child_path(path, "stop"), experiment)) reader.error(*error);
   }
   read_policies(reader, experiment);
   return reader.finish();
@@ -331,6 +370,29 @@ std::optional<Error> check_evaluated_part(const Experiment& experiment) {
       "/train/validation"};
 }
 
+std::optional<Error> check_stop(const Experiment& experiment) {
+  const StopRules& stop = experiment.stop;
+  if (!stop.any()) return std::nullopt;
+  if (has_rungs(experiment.method)) {
+    return Error{fmt::format("method {} ends runs by itself: no stop is allowed",
+                             name_of(experiment.method)),
+                 "/search/stop"};
+  }
+  if (stop.cannot_win && experiment.rank_by != RankBy::kCost) {
+    return Error{fmt::format("cannot_win compares iterations to the target: by of rank must be "
+                             "cost, not {}",
+                             name_of(experiment.rank_by)),
+                 "/search/stop/cannot_win"};
+  }
+  if (stop.median && experiment.rank_by == RankBy::kRobustness) {
+    return Error{
+        "median compares accuracies or losses on the way: by of rank must be top1, loss "
+        "or cost, not robustness",
+        "/search/stop/median"};
+  }
+  return std::nullopt;
+}
+
 // What a search by results cannot do.
 std::optional<Error> check_search(const Experiment& experiment) {
   const std::string method = fmt::format("method {}", name_of(experiment.method));
@@ -390,6 +452,7 @@ Result<Experiment> read_experiment(const nlohmann::json& json) {
   if (auto error = check_evaluated_part(experiment)) reader.error(*error);
   if (auto error = reader.finish()) return tl::unexpected(*error);
   if (auto error = check_search(experiment)) return tl::unexpected(*error);
+  if (auto error = check_stop(experiment)) return tl::unexpected(*error);
   return experiment;
 }
 

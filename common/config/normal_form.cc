@@ -115,6 +115,17 @@ nlohmann::json normal_run(const Experiment& experiment) {
   return run;
 }
 
+nlohmann::json normal_stop(const StopRules& stop) {
+  nlohmann::json json;
+  if (stop.median) {
+    json["median"] = {{"others", stop.median_others}};
+    if (stop.median_after != RunLength{})
+      json["median"]["after"] = normal_interval(stop.median_after);
+  }
+  if (stop.cannot_win) json["cannot_win"] = {{"places", stop.cannot_win_places}};
+  return json;
+}
+
 nlohmann::json normal_search(const Experiment& experiment) {
   nlohmann::json search = {{"method", std::string(name_of(experiment.method))},
                            {"policies", nlohmann::json::array()}};
@@ -129,6 +140,7 @@ nlohmann::json normal_search(const Experiment& experiment) {
     search["good"] = number(experiment.tpe_good);
     search["ei_candidates"] = experiment.tpe_draws;
   }
+  if (experiment.stop.any()) search["stop"] = normal_stop(experiment.stop);
   for (const Template& policy : experiment.policies) {
     search["policies"].push_back(normal_policy(policy));
   }

@@ -82,6 +82,14 @@ Result<std::int64_t> first_rung_of(const Experiment& experiment, const RunPlan& 
   return first;
 }
 
+Result<std::int64_t> median_after(const Experiment& experiment, const RunPlan& plan,
+                                  const TrainSpec& train, const DataFacts& data) {
+  const RunLength& after = experiment.stop.median_after;
+  if (after == RunLength{}) return 0;
+  return iterations_of(after, policy_context_of(plan, train, data), "after of median",
+                       "/search/stop/median/after");
+}
+
 PolicyContext policy_context_of(const RunPlan& plan, const TrainSpec& train,
                                 const DataFacts& data) {
   PolicyContext context;

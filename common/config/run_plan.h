@@ -19,6 +19,10 @@ Result<RunPlan> run_plan_of(const Experiment& experiment, const TrainSpec& train
 Result<std::int64_t> first_rung_of(const Experiment& experiment, const RunPlan& plan,
                                    const TrainSpec& train, const DataFacts& data);
 
+// Iterations before which the median rule stops no run of that plan; 0 if it may at once.
+Result<std::int64_t> median_after(const Experiment& experiment, const RunPlan& plan,
+                                  const TrainSpec& train, const DataFacts& data);
+
 // What the policies of that run may leave to it.
 PolicyContext policy_context_of(const RunPlan& plan, const TrainSpec& train, const DataFacts& data);
 

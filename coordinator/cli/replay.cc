@@ -33,6 +33,7 @@ std::string replay_text(const SearchHistory& history, const SearchReplay& replay
     counts += fmt::format(" and {} promotions, decided by {} results", replayed.promotions,
                           replayed.results);
   }
+  if (replayed.stops > 0) counts += fmt::format("; {} runs stopped early", replayed.stops);
   return fmt::format("{}: {}. Each decision is the same again.\n", who, counts);
 }
 
@@ -42,6 +43,7 @@ nlohmann::json replay_json(const SearchHistory& history, const SearchReplay& rep
                          {"candidates", replayed.candidates},
                          {"promotions", replayed.promotions},
                          {"results", replayed.results},
+                         {"stops", replayed.stops},
                          {"identical", replayed.difference.empty()},
                          {"difference", nullptr}};
   if (!replayed.difference.empty()) json["difference"] = replayed.difference;

@@ -31,11 +31,14 @@ std::vector<MetricPoint> points_of(const StoredState& stored, const JobRecord& j
 // What the stage jobs of a campaign cost, and whom.
 class StageCosts {
  public:
-  StageCosts(const StoredState& stored, const JobIndex& jobs, CampaignId campaign) : jobs_(jobs) {
+  StageCosts(const StoredState& stored, const JobIndex& jobs, CampaignId campaign)
+      : stored_(stored), jobs_(jobs) {
     for (const TrialRecord& trial : stored.trials) {
-      const bool ended = trial.state > TrialState::kRunning && trial.state < TrialState::kCancelled;
+      const bool ended =
+          trial.state > TrialState::kRunning && trial.state != TrialState::kCancelled;
       if (trial.campaign != campaign || !ended || !jobs.contains(trial.job)) continue;
-      total_.asked += jobs.at(trial.job)->outcome ? jobs.at(trial.job)->outcome->iteration : 0;
+      total_.asked +=
+          trial.state == TrialState::kStopped ? trial.plan.iterations : end_of(*jobs.at(trial.job));
       for_path(trial.job, [this](const JobRecord& job) {
         if (users_[job.id]++ == 0) total_.trained += own(job);
       });
@@ -53,10 +56,15 @@ class StageCosts {
   const TrainingCost& total() const { return total_; }
 
  private:
+  // One that a rule stopped has no outcome: it got as far as its last point, at the least.
+  std::int64_t end_of(const JobRecord& job) const {
+    if (job.outcome) return job.outcome->iteration;
+    const std::vector<MetricPoint> points = points_of(stored_, job);
+    return points.empty() ? 0 : points.back().iteration;
+  }
   // Behind what it goes on from; nothing if it ended there.
-  static std::int64_t own(const JobRecord& job) {
-    const std::int64_t end = job.outcome ? job.outcome->iteration : 0;
-    return std::max<std::int64_t>(0, end - job.from_iteration);
+  std::int64_t own(const JobRecord& job) const {
+    return std::max<std::int64_t>(0, end_of(job) - job.from_iteration);
   }
   template <typename Visit>
   void for_path(JobId id, const Visit& visit) const {
@@ -64,6 +72,7 @@ class StageCosts {
       visit(*job->second);
   }
 
+  const StoredState& stored_;
   const JobIndex& jobs_;
   std::unordered_map<JobId, std::int64_t> users_;
   TrainingCost total_;
@@ -74,6 +83,10 @@ TrialResult result_of(const StoredState& stored, const TrialRecord& trial, const
   result.trial = trial;
   result.outcome = job.outcome.value_or(Outcome{OutcomeKind::kFailed, 0, {}, "it has no outcome"});
   result.points = points_of(stored, job);
+  if (trial.state == TrialState::kStopped) {
+    const std::int64_t at = result.points.empty() ? 0 : result.points.back().iteration;
+    result.outcome = Outcome{OutcomeKind::kStopped, at, {}, "a rule stopped it"};
+  }
   result.scores = score(result.points, result.outcome.kind, trial.plan.target);
   return result;
 }

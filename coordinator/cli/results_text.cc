@@ -27,8 +27,9 @@ std::string note(const Outcome& outcome) {
   switch (outcome.kind) {
     case OutcomeKind::kDiverged:
       return fmt::format("diverged at {}", outcome.iteration);
-    case OutcomeKind::kFailed:
     case OutcomeKind::kStopped:
+      return fmt::format("stopped early at {}", outcome.iteration);
+    case OutcomeKind::kFailed:
     case OutcomeKind::kFailedHere:
       return std::string(name_of(outcome.kind));
     case OutcomeKind::kTimeLimit:
@@ -45,7 +46,9 @@ const MetricPoint& loss_point(const Scores& scores, RankAt at) {
   return at == RankAt::kBest ? scores.lowest_loss : scores.final;
 }
 
-std::vector<std::string> search_row(std::size_t number, const PolicyResult& policy, RankAt at) {
+// `longest`: iterations of the longest run of the search; halving leaves others shorter.
+std::vector<std::string> search_row(std::size_t number, const PolicyResult& policy, RankAt at,
+                                    std::int64_t longest) {
   const TrialResult& result = policy.search;
   const Scores& scores = result.scores;
   std::vector<std::string> row{fmt::to_string(number), fmt::to_string(result.trial.id.value),
@@ -59,7 +62,10 @@ std::vector<std::string> search_row(std::size_t number, const PolicyResult& poli
          fixed(scores.seconds, 1), fixed(scores.loss_difference(at), 4)});
   }
   row.resize(10, "-");
-  row.push_back(note(result.outcome));
+  const bool short_run =
+      result.outcome.kind == OutcomeKind::kCompleted && result.trial.plan.iterations < longest;
+  row.push_back(short_run ? fmt::format("rung at {}", result.outcome.iteration)
+                          : note(result.outcome));
   return row;
 }
 
@@ -75,13 +81,16 @@ std::string search_table(const CampaignResults& results, const Terminal& termina
                    {"seconds", Align::kRight, false, 5},
                    {"loss diff", Align::kRight, false, 6},
                    {"", Align::kLeft}});
+  std::int64_t longest = 0;
+  for (const PolicyResult& result : results.policies)
+    longest = std::max(longest, result.search.trial.plan.iterations);
   const std::size_t rows = std::min(results.policies.size(), kMaxRows);
   for (std::size_t i = 0; i < rows; ++i) {
     const PolicyResult& result = results.policies[i];
     const Ink ink = !result.search.scores.ended_well ? Ink::kBad
                     : i == 0                         ? Ink::kGood
                                                      : Ink::kPlain;
-    table.add_row(search_row(i + 1, result, results.at), ink);
+    table.add_row(search_row(i + 1, result, results.at, longest), ink);
   }
   std::string text = table.text(terminal);
   if (rows < results.policies.size()) {

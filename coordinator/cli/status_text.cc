@@ -125,10 +125,11 @@ std::string campaign_page(const json& campaign, const Terminal& terminal) {
       asked > total ? fmt::format(" ({} asked for, shared beginnings once)", asked) : "";
   text += fmt::format(
       "hash {}, priority {}, {} of {} iterations{}, {} running, {} queued, {} "
-      "diverged, {} failed, {} cancelled, {} known before\n",
+      "diverged, {} failed, {} cancelled, {} stopped, {} known before\n",
       text_of(campaign, "hash").substr(0, 8), count_of(campaign, "priority"), done, total, shared,
       count_of(campaign, "running"), count_of(campaign, "queued"), count_of(campaign, "diverged"),
-      count_of(campaign, "failed"), count_of(campaign, "cancelled"), count_of(campaign, "reused"));
+      count_of(campaign, "failed"), count_of(campaign, "cancelled"), count_of(campaign, "stopped"),
+      count_of(campaign, "reused"));
   const json& running = campaign.at("trials_running");
   if (!running.empty()) {
     TextTable table({{"trial", Align::kRight},

@@ -300,9 +300,8 @@ Campaign& submit(CoreState& state, const Experiment& experiment) {
     if (cancelled) campaign.record.state = phase_of(state, campaign);
     state.write(campaign.record);
   }
-  state.decide(
-      campaign.record.id, {}, "resumed",
-      {{"ended", campaign.done + campaign.diverged + campaign.failed}, {"open", campaign.open}});
+  state.decide(campaign.record.id, {}, "resumed",
+               {{"ended", std::ssize(campaign.trials) - campaign.open}, {"open", campaign.open}});
   if (failed || cancelled || !campaign.active) begin(state, campaign);
   return campaign;
 }
@@ -377,6 +376,7 @@ void restore_campaigns(CoreState& state, StoredState& stored) {
 void trial_ended(CoreState& state, TrialRecord& trial) {
   Campaign& campaign = state.campaigns.at(trial.campaign);
   if (campaign.active) observe_end(state, campaign, trial);
+  weigh(state, campaign, trial);
   if (campaign.search && campaign.record.state == CampaignState::kSearching)
     return;  // seek() ends the phase
   // Trials that share a job end together: the first of them has ended the phase for all.
@@ -417,6 +417,7 @@ void end_phase(CoreState& state, Campaign& campaign) {
                 {"done", campaign.done},
                 {"diverged", campaign.diverged},
                 {"failed", campaign.failed},
+                {"stopped", campaign.stopped},
                 {"reused", campaign.reused},
                 {"seconds", campaign.record.busy_seconds}});
 }
@@ -449,9 +450,8 @@ void resume_campaign(CoreState& state, Campaign& campaign) {
   if (!campaign.record.paused) return;
   campaign.record.paused = false;
   state.write(campaign.record);
-  state.decide(
-      campaign.record.id, {}, "resumed",
-      {{"ended", campaign.done + campaign.diverged + campaign.failed}, {"open", campaign.open}});
+  state.decide(campaign.record.id, {}, "resumed",
+               {{"ended", std::ssize(campaign.trials) - campaign.open}, {"open", campaign.open}});
   if (campaign.planning || campaign.making) state.making.insert(campaign.record.id);
   if (is_seeking(campaign)) state.seeking.insert(campaign.record.id);
   state.survey_wanted = true;

@@ -79,7 +79,7 @@ void stop(CoreState& state, const std::string& reason) {
     state.write(campaign.record);
     state.decide(id, {}, "stopped",
                  {{"reason", reason},
-                  {"ended", campaign.done + campaign.diverged + campaign.failed},
+                  {"ended", std::ssize(campaign.trials) - campaign.open},
                   {"open", campaign.open}});
   }
   shut_down_workers(state);

@@ -11,6 +11,7 @@
 #include "coordinator/core/core.h"
 #include "coordinator/ranking/ranking.h"
 #include "coordinator/search/adaptive_search.h"
+#include "coordinator/search/stop_knowledge.h"
 
 namespace lrtune {
 
@@ -57,6 +58,12 @@ struct CampaignSearch {
   std::optional<SearchDecision> next;  // made, and not carried out yet
 };
 
+// What the stop rules of a campaign know.
+struct CampaignStopping {
+  StopKnowledge knowledge;
+  std::set<TrialId> weighed;  // search trials that are in it
+};
+
 // A row of the newest ranking.
 struct RankedTrial {
   TrialId trial;
@@ -72,17 +79,18 @@ struct Campaign {
   std::optional<Numerics>
       numerics;                 // of the first worker that answered; the campaign's from then on
   std::vector<TrialId> trials;  // by number
-  std::vector<TrialId> candidates;         // the search's, by candidate
-  std::optional<TrialMaking> making;       // only while surveying
-  std::optional<CampaignSearch> search;    // once begun, if its method decides by results
-  std::vector<DecisionRecord> search_log;  // of an earlier coordinator, until it is followed
+  std::vector<TrialId> candidates;           // the search's, by candidate
+  std::optional<TrialMaking> making;         // only while surveying
+  std::optional<CampaignSearch> search;      // once begun, if its method decides by results
+  std::optional<CampaignStopping> stopping;  // once needed, if it has stop rules
+  std::vector<DecisionRecord> search_log;    // of an earlier coordinator, until it is followed
   // Its pending jobs by identity: any worker that gives an identity's numerics takes any of them.
   // Empty while it is paused.
   std::map<Digest, std::set<JobId>> queue;
   std::int64_t running = 0;       // held jobs of its trials: what fair share goes by
   std::vector<RankedTrial> best;  // the first of the newest ranking; see recall_best()
   std::int64_t open = 0;          // trials that have not ended
-  std::int64_t done = 0, diverged = 0, failed = 0, cancelled = 0, reused = 0;
+  std::int64_t done = 0, diverged = 0, failed = 0, cancelled = 0, stopped = 0, reused = 0;
   std::int64_t iterations_asked = 0;  // by its trials, each alone
   // Of its stage jobs, each once: Job::own_iterations.
   std::int64_t iterations_total = 0;
@@ -287,6 +295,14 @@ void observe_end(CoreState& state, Campaign& campaign, const TrialRecord& trial)
 bool is_seeking(const Campaign& campaign);
 // Asks for candidates and promotions for free slots, and ends searches that have no more.
 void seek(CoreState& state);
+
+// ---- stopping.cc: rules that stop runs of a search
+// -------------------------------------------------------------------------
+// The trial has ended: if it did so well, the campaign's rules hold others against it.
+void weigh(CoreState& state, Campaign& campaign, const TrialRecord& trial);
+// After a new point of `job`: its trials that a rule gives up end, and it with them if nobody else
+// needs it.
+void stop_the_hopeless(CoreState& state, Job& job);
 
 // ---- trials.cc: trials and the stage jobs that they share
 // ---------------------------------------------------------

@@ -60,6 +60,12 @@ using Sentence = std::function<std::string(const std::string&, const json&)>;
 
 using Sentences = std::map<std::string_view, Sentence>;
 
+// Rules that stop runs are rare: their count is named only if it is there.
+std::string stopped_words(const json& n) {
+  if (!n.contains("stopped") || n.at("stopped") == 0) return {};
+  return fmt::format(", {} were stopped early", number(n, "stopped"));
+}
+
 const Sentences& campaign_sentences() {
   static const Sentences kSentences = {
       {"created",
@@ -127,11 +133,10 @@ const Sentences& campaign_sentences() {
       {"done",
        [](const std::string& who, const json& n) {
          return fmt::format(
-             "{} is done: {} trials, of which {} completed, {} diverged, {} failed and {} were "
-             "known "
-             "already.",
+             "{} is done: {} trials, of which {} completed, {} diverged, {} failed{} and {} were "
+             "known already.",
              who, number(n, "trials"), number(n, "done"), number(n, "diverged"),
-             number(n, "failed"), number(n, "reused"));
+             number(n, "failed"), stopped_words(n), number(n, "reused"));
        }},
       {"campaign_failed",
        [](const std::string& who, const json& n) {
@@ -231,6 +236,25 @@ const Sentences& trial_sentences() {
          const bool valued = n.contains("value") && !n.at("value").is_null();
          return fmt::format("The search took in what {} brought at rung {}: {}.", who,
                             number(n, "rung"), valued ? number(n, "value") : "no value");
+       }},
+      {"weighed",
+       [](const std::string& who, const json&) {
+         return fmt::format("The stop rules hold others against {} from now on.", who);
+       }},
+      {"stopped_early",
+       [](const std::string& who, const json& n) {
+         const std::string start =
+             fmt::format("{} was stopped at iteration {}: ", who, number(n, "iteration"));
+         if (number(n, "rule") == "median") {
+           return start + fmt::format(
+                              "its best value so far, {}, is below {}, the median of the "
+                              "averages of {} others so far.",
+                              number(n, "own_best"), number(n, "median"), number(n, "others"));
+         }
+         return start + fmt::format(
+                            "it can meet the target at {} at the earliest, and is to beat "
+                            "{} ({} others have met it).",
+                            number(n, "earliest"), number(n, "to_beat"), number(n, "finished"));
        }},
       {"extended",
        [](const std::string& who, const json& n) {

@@ -92,7 +92,9 @@ void check_campaign(const CoreState& state, const Campaign& campaign) {
     }
   }
   check(open == campaign.open, "knows how many trials are open");
-  check(open + campaign.done + campaign.diverged + campaign.failed + campaign.cancelled == number,
+  check(open + campaign.done + campaign.diverged + campaign.failed + campaign.cancelled +
+                campaign.stopped ==
+            number,
         "counts every trial once");
   const bool ended = campaign.record.state >= CampaignState::kDone;
   check(!ended || open == 0, "ended with no trial open");

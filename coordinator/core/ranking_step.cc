@@ -77,8 +77,9 @@ void keep_best(Campaign& campaign, const Ranking& ranking) {
 Scores scores_of(const CoreState& state, TrialId id) {
   const TrialRecord& trial = state.trials.at(id);
   const Job& job = state.jobs.at(trial.job);
-  const OutcomeKind outcome = job.record.outcome ? job.record.outcome->kind : OutcomeKind::kFailed;
-  return score(job.points, outcome, trial.plan.target);
+  const bool ended = job.record.outcome && trial.state != TrialState::kStopped;
+  return score(job.points, ended ? job.record.outcome->kind : OutcomeKind::kStopped,
+               trial.plan.target);
 }
 
 std::vector<TrialId> rank_search(CoreState& state, Campaign& campaign) {

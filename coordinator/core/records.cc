@@ -12,8 +12,8 @@ namespace {
 // The names of an enumeration, in its order: they stand in the store, so they never change.
 constexpr std::array<std::string_view, 7> kCampaignStates = {
     "surveying", "searching", "verifying", "scaling", "done", "failed", "cancelled"};
-constexpr std::array<std::string_view, 6> kTrialStates = {"waiting",  "running", "done",
-                                                          "diverged", "failed",  "cancelled"};
+constexpr std::array<std::string_view, 7> kTrialStates = {
+    "waiting", "running", "done", "diverged", "failed", "cancelled", "stopped"};
 constexpr std::array<std::string_view, 6> kJobStates = {"pending", "assigned", "running",
                                                         "done",    "diverged", "failed"};
 constexpr std::array<std::string_view, 3> kTrialPhases = {"search", "verify", "tolerance"};

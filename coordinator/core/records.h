@@ -32,7 +32,15 @@ enum class CampaignState : std::uint8_t {
   kFailed,
   kCancelled,  // by a person; what is trained stays
 };
-enum class TrialState : std::uint8_t { kWaiting, kRunning, kDone, kDiverged, kFailed, kCancelled };
+enum class TrialState : std::uint8_t {
+  kWaiting,
+  kRunning,
+  kDone,
+  kDiverged,
+  kFailed,
+  kCancelled,  // with its campaign
+  kStopped,    // by a rule: it was not worth going on with
+};
 enum class JobState : std::uint8_t { kPending, kAssigned, kRunning, kDone, kDiverged, kFailed };
 enum class TrialPhase : std::uint8_t { kSearch, kVerify, kTolerance };
 
@@ -161,8 +169,9 @@ struct StoredState {
   std::vector<JobRecord> jobs;
   std::vector<PointRecord> points;        // of all jobs, ascending by (job, attempt, iteration)
   std::vector<WorkerOrderRecord> orders;  // ascending by worker; none of kAdmit
-  // What searches that decide by results were told and decided, of campaigns that are not done: the
-  // decisions proposed, promoted and observed, in the order of their writing.
+  // What searches that decide by results, and rules that stop runs, were told and decided, of
+  // campaigns that are not done: the decisions proposed, promoted, observed, weighed and
+  // stopped_early, in the order of their writing.
   std::vector<DecisionRecord> search_log;
   bool operator==(const StoredState&) const = default;
 };
@@ -172,7 +181,9 @@ struct SearchHistory {
   CampaignRecord campaign;
   std::vector<IdentityRecord> identities;  // the candidates' and perhaps others
   std::vector<TrialRecord> candidates;     // the search's trials, ascending
-  std::vector<DecisionRecord> log;  // proposed, promoted and observed, in the order of writing
+  std::vector<DecisionRecord> log;         // as StoredState::search_log
+  // Of the candidates' jobs, ascending by (job, iteration): each iteration once, whichever attempt.
+  std::vector<PointRecord> points;
 };
 
 std::string_view name_of(CampaignState state);  // "surveying", "searching" ...

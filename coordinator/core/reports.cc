@@ -206,6 +206,7 @@ void on_measured(CoreState& state, Worker& worker, const wire::Measured& report)
   state.write(
       PointRecord{report.job, report.attempt, plan.evaluate_on, plan.train_subset, report.point});
   state.send(worker.peer, wire::Acknowledge{report.job, report.attempt, report.sequence});
+  stop_the_hopeless(state, *job);
 }
 
 void on_finished(CoreState& state, Worker& worker, const wire::Finished& report) {

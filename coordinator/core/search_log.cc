@@ -23,6 +23,12 @@ FlatJson log_numbers(const RungResult& result) {
   return {{"candidate", result.candidate}, {"rung", result.rung}, {"value", result.value}};
 }
 
+FlatJson log_numbers(const EarlyStop& stop) {
+  nlohmann::json numbers = stop.known;
+  numbers["iteration"] = stop.iteration;
+  return numbers;
+}
+
 Result<SearchLogEntry> log_entry(const DecisionRecord& decision) {
   nlohmann::json numbers = decision.numbers.json();
   const bool of_search = decision.code == kProposed || decision.code == kPromoted;

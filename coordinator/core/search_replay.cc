@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "common/config/run_plan.h"
 #include "common/policy/policy_json.h"
@@ -58,6 +59,7 @@ Result<SearchReplay> replay_draws(const SearchHistory& history, const Experiment
 Result<std::vector<SearchLogEntry>> entries_of(const SearchHistory& history) {
   std::vector<SearchLogEntry> entries;
   for (const DecisionRecord& decision : history.log) {
+    if (decision.code == kWeighed || decision.code == kStoppedEarly) continue;
     auto entry = log_entry(decision);
     if (!entry) return tl::unexpected(entry.error());
     entries.push_back(*std::move(entry));
@@ -114,13 +116,65 @@ Result<SearchReplay> replay_log(const SearchHistory& history, const Experiment& 
   return replayed;
 }
 
+// The trial's points up to `iteration`.
+std::vector<MetricPoint> points_until(const SearchHistory& history, const TrialRecord& trial,
+                                      std::int64_t iteration) {
+  std::vector<MetricPoint> points;
+  for (auto at = std::ranges::lower_bound(history.points, trial.job, {}, &PointRecord::job);
+       at != history.points.end() && at->job == trial.job; ++at) {
+    if (at->point.iteration <= iteration) points.push_back(at->point);
+  }
+  return points;
+}
+
+// The stop again, with what was weighed before it.
+std::optional<EarlyStop> judged_again(const SearchHistory& history, const Experiment& experiment,
+                                      const StopKnowledge& knowledge, const TrialRecord& trial,
+                                      std::int64_t iteration) {
+  const TrainingIdentity& identity = identity_of(history, trial);
+  const auto after = median_after(experiment, trial.plan, identity.train, identity.data);
+  if (!after) return std::nullopt;
+  const std::int64_t every = trial.plan.evaluate_every;
+  const std::int64_t next = std::min((iteration / every + 1) * every, trial.plan.iterations);
+  return knowledge.judge(
+      run_so_far(points_until(history, trial, iteration), experiment.rank_by, trial.plan.target),
+      next, *after);
+}
+
+void replay_stops(const SearchHistory& history, const Experiment& experiment,
+                  SearchReplay& replayed) {
+  StopKnowledge knowledge(experiment.stop);
+  std::set<TrialId> weighed;
+  for (const DecisionRecord& decision : history.log) {
+    if (decision.code != kWeighed && decision.code != kStoppedEarly) continue;
+    const auto trial = std::ranges::find(history.candidates, decision.trial, &TrialRecord::id);
+    if (trial == history.candidates.end()) continue;
+    if (decision.code == kWeighed) {
+      if (!weighed.insert(trial->id).second) continue;
+      knowledge.add(run_so_far(points_until(history, *trial, trial->plan.iterations),
+                               experiment.rank_by, trial->plan.target));
+      continue;
+    }
+    ++replayed.stops;
+    const auto iteration = decision.numbers.json().at("iteration").get<std::int64_t>();
+    const auto again = judged_again(history, experiment, knowledge, *trial, iteration);
+    const std::string made = again ? log_numbers(*again).text() : "none";
+    if (made == decision.numbers.text()) continue;
+    replayed.difference = fmt::format("the stop of trial {} was {}, and would now be {}",
+                                      trial->id.value, decision.numbers.text(), made);
+    return;
+  }
+}
+
 }  // namespace
 
 Result<SearchReplay> replay_search(const SearchHistory& history) {
   const auto experiment = experiment_from_json(history.campaign.experiment);
   if (!experiment) return tl::unexpected(experiment.error());
-  return decides_by_results(experiment->method) ? replay_log(history, *experiment)
-                                                : replay_draws(history, *experiment);
+  auto replayed = decides_by_results(experiment->method) ? replay_log(history, *experiment)
+                                                         : replay_draws(history, *experiment);
+  if (replayed && replayed->difference.empty()) replay_stops(history, *experiment, *replayed);
+  return replayed;
 }
 
 }  // namespace lrtune

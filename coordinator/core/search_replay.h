@@ -15,6 +15,7 @@ struct SearchReplay {
   std::int64_t candidates = 0;  // whose policies and lengths were made again
   std::int64_t promotions = 0;
   std::int64_t results = 0;  // by which promotions and proposals were decided
+  std::int64_t stops = 0;    // by stop rules
   std::string difference;    // the first one, as a sentence; empty: all is the same
 };
 

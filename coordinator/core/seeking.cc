@@ -45,6 +45,7 @@ std::size_t& rungs_observed(CampaignSearch& search, std::int64_t candidate) {
 Result<void> follow_log(CampaignSearch& search, const std::vector<DecisionRecord>& log) {
   std::vector<SearchLogEntry> entries;
   for (const DecisionRecord& decision : log) {
+    if (decision.code == kWeighed || decision.code == kStoppedEarly) continue;
     auto entry = log_entry(decision);
     if (!entry) return tl::unexpected(entry.error());
     if (entry->result) rungs_observed(search, entry->result->candidate) = entry->result->rung + 1;
@@ -69,7 +70,6 @@ Result<void> take_up(Campaign& campaign, ResolvedTrain train) {
   if (!first_rung) return tl::unexpected(first_rung.error());
   CampaignSearch search = make_search(campaign, std::move(train), *first_rung);
   if (auto followed = follow_log(search, campaign.search_log); !followed) return followed;
-  campaign.search_log.clear();
   campaign.search = std::move(search);
   return {};
 }

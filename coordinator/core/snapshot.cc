@@ -82,7 +82,7 @@ CampaignView view(const CoreState& state, const Campaign& campaign) {
   view.failure = campaign.record.failure;
   view.paused = campaign.record.paused;
   view.trials = static_cast<std::int64_t>(campaign.trials.size());
-  view.done = campaign.done + campaign.diverged + campaign.failed + campaign.cancelled;
+  view.done = static_cast<std::int64_t>(campaign.trials.size()) - campaign.open;
   view.diverged = campaign.diverged;
   view.failed = campaign.failed;
   view.reused = campaign.reused;
@@ -112,6 +112,7 @@ WorkCounts count_work(const CoreState& state) {
     counts.trials[TrialState::kDiverged] += campaign.diverged;
     counts.trials[TrialState::kFailed] += campaign.failed;
     counts.trials[TrialState::kCancelled] += campaign.cancelled;
+    counts.trials[TrialState::kStopped] += campaign.stopped;
   }
   std::int64_t& running = counts.trials[TrialState::kRunning];
   for (const JobId id : state.held) {

@@ -108,6 +108,7 @@ void join_job(CoreState& state, Campaign& campaign, TrialRecord& trial, Job& job
     ++campaign.reused;
     state.decide(campaign.record.id, trial.id, "reused",
                  {{"job", job.record.id.value}, {"iterations", job.iteration}});
+    weigh(state, campaign, trial);
   } else if (job.record.state == JobState::kPending) {
     enqueue(state, job);
   }
@@ -332,6 +333,9 @@ void count_trial(CoreState& state, const TrialRecord& trial, int sign) {
       break;
     case TrialState::kCancelled:
       campaign.cancelled += sign;
+      break;
+    case TrialState::kStopped:
+      campaign.stopped += sign;
       break;
   }
   for (const MetricPoint& point : job.points) {

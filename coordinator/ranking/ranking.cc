@@ -17,11 +17,6 @@ using Key = RankKey;
 double ascending(double value) { return std::isfinite(value) ? value : kWorst; }
 double descending(double value) { return std::isfinite(value) ? -value : kWorst; }
 
-bool meets(const PartMetrics& metrics, const Target& target) {
-  return target.measure == Measure::kTop1 ? metrics.top1 >= target.value
-                                          : metrics.loss <= target.value;
-}
-
 double seconds_of(const MetricPoint& point) { return point.train_seconds + point.evaluate_seconds; }
 
 const PartMetrics& top1_metrics(const Scores& scores, RankAt at) {
@@ -151,7 +146,7 @@ Scores score(std::span<const MetricPoint> points, OutcomeKind outcome,
     if (ascending(metrics.loss) < ascending(scores.lowest_loss.evaluated.loss)) {
       scores.lowest_loss = point;
     }
-    if (target && !scores.target_iteration && meets(metrics, *target)) {
+    if (target && !scores.target_iteration && reaches(*target, metrics)) {
       scores.target_iteration = point.iteration;
       scores.target_seconds = seconds_of(point);
     }

@@ -13,6 +13,11 @@ Result<void> extend_length(nlohmann::json& normal, const Experiment& experiment,
                            const RunLength& length) {
   const bool in_epochs = experiment.length.epochs > 0;
   if (length == RunLength{}) return {};
+  if (experiment.stop.any()) {
+    return fail(
+        "its runs cannot be made longer: what its stop rules ended was judged by the shorter ones; "
+        "submit another experiment, which takes over what is trained");
+  }
   if (in_epochs != (length.epochs > 0)) {
     return fail(fmt::format("its runs are counted in {}: give their new length in these",
                             in_epochs ? "epochs" : "iterations"));

@@ -20,7 +20,8 @@ struct Extension {
 // name what is asked for and what is allowed: a shorter length, epochs where the experiment counts
 // iterations (or the other way round), fewer candidates, `count` of a search that does not draw,
 // `policies` of one that does, since they would change
-// what was drawn; a search that decides by results.
+// what was drawn; a search that decides by results; longer runs of one with
+// stop rules.
 Result<Experiment> extended(const Experiment& experiment, const Extension& extension);
 
 }  // namespace lrtune

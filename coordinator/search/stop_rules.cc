@@ -19,10 +19,15 @@ std::optional<double> running_average(std::span<const MeasuredPoint> points,
 }
 
 MedianStop median_stop(double own_best, std::span<const double> averages, std::int64_t min_others) {
-  MedianStop result{.own_best = own_best, .others = std::ssize(averages)};
-  if (averages.empty()) return result;
   std::vector<double> sorted(averages.begin(), averages.end());
   std::sort(sorted.begin(), sorted.end());
+  return median_stop_of_sorted(own_best, sorted, min_others);
+}
+
+MedianStop median_stop_of_sorted(double own_best, std::span<const double> sorted,
+                                 std::int64_t min_others) {
+  MedianStop result{.own_best = own_best, .others = std::ssize(sorted)};
+  if (sorted.empty()) return result;
   const std::size_t middle = sorted.size() / 2;
   const bool even = sorted.size() % 2 == 0;
   result.median =

@@ -34,6 +34,10 @@ struct MedianStop {
 // the middle.
 MedianStop median_stop(double own_best, std::span<const double> averages, std::int64_t min_others);
 
+// The same with averages that are in order already, the lowest first: O(1).
+MedianStop median_stop_of_sorted(double own_best, std::span<const double> averages,
+                                 std::int64_t min_others);
+
 struct CannotWin {
   bool stop = false;
   std::int64_t earliest = 0;  // the next evaluation: no cost below it is possible

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <future>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <unordered_map>
@@ -169,8 +170,10 @@ constexpr const char* kSelectLog =
     "CROSS JOIN trial ON trial.campaign = campaign.id "
     "CROSS JOIN decision ON decision.trial = trial.id "
     "WHERE iif(?1 = 0, campaign.state <> 'done', campaign.id = ?1) "
-    "AND json_extract(campaign.experiment, '$.search.method') IN ('halving', 'asha', 'tpe') "
-    "AND decision.code IN ('proposed', 'promoted', 'observed') ORDER BY decision.id";
+    "AND (json_extract(campaign.experiment, '$.search.method') IN ('halving', 'asha', 'tpe') "
+    "OR json_extract(campaign.experiment, '$.search.stop') IS NOT NULL) "
+    "AND decision.code IN ('proposed', 'promoted', 'observed', 'weighed', 'stopped_early') "
+    "ORDER BY decision.id";
 
 std::vector<DecisionRecord> read_search_log(SQLite::Database& database, CampaignId campaign) {
   std::vector<DecisionRecord> log;
@@ -239,6 +242,11 @@ StoredState read_all(SQLite::Database& database) {
   return state;
 }
 
+// Attempts of one job reach the same states: any of them will do for each iteration.
+constexpr const char* kOfOneJob =
+    "WHERE job = ?2 AND attempt = (SELECT max(other.attempt) FROM point AS other WHERE "
+    "other.job = point.job AND other.iteration = point.iteration) ORDER BY iteration";
+
 SearchHistory read_history(SQLite::Database& database, CampaignId campaign) {
   const SQLite::Transaction snapshot(database);
   SearchHistory history;
@@ -251,6 +259,13 @@ SearchHistory read_history(SQLite::Database& database, CampaignId campaign) {
       history.candidates.push_back(std::move(trial));
   }
   history.log = read_search_log(database, campaign);
+  std::set<JobId> jobs;
+  for (const TrialRecord& trial : history.candidates) jobs.insert(trial.job);
+  sql::Rows rows(database, std::string(kSelectPoints) + kOfOneJob);
+  for (const JobId job : jobs) {
+    rows.use(static_cast<std::int64_t>(kMetricVersion), job);
+    while (rows.next()) history.points.push_back({job, 0, {}, 0, point_of(rows)});
+  }
   return history;
 }
 

@@ -13,7 +13,7 @@ namespace {
 // at each row, so names are checked by a chain of OR; a deferred reference that is open makes the
 // insertion of any parent scan its children, so references are immediate and the writer goes from
 // parents to children.
-constexpr std::array<Migration, 8> kMigrations = {{{1, R"sql(
+constexpr std::array<Migration, 9> kMigrations = {{{1, R"sql(
 CREATE TABLE store (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   created_at INTEGER NOT NULL,
@@ -426,6 +426,40 @@ CREATE TABLE m_opt (
   PRIMARY KEY (job, attempt, point, iteration),
   FOREIGN KEY (job, attempt, point) REFERENCES point (job, attempt, iteration)
 ) STRICT, WITHOUT ROWID;
+)sql"},
+                                                   {9, R"sql(
+CREATE TABLE new_trial (
+  id INTEGER PRIMARY KEY,
+  campaign INTEGER NOT NULL REFERENCES campaign (id),
+  number INTEGER NOT NULL CHECK (number >= 0),
+  phase TEXT NOT NULL CHECK (phase = 'search' OR phase = 'verify' OR phase = 'tolerance'),
+  verifies INTEGER REFERENCES trial (id),
+  repeat INTEGER NOT NULL CHECK (repeat >= 0),
+  seed INTEGER NOT NULL CHECK (seed >= 0),
+  identity INTEGER NOT NULL REFERENCES identity (id),
+  policy INTEGER NOT NULL REFERENCES policy (id),
+  iterations INTEGER NOT NULL,
+  evaluate_every INTEGER NOT NULL,
+  evaluate_on TEXT NOT NULL CHECK (evaluate_on = 'train' OR evaluate_on = 'validation'
+      OR evaluate_on = 'test'),
+  train_subset INTEGER NOT NULL,
+  target_measure TEXT CHECK (target_measure IN ('top1', 'loss')),
+  target_value REAL,
+  stop_at_target INTEGER NOT NULL CHECK (stop_at_target IN (0, 1)),
+  job INTEGER REFERENCES job (id),
+  state TEXT NOT NULL CHECK (state = 'waiting' OR state = 'running' OR state = 'done'
+      OR state = 'diverged' OR state = 'failed' OR state = 'cancelled' OR state = 'stopped'),
+  max_seconds REAL CHECK (max_seconds > 0),
+  scale REAL NOT NULL CHECK (scale > 0),
+  checksum INTEGER NOT NULL DEFAULT 0,
+  m_opt_every INTEGER CHECK (m_opt_every > 0),
+  UNIQUE (campaign, number),
+  CHECK ((target_measure IS NULL) = (target_value IS NULL))
+) STRICT;
+INSERT INTO new_trial SELECT * FROM trial;
+DROP TABLE trial;
+ALTER TABLE new_trial RENAME TO trial;
+CREATE INDEX trial_by_policy ON trial (policy);
 )sql"}}};
 
 }  // namespace

@@ -36,9 +36,11 @@ class SearchRunTest : public RunTest {
   // What a search made of it, apart from times and numbers that depend on the order of results.
   static nlohmann::json findings(const ProcessResult& result) {
     nlohmann::json found = nlohmann::json::array();
-    for (const auto& policy : nlohmann::json::parse(result.out).at("policies")) {
+    const auto document = nlohmann::json::parse(result.out);
+    for (const auto& policy : document.at("policies")) {
+      const auto verified = policy.value("verified", nlohmann::json::object());
       found.push_back({policy.at("policy"), policy.at("ended_at_iteration"), policy.at("top1"),
-                       policy.value("verified", nlohmann::json())});
+                       verified.value("top1_mean", 0.0), verified.value("loss_mean", 0.0)});
     }
     return found;
   }
@@ -100,6 +102,29 @@ TEST_F(SearchRunTest, TheReplaySaysWhatItMadeAgain) {
   const ProcessResult unknown = lrtune({"replay", "nothing"}).wait();
   EXPECT_EQ(unknown.exit_code, 2);
   EXPECT_THAT(unknown.err, HasSubstr("the store lrtune.db has no campaign 'nothing'"));
+}
+
+TEST_F(SearchRunTest, StopRulesEndRunsAndAreReplayedHoweverOftenTheyAreKilled) {
+  write("experiment.yaml", searching("random\n  stop: {median: {after: 20, others: 3}}"));
+  for (int ended = 3; ended <= 9; ended += 3) {
+    Process process = run({"--workers", "2"}, 2'000);
+    process.until("runs have ended", [&] {
+      return count_decisions("weighed") >= ended || campaign_state() == "done";
+    });
+    process.signal(SIGKILL);
+    process.wait(20);
+  }
+  const ProcessResult result = run({"--workers", "2", "--json"}).wait();
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  std::int64_t stopped = 0;
+  const auto document = nlohmann::json::parse(result.out);
+  for (const auto& policy : document.at("policies"))
+    stopped += policy.at("outcome") == "stopped" ? 1 : 0;
+  EXPECT_GT(stopped, 0) << result.out;
+  expect_replay("lrtune.db");
+  EXPECT_THAT(lrtune({"replay", "1"}).wait().out,
+              HasSubstr(std::to_string(stopped) + " runs stopped early"));
+  EXPECT_EQ(lrtune({"store", "check"}).wait().exit_code, 0);
 }
 
 TEST_F(SearchRunTest, DrawnCandidatesAreMadeAgainToo) {

@@ -78,7 +78,8 @@ std::vector<std::string> must_happen(Family family) {
     case Family::kPowerCuts:
       return {"requeued", "resumed"};
     case Family::kSearches:
-      return {"proposed", "promoted", "observed", "adopted", "requeued", "resumed"};
+      return {"proposed",      "promoted", "observed", "weighed",
+              "stopped_early", "adopted",  "requeued", "resumed"};
     case Family::kOrders:
       return {"paused", "resumed", "cancelled", "campaign_extended", "requeued"};
   }

@@ -101,7 +101,7 @@ Record RecordSource::trial(std::int64_t id) {
   if (below(2) == 1) record.plan.max_seconds = static_cast<double>(1 + below(1000)) / 8;
   if (below(2) == 1) record.plan.m_opt_every = kLeastMoptInterval + below(100);
   record.job.value = below(jobs_ + 1);
-  record.state = static_cast<TrialState>(below(6));
+  record.state = static_cast<TrialState>(below(7));
   return record;
 }
 

@@ -20,7 +20,7 @@ StoredState KeptRecords::state() const {
     if (const auto* job = std::get_if<JobRecord>(&record)) jobs[job->id] = *job;
     if (const auto* point = std::get_if<PointRecord>(&record)) stored.points.push_back(*point);
     if (const auto* decision = std::get_if<DecisionRecord>(&record)) {
-      for (const char* code : {"proposed", "promoted", "observed"}) {
+      for (const char* code : {"proposed", "promoted", "observed", "weighed", "stopped_early"}) {
         if (decision->code == code) stored.search_log.push_back(*decision);
       }
     }

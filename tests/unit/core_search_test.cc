@@ -209,6 +209,102 @@ TEST_F(CoreSearchTest, AnotherCampaignsRunsAreTakenOver) {
   EXPECT_LE(harness.assignments("a").size(), assigned + 4);  // others may be promoted
 }
 
+Experiment with_stop(const std::string& stop, const std::string& extra = "") {
+  return experiment_of(
+      "search:\n  method: list\n  stop: " + stop +
+          "\n  policies:\n    - {function: fix, k0: 0.1}\n    - {function: fix, k0: 0.2}\n"
+          "    - {function: fix, k0: 0.3}\n    - {function: fix, k0: 0.4}\n",
+      extra);
+}
+
+class CoreStoppingTest : public CoreSearchTest {
+ protected:
+  // The oldest open run is measured at 50, half way.
+  wire::Assign measure_first(double top1) {
+    const wire::Assign job = open().front();
+    harness.say("a", wire::Started{job.job, job.attempt});
+    harness.say("a", harness.measured(job, 1, 50, top1));
+    harness.core().check_invariants();
+    return job;
+  }
+  void end_with(double half, double whole) {
+    const wire::Assign job = measure_first(half);
+    harness.say("a", harness.measured(job, 2, 100, whole));
+    harness.say("a", harness.finished(job, 3, OutcomeKind::kCompleted));
+    ended.insert(job.job);
+    harness.core().check_invariants();
+  }
+  TrialState state_of(std::int64_t trial) {
+    TrialState state = TrialState::kWaiting;
+    for (const TrialRecord& record : harness.kept().of<TrialRecord>()) {
+      if (record.id.value == trial) state = record.state;
+    }
+    return state;
+  }
+};
+
+TEST_F(CoreStoppingTest, AHopelessRunGivesItsSlotToTheNext) {
+  begin(with_stop("{median: {others: 2}}"), 1);
+  end_with(0.5, 0.9);
+  end_with(0.3, 0.8);
+  const wire::Assign hopeless = measure_first(0.39);  // the median of 0.5 and 0.3 is 0.4
+  EXPECT_EQ(state_of(3), TrialState::kStopped);
+  ended.insert(hopeless.job);
+  const auto next = open();
+  ASSERT_THAT(next, SizeIs(1));
+  EXPECT_EQ(learning_rate(next.front().policy, 0), 0.4);
+  EXPECT_THAT(harness.sent<wire::Cancel>("a"), SizeIs(1));
+  end_with(0.6, 0.7);
+  EXPECT_EQ(harness.campaign().state, CampaignState::kDone);
+  EXPECT_THAT(harness.kept().codes(3), Contains("stopped_early"));
+  EXPECT_EQ(harness.kept().of<RankingRecord>().back().trial, TrialId{3});
+}
+
+TEST_F(CoreStoppingTest, TheLastRunMayBeTheHopelessOne) {
+  begin(with_stop("{median: {others: 2}}", "verify: {top: 1, repeats: 1}\n"), 1);
+  end_with(0.5, 0.9);
+  end_with(0.3, 0.8);
+  end_with(0.5, 0.7);
+  ended.insert(measure_first(0.2).job);
+  EXPECT_EQ(harness.campaign().state, CampaignState::kVerifying);
+  // A repeat is judged by its mean: no rule stops it.
+  const wire::Assign repeat = measure_first(0.01);
+  EXPECT_EQ(state_of(5), TrialState::kRunning);
+  EXPECT_EQ(repeat.plan.iterations, 100);
+}
+
+TEST_F(CoreStoppingTest, ARestartKnowsWhatHasEnded) {
+  begin(with_stop("{median: {others: 2}}"), 1);
+  end_with(0.5, 0.9);
+  end_with(0.3, 0.8);
+  harness.restart();
+  harness.advance(60'000);
+  harness.hello("a");
+  measure_first(0.39);
+  EXPECT_EQ(state_of(3), TrialState::kStopped);
+  std::int64_t weighed = 0;
+  for (const DecisionRecord& decision : harness.kept().of<DecisionRecord>())
+    weighed += decision.code == "weighed";
+  EXPECT_EQ(weighed, 2);
+}
+
+TEST_F(CoreStoppingTest, ARunThatAnotherCampaignNeedsGoesOn) {
+  begin(with_stop("{median: {others: 2}}"), 1);
+  harness.step(event::Submitted{with_stop("{median: {others: 900}}")});
+  harness.answer_survey("a");
+  end_with(0.5, 0.9);
+  end_with(0.3, 0.8);
+  const wire::Assign shared = measure_first(0.1);
+  EXPECT_EQ(state_of(3), TrialState::kStopped);
+  EXPECT_EQ(state_of(7), TrialState::kRunning);
+  EXPECT_THAT(harness.sent<wire::Cancel>("a"), IsEmpty());
+  harness.say("a", harness.measured(shared, 2, 100, 0.2));
+  harness.say("a", harness.finished(shared, 3, OutcomeKind::kCompleted));
+  harness.core().check_invariants();
+  EXPECT_EQ(state_of(3), TrialState::kStopped);
+  EXPECT_EQ(state_of(7), TrialState::kDone);
+}
+
 TEST_F(CoreSearchTest, EveryDecisionIsASentence) {
   begin(searching("asha", 9), 1);
   for (int i = 0; !open().empty(); ++i) end_first(0.3 + 0.05 * (i * 7 % 11));

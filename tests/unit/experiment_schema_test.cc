@@ -124,6 +124,11 @@ TEST_F(ExperimentSchema, AcceptsWhatTheReaderAccepts) {
       {"method: random", "method: halving\n  first_rung: 50"},
       {"method: random", "method: asha\n  first_rung: 0.5 epochs\n  eta: 4\n  draw: sobol"},
       {"method: random", "method: tpe\n  startup: 5\n  good: 0.25\n  ei_candidates: 50"},
+      {"method: random", "method: random\n  stop: {median: {}}"},
+      {"method: random", "method: sobol\n  stop: {median: {after: 0.5 epochs, others: 3}}"},
+      {"every: 100}\nsearch:\n  method: random",
+       "every: 100}\n  target: {top1: 0.9}\nrank: {by: cost}\nsearch:\n  method: tpe\n  stop: "
+       "{cannot_win: {places: 2}, median: {after: 10}}"},
       {"every: 100}", "every: 100}\n  m_opt: {every: 50}"},
       {"every: 100}", "every: 100}\n  m_opt: {every: 0.5 epochs}"},
       {"name: base", "name: base\ntolerance: {top: 3}"},
@@ -205,6 +210,8 @@ TEST_F(ExperimentSchema, KnowsTheKeysOfTheReader) {
   expect_same("/properties/run/properties/target", "every: 100}",
               "every: 100}\n  target: {top1: 1, qqqqqqqq: 1}");
   expect_same("/properties/search", "count: 10", "count: 10\n  qqqqqqqq: 1");
+  expect_same("/properties/search/properties/stop", "count: 10",
+              "count: 10\n  stop: {qqqqqqqq: 1, median: {}}");
   expect_same("/properties/verify", "name: base",
               "name: base\nverify: {top: 1, repeats: 1, qqqqqqqq: 1}");
   expect_same("/properties/rank", "name: base", "name: base\nrank: {qqqqqqqq: 1}");

@@ -87,9 +87,4 @@ Confidence MetricSum::confidence() const {
   return result;
 }
 
-bool reaches(const Target& target, const PartMetrics& metrics) {
-  return target.measure == Measure::kTop1 ? metrics.top1 >= target.value
-                                          : metrics.loss <= target.value;
-}
-
 }  // namespace lrtune

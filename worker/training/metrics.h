@@ -38,7 +38,4 @@ class MetricSum {
   std::int64_t samples_ = 0;
 };
 
-// The metrics meet the target: top1 at least, loss at most its value. A NaN does not.
-bool reaches(const Target& target, const PartMetrics& metrics);
-
 }  // namespace lrtune

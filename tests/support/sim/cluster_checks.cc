@@ -22,7 +22,9 @@ void SimCluster::check_end() const {
   acknowledged_.check(store_);
   for (const auto& [id, trial] : store_.trials()) {
     require(trial.state > TrialState::kRunning, fmt::format("trial {} ended", id.value));
-    if (trial.state != TrialState::kCancelled) check_job(trial);
+    const bool given_up =
+        trial.state == TrialState::kCancelled || trial.state == TrialState::kStopped;
+    if (!given_up) check_job(trial);
   }
   for (const Experiment* experiment : scenario_.experiments) {
     const CampaignRecord* campaign = store_.campaign(experiment->hash);
@@ -36,8 +38,9 @@ void SimCluster::check_end() const {
     if (!scenario_.poison.empty()) continue;
     const bool grows = experiment == scenario_.experiments.front();
     check_replay(campaign->id);
-    // What asynchronous searches find depends on the order of results.
-    if (experiment->method == SearchMethod::kAsha || experiment->method == SearchMethod::kTpe)
+    // What asynchronous searches find and stop rules end depends on the order of results.
+    if (experiment->method == SearchMethod::kAsha || experiment->method == SearchMethod::kTpe ||
+        experiment->stop.any())
       continue;
     require(ranking_of(store_, experiment->hash) ==
                 reference_ranking(*experiment, grows ? scenario_.further_policies : ""),

@@ -74,6 +74,17 @@ std::string experiment_yaml(std::size_t index) {
   return yaml;
 }
 
+std::string policies_of(SimRandom& random) {
+  std::string yaml =
+      "  policies:\n"
+      "    - {function: fix, k0: {log: [0.001, 2]}}\n"  // high ones diverge
+      "    - {function: [sin, tri], k0: 0.01, k1: {uniform: [0.02, 1.5]}, l: {int: [3, 12]}}\n"
+      "    - {function: exp, k0: [0.1, 0.3], gamma: {choice: [0.9, 0.99]}}\n";
+  if (random.chance(0.5))
+    yaml += fmt::format("verify: {{top: {}, repeats: 2}}\n", random.between(1, 3));
+  return yaml;
+}
+
 std::string searching_yaml(std::size_t index) {
   SimRandom random(3000 + index);
   const std::int64_t first = random.between(2, 10);
@@ -90,24 +101,22 @@ std::string searching_yaml(std::size_t index) {
       "seed: {}\nrank: {{by: {}, at: {}}}\n",
       index, first * random.between(1, 8), random.between(2, 12), random.between(1, 3),
       random.chance(0.5) ? "top1" : "loss", random.chance(0.5) ? "best" : "final");
-  static constexpr std::array kMethods = {"halving", "asha", "tpe"};
+  static constexpr std::array kMethods = {"halving", "asha", "tpe", "random"};
   const std::size_t method = index % kMethods.size();
   yaml += fmt::format("search:\n  method: {}\n  count: {}\n", kMethods[method],
                       random.between(1, method == 2 ? 14 : 30));
+  if (method == 3 || (method == 2 && random.chance(0.3))) {
+    yaml += fmt::format("  stop: {{median: {{after: {}, others: {}}}}}\n", random.between(1, 9),
+                        random.between(1, 4));
+  }
+  if (method == 3) return yaml + policies_of(random);
   if (method == 2) {
     yaml += fmt::format("  startup: {}\n  good: 0.3\n  ei_candidates: 6\n", random.between(1, 5));
   } else {
     yaml += fmt::format("  first_rung: {}\n  eta: {}\n  draw: {}\n", first, random.between(2, 4),
                         random.chance(0.5) ? "sobol" : "random");
   }
-  yaml +=
-      "  policies:\n"
-      "    - {function: fix, k0: {log: [0.001, 2]}}\n"  // high ones diverge
-      "    - {function: [sin, tri], k0: 0.01, k1: {uniform: [0.02, 1.5]}, l: {int: [3, 12]}}\n"
-      "    - {function: exp, k0: [0.1, 0.3], gamma: {choice: [0.9, 0.99]}}\n";
-  if (random.chance(0.5))
-    yaml += fmt::format("verify: {{top: {}, repeats: 2}}\n", random.between(1, 3));
-  return yaml;
+  return yaml + policies_of(random);
 }
 
 std::vector<Experiment> make_pool(std::size_t size, std::string (*yaml)(std::size_t)) {

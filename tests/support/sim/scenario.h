@@ -79,7 +79,7 @@ inline constexpr std::size_t kPooledExperiments = 48;
 
 // Likewise of experiments whose searches decide by results.
 const Experiment& searching_experiment(std::size_t index);
-inline constexpr std::size_t kSearchingExperiments = 30;
+inline constexpr std::size_t kSearchingExperiments = 40;
 
 std::string name_of(Family family);
 

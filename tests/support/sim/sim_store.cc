@@ -147,8 +147,9 @@ void SimStore::apply(const DecisionRecord& record) {
   require(!record.trial || trials_.contains(record.trial), "a decision's trial is there before it");
   const bool of_attempt = record.code == "assigned" || record.code == "requeued";
   ++decisions_[record.code];
-  if (record.code == "proposed" || record.code == "promoted" || record.code == "observed")
-    search_log_.push_back(record);
+  static const std::set<std::string> kLogged = {"proposed", "promoted", "observed", "weighed",
+                                                "stopped_early"};
+  if (kLogged.contains(record.code)) search_log_.push_back(record);
   const bool once = record.code == "created" || (record.code == "done" && !rules_.campaigns_grow);
   if (!once && !of_attempt) return;
   const nlohmann::json numbers = record.numbers.json();
@@ -205,6 +206,12 @@ SearchHistory SimStore::search_history(CampaignId campaign) const {
   std::ranges::copy_if(
       search_log_, std::back_inserter(history.log),
       [&](const DecisionRecord& decision) { return decision.campaign == campaign; });
+  for (const auto& [key, record] : points_) {
+    if (!history.points.empty() && history.points.back().job == record.job &&
+        history.points.back().point.iteration >= record.point.iteration)
+      continue;  // of a later attempt
+    history.points.push_back(record);
+  }
   return history;
 }
 
