@@ -19,8 +19,9 @@ std::optional<std::int64_t> combinations(const Template& policy, const Template&
   return product;
 }
 
-Result<std::int64_t> candidate_count(const Experiment& experiment) {
-  if (draws(experiment.method)) return experiment.count;
+namespace {
+
+Result<std::int64_t> all_combinations(const Experiment& experiment) {
   std::int64_t total = 0;
   for (std::size_t i = 0; i < experiment.policies.size(); ++i) {
     const auto count = combinations(experiment.policies[i], experiment.train);
@@ -33,6 +34,36 @@ Result<std::int64_t> candidate_count(const Experiment& experiment) {
     total += *count;
   }
   return total;
+}
+
+// All paths that it may come to, if as many go on from each boundary as may.
+Result<std::int64_t> candidates_of_tree(const Experiment& experiment) {
+  const auto tries = segment_tries(experiment);
+  if (!tries) return tries;
+  const double levels =
+      1 + static_cast<double>(experiment.keep) * static_cast<double>(experiment.boundaries.size());
+  if (static_cast<double>(*tries) * levels > static_cast<double>(kMostCandidates)) {
+    return fail(
+        fmt::format(
+            "the tree may have {:.0f} candidates, {} new ones for each path that goes on; at "
+            "most {} are allowed",
+            static_cast<double>(*tries) * levels, *tries, kMostCandidates),
+        "/search/keep");
+  }
+  return *tries * static_cast<std::int64_t>(levels);
+}
+
+}  // namespace
+
+Result<std::int64_t> segment_tries(const Experiment& experiment) {
+  if (experiment.drawn_by == SearchMethod::kGrid) return all_combinations(experiment);
+  return experiment.tries;
+}
+
+Result<std::int64_t> candidate_count(const Experiment& experiment) {
+  if (draws(experiment.method)) return experiment.count;
+  if (experiment.method == SearchMethod::kTree) return candidates_of_tree(experiment);
+  return all_combinations(experiment);
 }
 
 Result<void> check_campaign_size(const Experiment& experiment) {

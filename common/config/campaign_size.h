@@ -26,7 +26,11 @@ inline constexpr std::int64_t kMostTriedValues = 3'000'000;
 // kMostCandidates, so that no product overflows.
 std::optional<std::int64_t> combinations(const Template& policy, const Template& train);
 
-// How many candidates the search has. An error if a grid has more than kMostCandidates.
+// New segments that a tree search tries for each path, 1 or more. Errors: as candidate_count().
+Result<std::int64_t> segment_tries(const Experiment& experiment);
+
+// How many candidates the search has; a tree search at most. An error if a grid or a tree has more
+// than kMostCandidates.
 Result<std::int64_t> candidate_count(const Experiment& experiment);
 
 // Errors, with a path: too many candidates, or too many trials with verification and tolerance.

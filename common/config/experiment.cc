@@ -14,8 +14,8 @@
 namespace lrtune {
 namespace {
 
-constexpr std::array<std::string_view, 7> kMethodNames = {"list",    "grid", "random", "sobol",
-                                                          "halving", "asha", "tpe"};
+constexpr std::array<std::string_view, 8> kMethodNames = {"list",    "grid", "random", "sobol",
+                                                          "halving", "asha", "tpe",    "tree"};
 constexpr std::array<std::string_view, 4> kRankByNames = {"top1", "loss", "cost", "robustness"};
 constexpr std::array<std::string_view, 2> kRankAtNames = {"best", "final"};
 
@@ -85,10 +85,13 @@ std::string_view name_of(SearchMethod method) {
   return kMethodNames[static_cast<std::size_t>(method)];
 }
 
-bool draws(SearchMethod method) { return method >= SearchMethod::kRandom; }
+bool draws(SearchMethod method) {
+  return method >= SearchMethod::kRandom && method != SearchMethod::kTree;
+}
 bool decides_by_results(SearchMethod method) { return method >= SearchMethod::kHalving; }
 bool has_rungs(SearchMethod method) {
-  return method == SearchMethod::kHalving || method == SearchMethod::kAsha;
+  return method == SearchMethod::kHalving || method == SearchMethod::kAsha ||
+         method == SearchMethod::kTree;
 }
 
 std::string_view name_of(RankBy by) { return kRankByNames[static_cast<std::size_t>(by)]; }

@@ -46,7 +46,16 @@ struct RunLength {
   bool operator==(const RunLength&) const = default;
 };
 
-enum class SearchMethod : std::uint8_t { kList, kGrid, kRandom, kSobol, kHalving, kAsha, kTpe };
+enum class SearchMethod : std::uint8_t {
+  kList,
+  kGrid,
+  kRandom,
+  kSobol,
+  kHalving,
+  kAsha,
+  kTpe,
+  kTree
+};
 enum class RankBy : std::uint8_t { kTop1, kLoss, kCost, kRobustness };
 enum class RankAt : std::uint8_t { kBest, kFinal };
 
@@ -74,13 +83,19 @@ struct Experiment {
   RunLength m_opt_every;  // both 0: M-opt is not measured
   std::uint64_t seed = 0;
   SearchMethod method = SearchMethod::kList;
-  std::int64_t count = 0;  // all but list and grid: number of candidates
+  std::int64_t count = 0;  // random to tpe: number of candidates
   RunLength first_rung;    // halving, asha: length of the first runs
   std::int64_t eta = 3;    // halving, asha: one of so many goes on to the next rung
-  SearchMethod drawn_by = SearchMethod::kRandom;  // halving, asha: kRandom or kSobol
-  std::int64_t tpe_startup = 10;                  // tpe: candidates drawn before it reasons
-  double tpe_good = 0.15;                         // tpe: share of the results that count as good
-  int tpe_draws = 24;                             // tpe: of which the best is proposed
+  // halving, asha: kRandom or kSobol; tree: also kGrid.
+  SearchMethod drawn_by = SearchMethod::kRandom;
+  // tree: where segments may begin, ascending, below `length` and in its unit.
+  std::vector<RunLength> boundaries;
+  RunLength boundary_every;       // while it is read: {every: M} that is no list yet; else both 0
+  std::int64_t tries = 0;         // tree, but not with kGrid: new segments tried at each of them
+  std::int64_t keep = 1;          // tree: paths that go on from each of them
+  std::int64_t tpe_startup = 10;  // tpe: candidates drawn before it reasons
+  double tpe_good = 0.15;         // tpe: share of the results that count as good
+  int tpe_draws = 24;             // tpe: of which the best is proposed
   StopRules stop;
   std::vector<Template> policies;
   int verify_top = 0;      // 0: no verification

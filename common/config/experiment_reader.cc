@@ -8,19 +8,16 @@
 #include <functional>
 #include <limits>
 
-#include "common/config/campaign_size.h"
+#include "common/config/length_reader.h"
+#include "common/config/search_reader.h"
 #include "common/config/template.h"
 #include "common/json_reader.h"
 
 namespace lrtune {
 namespace {
 
-constexpr std::int64_t kMostIterations = 1'000'000'000'000;
-constexpr double kMostEpochs = 1e6;
 constexpr std::int64_t kMostRepeats = 1000;
 constexpr std::int64_t kMostSamples = 1'000'000'000;
-constexpr std::int64_t kMostEta = 100;
-constexpr std::int64_t kMostDraws = 10'000;  // of one proposal of TPE
 
 // As many samples as MNIST's test part: train and test metrics are then equally exact.
 constexpr std::int64_t kDefaultTrainSamples = 10'000;
@@ -83,19 +80,6 @@ RunLength default_interval(const RunLength& length) {
   return {(length.iterations + kDefaultEvaluations - 1) / kDefaultEvaluations, 0};
 }
 
-// The value of `key`: at least `least` iterations, or epochs. `what` names it.
-RunLength read_iterations(ObjectReader& reader, const char* key, const nlohmann::json& value,
-                          const std::string& what, std::int64_t least) {
-  if (!value.is_string()) return {reader.integer(key, least, kMostIterations, least), 0};
-  const auto epochs = epochs_in(value.get_ref<const std::string&>());
-  if (!epochs || !(*epochs > 0 && *epochs <= kMostEpochs)) {
-    reader.error(key, fmt::format("{} must be a whole number of iterations of at least {}, "
-                                  "or a text such as \"2 epochs\", not {}",
-                                  what, least, value.dump()));
-  }
-  return {0, epochs.value_or(1)};
-}
-
 RunLength read_interval(ObjectReader& reader, const nlohmann::json* every, const char* of,
                         std::int64_t least) {
   return read_iterations(reader, "every", *every, fmt::format("every of {}", of), least);
@@ -149,130 +133,6 @@ std::optional<Error> read_run(const nlohmann::json& json, const std::string& pat
     if (auto error = read_m_opt(*m_opt, child_path(path, "m_opt"), experiment))
       reader.error(*error);
   }
-  return reader.finish();
-}
-
-// A label stands in every table and with every trial of the policy.
-std::optional<Error> refuse_label(const nlohmann::json& policy, const std::string& path) {
-  const auto name = policy.is_object() ? policy.find("name") : policy.end();
-  if (name == policy.end() || !name->is_string()) return std::nullopt;
-  const std::size_t size = name->get_ref<const std::string&>().size();
-  if (size <= kMostLabelBytes) return std::nullopt;
-  return Error{
-      fmt::format("name of policy has {} bytes; at most {} are allowed", size, kMostLabelBytes),
-      child_path(path, "name")};
-}
-
-void read_policies(ObjectReader& reader, Experiment& experiment) {
-  const nlohmann::json* list = reader.required_raw("policies");
-  if (list == nullptr || reader.failed()) return;
-  if (!list->is_array() || list->empty() || list->size() > kMostPolicies) {
-    return reader.error(
-        "policies",
-        fmt::format("policies of search must be a list of 1 to {} policies", kMostPolicies));
-  }
-  const std::string path = child_path(reader.path(), "policies");
-  for (std::size_t i = 0; i < list->size(); ++i) {
-    if (auto error = refuse_label((*list)[i], child_path(path, i))) return reader.error(*error);
-    auto policy = policy_template_from_json((*list)[i], experiment.method, child_path(path, i));
-    if (!policy) return reader.error(policy.error());
-    experiment.policies.push_back(*std::move(policy));
-  }
-}
-
-void read_rungs(ObjectReader& reader, Experiment& experiment) {
-  static const std::vector<std::string> kDraw = texts({"random", "sobol"});
-  if (const nlohmann::json* first = reader.required_raw("first_rung"); first != nullptr)
-    experiment.first_rung =
-        read_iterations(reader, "first_rung", *first, "first_rung of search", 1);
-  experiment.eta = reader.integer("eta", 2, kMostEta, experiment.eta);
-  experiment.drawn_by = reader.one_of("draw", kDraw, kDraw.front()) == "sobol"
-                            ? SearchMethod::kSobol
-                            : SearchMethod::kRandom;
-}
-
-void read_tpe(ObjectReader& reader, Experiment& experiment) {
-  experiment.tpe_startup = reader.integer("startup", 1, kMostCandidates, experiment.tpe_startup);
-  experiment.tpe_good = reader.number("good", Range::open(0, 1), experiment.tpe_good);
-  experiment.tpe_draws =
-      static_cast<int>(reader.integer("ei_candidates", 1, kMostDraws, experiment.tpe_draws));
-}
-
-void refuse_keys(ObjectReader& reader, const std::string& method,
-                 std::initializer_list<const char*> keys, const char* owners) {
-  for (const char* key : keys) {
-    if (reader.has(key))
-      reader.error(key,
-                   fmt::format("method {} takes no {}, which belongs to {}", method, key, owners));
-  }
-}
-
-std::optional<Error> read_median(const nlohmann::json& json, const std::string& path,
-                                 Experiment& experiment) {
-  ObjectReader reader(json, path, "median");
-  experiment.stop.median = true;
-  if (const nlohmann::json* after = reader.raw("after"); after != nullptr)
-    experiment.stop.median_after = read_iterations(reader, "after", *after, "after of median", 1);
-  experiment.stop.median_others =
-      reader.integer("others", 1, kMostCandidates, experiment.stop.median_others);
-  return reader.finish();
-}
-
-std::optional<Error> read_cannot_win(const nlohmann::json& json, const std::string& path,
-                                     Experiment& experiment) {
-  ObjectReader reader(json, path, "cannot_win");
-  experiment.stop.cannot_win = true;
-  experiment.stop.cannot_win_places = reader.integer("places", 1, kMostCandidates, 1);
-  return reader.finish();
-}
-
-std::optional<Error> read_stop(const nlohmann::json& json, const std::string& path,
-                               Experiment& experiment) {
-  ObjectReader reader(json, path, "stop");
-  const nlohmann::json* median = reader.raw("median");
-  const nlohmann::json* cannot_win = reader.raw("cannot_win");
-  if (median == nullptr && cannot_win == nullptr) reader.error_missing({"median", "cannot_win"});
-  if (median != nullptr) {
-    if (auto error = read_median(*median, child_path(path, "median"), experiment))
-      reader.error(*error);
-  }
-  if (cannot_win != nullptr) {
-    if (auto error = read_cannot_win(*cannot_win, child_path(path, "cannot_win"), experiment))
-      reader.error(*error);
-  }
-  return reader.finish();
-}
-
-std::optional<Error> read_search(const nlohmann::json& json, const std::string& path,
-                                 Experiment& experiment) {
-  ObjectReader reader(json, path, "search");
-  static const std::vector<std::string> kMethods =
-      texts({"list", "grid", "random", "sobol", "halving", "asha", "tpe"});
-  const std::string method = reader.one_of("method", kMethods);
-  experiment.method = static_cast<SearchMethod>(
-      std::find(kMethods.begin(), kMethods.end(), method) - kMethods.begin());
-  if (draws(experiment.method)) {
-    experiment.count = reader.required_integer("count", 1, kMostCandidates);
-  } else if (reader.has("count")) {
-    reader.error("count",
-                 fmt::format("method {} takes no count: it runs every policy of the file; count "
-                             "belongs to methods that draw them",
-                             method));
-  }
-  if (has_rungs(experiment.method)) {
-    read_rungs(reader, experiment);
-  } else {
-    refuse_keys(reader, method, {"first_rung", "eta", "draw"}, "methods halving and asha");
-  }
-  if (experiment.method == SearchMethod::kTpe) {
-    read_tpe(reader, experiment);
-  } else {
-    refuse_keys(reader, method, {"startup", "good", "ei_candidates"}, "method tpe");
-  }
-  if (const nlohmann::json* stop = reader.raw("stop"); stop != nullptr) {
-    if (auto error = read_stop(*stop, child_path(path, "stop"), experiment)) reader.error(*error);
-  }
-  read_policies(reader, experiment);
   return reader.finish();
 }
 
@@ -370,71 +230,6 @@ std::optional<Error> check_evaluated_part(const Experiment& experiment) {
       "/train/validation"};
 }
 
-std::optional<Error> check_stop(const Experiment& experiment) {
-  const StopRules& stop = experiment.stop;
-  if (!stop.any()) return std::nullopt;
-  if (has_rungs(experiment.method)) {
-    return Error{fmt::format("method {} ends runs by itself: no stop is allowed",
-                             name_of(experiment.method)),
-                 "/search/stop"};
-  }
-  if (stop.cannot_win && experiment.rank_by != RankBy::kCost) {
-    return Error{fmt::format("cannot_win compares iterations to the target: by of rank must be "
-                             "cost, not {}",
-                             name_of(experiment.rank_by)),
-                 "/search/stop/cannot_win"};
-  }
-  if (stop.median && experiment.rank_by == RankBy::kRobustness) {
-    return Error{
-        "median compares accuracies or losses on the way: by of rank must be top1, loss "
-        "or cost, not robustness",
-        "/search/stop/median"};
-  }
-  return std::nullopt;
-}
-
-// What a search by results cannot do.
-std::optional<Error> check_search(const Experiment& experiment) {
-  const std::string method = fmt::format("method {}", name_of(experiment.method));
-  if (!decides_by_results(experiment.method)) return std::nullopt;
-  if (!experiment.train.holes.empty()) {
-    const std::string place = experiment.train.holes.front().place.to_string();
-    return Error{method + " compares policies on one training: train may hold no domain",
-                 "/train" + place};
-  }
-  if (!has_rungs(experiment.method)) return std::nullopt;
-  const RunLength& first = experiment.first_rung;
-  if (first.iterations > experiment.length.iterations && experiment.length.iterations > 0) {
-    return Error{fmt::format("first_rung of search must be at most the run's {} iterations, not {}",
-                             experiment.length.iterations, first.iterations),
-                 "/search/first_rung"};
-  }
-  if (first.epochs > experiment.length.epochs && experiment.length.epochs > 0) {
-    return Error{fmt::format("first_rung of search must be at most the run's {} epochs, not {}",
-                             experiment.length.epochs, first.epochs),
-                 "/search/first_rung"};
-  }
-  if (experiment.stop_at_target)
-    return Error{method + " ends each run at its rung: stop_at_target must be false",
-                 "/run/stop_at_target"};
-  if (experiment.max_seconds)
-    return Error{method + " ends each run at its rung: no max_seconds is allowed",
-                 "/run/max_seconds"};
-  if (experiment.rank_by == RankBy::kCost || experiment.rank_by == RankBy::kRobustness) {
-    return Error{fmt::format("{} compares runs before their end: by of rank must be top1 or loss, "
-                             "not {}",
-                             method, name_of(experiment.rank_by)),
-                 "/rank/by"};
-  }
-  for (std::size_t i = 0; i < experiment.policies.size(); ++i) {
-    if (experiment.policies[i].tree.contains("controller")) {
-      return Error{method + " makes runs longer step by step, which changes what a controller does",
-                   child_path("/search/policies", i)};
-    }
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 Result<Experiment> read_experiment(const nlohmann::json& json) {
@@ -451,8 +246,7 @@ Result<Experiment> read_experiment(const nlohmann::json& json) {
   read_section(reader, "rank", read_rank, experiment);
   if (auto error = check_evaluated_part(experiment)) reader.error(*error);
   if (auto error = reader.finish()) return tl::unexpected(*error);
-  if (auto error = check_search(experiment)) return tl::unexpected(*error);
-  if (auto error = check_stop(experiment)) return tl::unexpected(*error);
+  if (auto error = complete_search(experiment)) return tl::unexpected(*error);
   return experiment;
 }
 

@@ -131,9 +131,17 @@ nlohmann::json normal_search(const Experiment& experiment) {
                            {"policies", nlohmann::json::array()}};
   if (draws(experiment.method)) search["count"] = experiment.count;
   if (has_rungs(experiment.method)) {
+    search["draw"] = name_of(experiment.drawn_by);
+  }
+  if (experiment.method == SearchMethod::kTree) {
+    search["boundaries"] = nlohmann::json::array();
+    for (const RunLength& boundary : experiment.boundaries)
+      search["boundaries"].push_back(normal_interval(boundary));
+    search["keep"] = experiment.keep;
+    if (experiment.drawn_by != SearchMethod::kGrid) search["tries"] = experiment.tries;
+  } else if (has_rungs(experiment.method)) {
     search["first_rung"] = normal_interval(experiment.first_rung);
     search["eta"] = experiment.eta;
-    search["draw"] = name_of(experiment.drawn_by);
   }
   if (experiment.method == SearchMethod::kTpe) {
     search["startup"] = experiment.tpe_startup;

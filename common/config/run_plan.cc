@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "common/json_reader.h"
+
 namespace lrtune {
 namespace {
 
@@ -80,6 +82,26 @@ Result<std::int64_t> first_rung_of(const Experiment& experiment, const RunPlan& 
                 "/search/first_rung");
   }
   return first;
+}
+
+Result<std::vector<std::int64_t>> boundaries_of(const Experiment& experiment, const RunPlan& plan,
+                                                const TrainSpec& train, const DataFacts& data) {
+  const PolicyContext context = policy_context_of(plan, train, data);
+  std::vector<std::int64_t> boundaries;
+  for (std::size_t i = 0; i < experiment.boundaries.size(); ++i) {
+    const std::string path = child_path("/search/boundaries", i);
+    auto boundary = iterations_of(experiment.boundaries[i], context, "a boundary", path);
+    if (!boundary) return tl::unexpected(boundary.error());
+    const std::int64_t before = boundaries.empty() ? 0 : boundaries.back();
+    if (*boundary <= before || *boundary >= plan.iterations) {
+      return fail(fmt::format("boundary {} of search lies at iteration {}: it must be after {} and "
+                              "before the run's end at {}",
+                              i + 1, *boundary, before, plan.iterations),
+                  path);
+    }
+    boundaries.push_back(*boundary);
+  }
+  return boundaries;
 }
 
 Result<std::int64_t> median_after(const Experiment& experiment, const RunPlan& plan,

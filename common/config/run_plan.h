@@ -19,6 +19,11 @@ Result<RunPlan> run_plan_of(const Experiment& experiment, const TrainSpec& train
 Result<std::int64_t> first_rung_of(const Experiment& experiment, const RunPlan& plan,
                                    const TrainSpec& train, const DataFacts& data);
 
+// Where segments of a tree search may begin, in iterations, with that run plan: ascending, below
+// the run's. Errors: two of them are the same iteration, or the last is the run's end.
+Result<std::vector<std::int64_t>> boundaries_of(const Experiment& experiment, const RunPlan& plan,
+                                                const TrainSpec& train, const DataFacts& data);
+
 // Iterations before which the median rule stops no run of that plan; 0 if it may at once.
 Result<std::int64_t> median_after(const Experiment& experiment, const RunPlan& plan,
                                   const TrainSpec& train, const DataFacts& data);

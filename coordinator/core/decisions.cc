@@ -154,7 +154,12 @@ std::string knowledge(const json& n) {
   if (n.contains("cutoff")) {
     words += fmt::format(": with {} it was among the best {} of {} at the rung below",
                          number(n, "value"), number(n, "places"), number(n, "in_rung"));
+  } else if (n.contains("in_rung") && n.contains("value")) {  // of a tree
+    words += fmt::format(": with {} it was among the best of {} paths at the boundary",
+                         number(n, "value"), number(n, "in_rung"));
   }
+  if (n.contains("parent"))
+    words += fmt::format(", which continues candidate {} by another function", number(n, "parent"));
   return words;
 }
 

@@ -83,11 +83,11 @@ Result<SearchReplay> replay_log(const SearchHistory& history, const Experiment& 
   const TrainingIdentity& identity = identity_of(history, history.candidates.front());
   const auto plan = run_plan_of(experiment, identity.train, identity.data);
   if (!plan) return tl::unexpected(plan.error());
-  const auto first = first_rung_of(experiment, *plan, identity.train, identity.data);
-  if (!first) return tl::unexpected(first.error());
+  const auto asked = adaptive_plan(experiment, *plan, identity.train, identity.data);
+  if (!asked) return tl::unexpected(asked.error());
   const auto entries = entries_of(history);
   if (!entries) return tl::unexpected(entries.error());
-  AdaptiveSearch search(experiment, adaptive_plan(experiment, plan->iterations, *first));
+  AdaptiveSearch search(experiment, *asked);
   if (const auto difference = replay(search, *entries)) {
     replayed.difference =
         fmt::format("entry {} of the log was {}, and would now be {}", difference->entry + 1,

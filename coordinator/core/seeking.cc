@@ -16,11 +16,6 @@ namespace {
 
 using Kind = HalvingAction::Kind;
 
-CampaignSearch make_search(const Campaign& campaign, ResolvedTrain train, std::int64_t first_rung) {
-  AdaptivePlan plan = adaptive_plan(campaign.experiment, train.plan.iterations, first_rung);
-  return {AdaptiveSearch(campaign.experiment, std::move(plan)), std::move(train), {}, {}};
-}
-
 // What the first trial was made with.
 Result<ResolvedTrain> train_of_first(const CoreState& state, const Campaign& campaign) {
   const TrialRecord& first = state.trials.at(campaign.candidates.front());
@@ -65,10 +60,11 @@ void observe_all(CoreState& state, Campaign& campaign) {
 }
 
 Result<void> take_up(Campaign& campaign, ResolvedTrain train) {
-  const TrainSpec& spec = train.identity.train;
-  auto first_rung = first_rung_of(campaign.experiment, train.plan, spec, train.identity.data);
-  if (!first_rung) return tl::unexpected(first_rung.error());
-  CampaignSearch search = make_search(campaign, std::move(train), *first_rung);
+  auto plan =
+      adaptive_plan(campaign.experiment, train.plan, train.identity.train, train.identity.data);
+  if (!plan) return tl::unexpected(plan.error());
+  CampaignSearch search{
+      AdaptiveSearch(campaign.experiment, *std::move(plan)), std::move(train), {}, {}};
   if (auto followed = follow_log(search, campaign.search_log); !followed) return followed;
   campaign.search = std::move(search);
   return {};
@@ -92,7 +88,7 @@ bool start_candidate(CoreState& state, Campaign& campaign, const SearchDecision&
     return false;
   }
   RunPlan plan = search.train.plan;
-  plan.iterations = search.decides.plan().halving.rungs.front();
+  plan.iterations = search.decides.plan().halving.rungs.at(decision.action.rung);
   const TrialId id = add_candidate(state, campaign, *std::move(policy), plan, search.train);
   state.decide(campaign.record.id, id, std::string(kProposed), log_numbers(decision));
   return true;

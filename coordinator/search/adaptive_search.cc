@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "common/config/campaign_size.h"
 #include "coordinator/search/point.h"
 #include "coordinator/search/search.h"
 
@@ -12,25 +13,52 @@ namespace lrtune {
 
 using Kind = HalvingAction::Kind;
 
-AdaptivePlan adaptive_plan(const Experiment& experiment, std::int64_t run_iterations,
-                           std::int64_t first_rung) {
+namespace {
+
+AdaptivePlan tpe_plan(const Experiment& experiment, const RunPlan& plan) {
+  AdaptivePlan made;
+  made.method = AdaptiveMethod::kTpe;
+  made.halving.candidates = experiment.count;
+  made.halving.rungs = {plan.iterations};
+  made.tpe = {.startup = experiment.tpe_startup,
+              .good = experiment.tpe_good,
+              .draws = experiment.tpe_draws};
+  return made;
+}
+
+Result<AdaptivePlan> tree_plan(const Experiment& experiment, const RunPlan& plan,
+                               const TrainSpec& train, const DataFacts& data) {
+  auto boundaries = boundaries_of(experiment, plan, train, data);
+  if (!boundaries) return tl::unexpected(boundaries.error());
+  const auto tries = segment_tries(experiment);
+  if (!tries) return tl::unexpected(tries.error());
+  AdaptivePlan made;
+  made.method = AdaptiveMethod::kTree;
+  made.halving.rungs = *std::move(boundaries);
+  made.halving.rungs.push_back(plan.iterations);
+  made.inner = experiment.drawn_by;
+  made.tries = *tries;
+  made.keep = experiment.keep;
+  return made;
+}
+
+}  // namespace
+
+Result<AdaptivePlan> adaptive_plan(const Experiment& experiment, const RunPlan& plan,
+                                   const TrainSpec& train, const DataFacts& data) {
   assert(decides_by_results(experiment.method));
-  AdaptivePlan plan;
-  plan.halving.candidates = experiment.count;
-  if (experiment.method == SearchMethod::kTpe) {
-    plan.method = AdaptiveMethod::kTpe;
-    plan.halving.rungs = {run_iterations};
-    plan.tpe = {.startup = experiment.tpe_startup,
-                .good = experiment.tpe_good,
-                .draws = experiment.tpe_draws};
-    return plan;
-  }
-  plan.method =
+  if (experiment.method == SearchMethod::kTpe) return tpe_plan(experiment, plan);
+  if (experiment.method == SearchMethod::kTree) return tree_plan(experiment, plan, train, data);
+  const auto first_rung = first_rung_of(experiment, plan, train, data);
+  if (!first_rung) return tl::unexpected(first_rung.error());
+  AdaptivePlan made;
+  made.method =
       experiment.method == SearchMethod::kAsha ? AdaptiveMethod::kAsha : AdaptiveMethod::kHalving;
-  plan.halving.eta = experiment.eta;
-  plan.halving.rungs = halving_rungs(first_rung, run_iterations, experiment.eta);
-  plan.inner = experiment.drawn_by;
-  return plan;
+  made.halving.candidates = experiment.count;
+  made.halving.eta = experiment.eta;
+  made.halving.rungs = halving_rungs(*first_rung, plan.iterations, experiment.eta);
+  made.inner = experiment.drawn_by;
+  return made;
 }
 
 class AdaptiveSearch::Method {
@@ -152,6 +180,64 @@ class AdaptiveSearch::Tpe : public Method {
   std::set<std::int64_t> pending_;
 };
 
+// A candidate's policy: the segments of its parent, and a new one from the boundary on.
+class AdaptiveSearch::Tree : public Method {
+ public:
+  Tree(Experiment experiment, const AdaptivePlan& plan)
+      : experiment_(drawn_by(std::move(experiment), plan.inner)),
+        rungs_(plan.halving.rungs),
+        tree_({plan.halving.rungs, plan.tries, plan.keep}) {}
+
+  void observe(const RungResult& result) override { tree_.observe(result); }
+
+  // What is known is the same for every order of results: all of the rung below.
+  SearchDecision next() override {
+    const TreeAction made = tree_.next();
+    SearchDecision decision{made.action};
+    if (made.action.kind == Kind::kStart) {
+      segments_.push_back(segments_of(made));
+      decision.known["policy"] = policy_of(made.action.candidate).dump();
+      if (made.parent) decision.known["parent"] = *made.parent;
+    } else if (made.action.kind == Kind::kPromote) {
+      decision.known["value"] = tree_.value_of(made.action.candidate);
+      decision.known["in_rung"] = tree_.members_below();
+    }
+    return decision;
+  }
+
+  nlohmann::json policy_of(std::int64_t candidate) const override {
+    const auto& segments = segments_.at(static_cast<std::size_t>(candidate));
+    return segments.size() == 1 ? segments.front() : nlohmann::json{{"segments", segments}};
+  }
+
+ private:
+  std::vector<nlohmann::json> segments_of(const TreeAction& start) const {
+    const bool all = experiment_.method == SearchMethod::kGrid;
+    nlohmann::json segment =
+        candidate_policy(experiment_, all ? start.number : start.action.candidate);
+    segment.erase("name");
+    if (!start.parent) return {segment};
+    std::vector<nlohmann::json> segments = segments_.at(static_cast<std::size_t>(*start.parent));
+    close(segments, rungs_.at(start.action.rung - 1));
+    segments.push_back(std::move(segment));
+    return segments;
+  }
+  // The last segment ends at `boundary`, with the rates that it has had until then: poly's length,
+  // if it is left to the run, is what is left of the run where it begins.
+  void close(std::vector<nlohmann::json>& segments, std::int64_t boundary) const {
+    const std::int64_t begins =
+        segments.size() < 2 ? 0 : segments.at(segments.size() - 2).at("until").get<std::int64_t>();
+    nlohmann::json& last = segments.back();
+    if (last.at("function") == "poly" && !last.contains("l")) last["l"] = rungs_.back() - begins;
+    last["until"] = boundary;
+  }
+
+  Experiment experiment_;
+  const std::vector<std::int64_t> rungs_;
+  TreeSearch tree_;
+  std::vector<std::vector<nlohmann::json>> segments_;  // by candidate
+};
+
 AdaptiveSearch::AdaptiveSearch(Experiment experiment, AdaptivePlan plan) : plan_(std::move(plan)) {
   assert(experiment.train.holes.empty());
   switch (plan_.method) {
@@ -163,6 +249,9 @@ AdaptiveSearch::AdaptiveSearch(Experiment experiment, AdaptivePlan plan) : plan_
       break;
     case AdaptiveMethod::kTpe:
       method_ = std::make_unique<Tpe>(std::move(experiment), plan_);
+      break;
+    case AdaptiveMethod::kTree:
+      method_ = std::make_unique<Tree>(std::move(experiment), plan_);
       break;
   }
 }

@@ -1,6 +1,6 @@
 // A search that decides by results: which candidate is trained next, and how far. One interface
-// over halving and TPE for whoever runs the trials; pure. What comes in and what is decided, in
-// order, is a log from which every decision can be made again.
+// over halving, TPE and trees for whoever runs the trials; pure. What comes in and what is decided,
+// in order, is a log from which every decision can be made again.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,10 @@
 #include <vector>
 
 #include "common/config/experiment.h"
+#include "common/config/run_plan.h"
 #include "coordinator/search/halving.h"
 #include "coordinator/search/tpe.h"
+#include "coordinator/search/tree_search.h"
 
 namespace lrtune {
 
@@ -21,20 +23,25 @@ enum class AdaptiveMethod : std::uint8_t {
   kHalving,  // SynchronousHalving
   kAsha,     // AsynchronousHalving
   kTpe,      // whole runs of what tpe_proposal() says
+  kTree,     // TreeSearch
 };
 
 struct AdaptivePlan {
   AdaptiveMethod method = AdaptiveMethod::kHalving;
-  // Candidates that are started, and where they end; TPE has one rung.
+  // Candidates that are started, and where they end; TPE has one rung. Of a tree the rungs alone.
   HalvingPlan halving;
-  SearchMethod inner = SearchMethod::kRandom;  // draws the candidates of halving: kRandom or kSobol
+  // Draws the candidates of halving, or the segments of a tree: kRandom or kSobol, or, of a tree,
+  // kGrid.
+  SearchMethod inner = SearchMethod::kRandom;
   TpeOptions tpe;
+  std::int64_t tries = 1;  // TreePlan's
+  std::int64_t keep = 1;
 };
 
-// What `experiment`, whose method decides by results, asks for: its runs have `run_iterations`, the
-// first ones of halving and ASHA `first_rung`, 1 <= first_rung <= run_iterations.
-AdaptivePlan adaptive_plan(const Experiment& experiment, std::int64_t run_iterations,
-                           std::int64_t first_rung);
+// What `experiment`, whose method decides by results, asks for, with runs of that plan. Errors: a
+// rung or boundary in epochs does not fit into the run; those have a path.
+Result<AdaptivePlan> adaptive_plan(const Experiment& experiment, const RunPlan& plan,
+                                   const TrainSpec& train, const DataFacts& data);
 
 struct SearchDecision {
   HalvingAction action;
@@ -65,6 +72,7 @@ class AdaptiveSearch {
   class Halving;
   class Asha;
   class Tpe;
+  class Tree;
 
   AdaptivePlan plan_;
   std::unique_ptr<Method> method_;

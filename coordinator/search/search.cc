@@ -128,6 +128,7 @@ const Template* policy_of(const Experiment& experiment, std::int64_t index) {
     case SearchMethod::kHalving:
     case SearchMethod::kAsha:
     case SearchMethod::kTpe:
+    case SearchMethod::kTree:
       break;
   }
   return grid_policy(experiment, index);
@@ -169,6 +170,7 @@ nlohmann::json candidate_policy(const Experiment& experiment, std::int64_t index
 }
 
 std::string candidate_name(const Experiment& experiment, std::int64_t index) {
+  if (experiment.method == SearchMethod::kTree) return {};
   if (experiment.method == SearchMethod::kTpe && experiment.policies.size() > 1) return {};
   const Template* policy = policy_of(experiment, index);
   if (policy == nullptr) return {};

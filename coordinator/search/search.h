@@ -31,8 +31,8 @@ Candidate candidate(const Experiment& experiment, std::int64_t index);
 // The policy of that candidate alone: all of it that differs where `train` holds no domain.
 nlohmann::json candidate_policy(const Experiment& experiment, std::int64_t index);
 
-// The `name` of candidate `index`'s policy in the file, empty if it has none, or if TPE chose among
-// several: policies of one template share it.
+// The `name` of candidate `index`'s policy in the file, empty if it has none, if TPE chose among
+// several, or a tree composed it: policies of one template share it.
 std::string candidate_name(const Experiment& experiment, std::int64_t index);
 
 // Coordinates in [0, 1) of point `index` of the experiment's Sobol sequence. The dimensions are the

@@ -22,8 +22,7 @@ run: {iterations: 90, evaluate: {every: 10}}
 seed: 3
 search:
   method: )" +
-         method + R"(
-  count: 18
+         method + (method.starts_with("tree") ? "" : "\n  count: 18") + R"(
   policies:
     - {name: low, function: fix, k0: {log: [0.001, 0.1]}}
     - {name: wave, function: [sin2, tri], k0: 0.01, k1: {uniform: [0.02, 0.5]}, l: {int: [5, 30]}}
@@ -50,6 +49,13 @@ class SearchRunTest : public RunTest {
     EXPECT_EQ(replayed.exit_code, 0) << replayed.out << replayed.err;
     EXPECT_TRUE(nlohmann::json::parse(replayed.out).at("identical")) << replayed.out;
   }
+  void remove_all_runs() const {
+    for (const std::string store : {"lrtune.db", "whole.db"}) {
+      for (const char* file : {"", "-wal", "-shm"})
+        std::filesystem::remove(folder_.file(store + file));
+    }
+    std::filesystem::remove_all(folder_.file("out"));
+  }
   // Kills coordinator and workers whenever so many results more are known, then runs to the end.
   ProcessResult run_with_kills(int each) const {
     for (int kills = 1; kills <= 4; ++kills) {
@@ -65,15 +71,19 @@ class SearchRunTest : public RunTest {
   }
 };
 
-TEST_F(SearchRunTest, HalvingFindsTheSameHoweverOftenItIsKilled) {
-  write("experiment.yaml", searching("halving\n  first_rung: 10"));
-  const ProcessResult whole = run({"--workers", "1", "--json", "--store", "whole.db"}).wait();
-  ASSERT_EQ(whole.exit_code, 0) << whole.err;
-  const ProcessResult killed = run_with_kills(4);
-  ASSERT_EQ(killed.exit_code, 0) << killed.err;
-  EXPECT_EQ(findings(killed), findings(whole));
-  expect_replay("whole.db");
-  expect_replay("lrtune.db");
+TEST_F(SearchRunTest, HalvingAndTreesFindTheSameHoweverOftenTheyAreKilled) {
+  for (const char* method :
+       {"halving\n  first_rung: 10", "tree\n  boundaries: {every: 30}\n  tries: 4\n  keep: 2"}) {
+    write("experiment.yaml", searching(method));
+    const ProcessResult whole = run({"--workers", "1", "--json", "--store", "whole.db"}).wait();
+    ASSERT_EQ(whole.exit_code, 0) << whole.err;
+    const ProcessResult killed = run_with_kills(4);
+    ASSERT_EQ(killed.exit_code, 0) << killed.err;
+    EXPECT_EQ(findings(killed), findings(whole));
+    expect_replay("whole.db");
+    expect_replay("lrtune.db");
+    remove_all_runs();
+  }
 }
 
 TEST_F(SearchRunTest, AshaAndTpeAreReplayedHoweverOftenTheyAreKilled) {
@@ -83,10 +93,7 @@ TEST_F(SearchRunTest, AshaAndTpeAreReplayedHoweverOftenTheyAreKilled) {
     ASSERT_EQ(killed.exit_code, 0) << killed.err;
     EXPECT_EQ(nlohmann::json::parse(killed.out).at("policies").size(), 18U) << method;
     expect_replay("lrtune.db");
-    std::filesystem::remove_all(folder_.file("lrtune.db"));
-    std::filesystem::remove_all(folder_.file("lrtune.db-wal"));
-    std::filesystem::remove_all(folder_.file("lrtune.db-shm"));
-    std::filesystem::remove_all(folder_.file("out"));
+    remove_all_runs();
   }
 }
 

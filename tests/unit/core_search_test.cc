@@ -145,6 +145,59 @@ TEST_F(CoreSearchTest, EachMethodIsReplayedFromTheRecords) {
   }
 }
 
+Experiment tree_of(const std::string& keys, const std::string& policies) {
+  return experiment_of("search:\n  method: tree\n  boundaries: [20, 50]\n" + keys +
+                       "  policies: [" + policies + "]\n");
+}
+
+// Of two functions the second is better at 20; at 50 it is overtaken by the one that follows it.
+TEST_F(CoreSearchTest, ATreeGoesOnFromItsBestPath) {
+  begin(tree_of("  draw: grid\n", "{function: fix, k0: [0.1, 0.2]}"), 1);
+  const auto last = [this] { return open().front(); };
+  EXPECT_EQ(last().plan.iterations, 20);
+  end_first(0.5);
+  end_first(0.6);
+  EXPECT_EQ(last().plan.iterations, 50);  // 0.2 goes on
+  EXPECT_EQ(harness.kept().of<JobRecord>().back().from_iteration, 20);
+  end_first(0.65);
+  EXPECT_EQ(learning_rate(last().policy, 19), 0.2);
+  EXPECT_EQ(learning_rate(last().policy, 20), 0.1);
+  end_first(0.7);
+  EXPECT_EQ(learning_rate(last().policy, 20), 0.2);  // 0.2 and then 0.2 again: trained already
+  end_first(0.65);
+  EXPECT_EQ(last().plan.iterations, 100);  // 0.2, then 0.1
+  EXPECT_EQ(learning_rate(last().policy, 99), 0.1);
+  EXPECT_EQ(harness.kept().of<JobRecord>().back().from_iteration, 50);
+  while (!open().empty()) end_first(0.8);
+  EXPECT_EQ(harness.campaign().state, CampaignState::kDone);
+  EXPECT_EQ(replayed(), "");
+  EXPECT_EQ(replay_search(history())->candidates, 6);
+  EXPECT_EQ(replay_search(history())->promotions, 2);
+  EXPECT_THAT(harness.kept().codes(2), Contains("promoted"));
+}
+
+// A path that is closed has the rates that it was judged by: poly falls until the run's end.
+TEST_F(CoreSearchTest, ATreeChangesNoRateThatWasApplied) {
+  begin(tree_of("  draw: grid\n", "{function: poly, k0: 0.1, p: 1}"), 1);
+  end_first(0.5);
+  end_first(0.6);
+  const wire::Assign second = open().front();
+  EXPECT_DOUBLE_EQ(learning_rate(second.policy, 10), 0.09);
+  EXPECT_EQ(learning_rate(second.policy, 20), 0.1);
+  EXPECT_DOUBLE_EQ(learning_rate(second.policy, 40), 0.075);  // a quarter of the 80 that are left
+  while (!open().empty()) end_first(0.7);
+  EXPECT_EQ(harness.campaign().state, CampaignState::kDone);
+  EXPECT_EQ(replayed(), "");
+}
+
+TEST_F(CoreSearchTest, ATreeEndsWhereAllDiverge) {
+  begin(tree_of("  tries: 2\n", "{function: fix, k0: {log: [1, 2]}}"), 2);
+  end_first(0.1, OutcomeKind::kDiverged);
+  end_first(0.1, OutcomeKind::kDiverged);
+  EXPECT_EQ(harness.campaign().state, CampaignState::kDone);
+  EXPECT_EQ(replayed(), "");
+}
+
 TEST_F(CoreSearchTest, AnAlteredLogIsNoticed) {
   begin(searching("asha", 9), 1);
   for (int i = 0; !open().empty(); ++i) end_first(0.3 + 0.05 * (i * 7 % 11));

@@ -85,6 +85,20 @@ std::string policies_of(SimRandom& random) {
   return yaml;
 }
 
+std::string tree_search(SimRandom& random, std::int64_t every) {
+  std::string yaml =
+      fmt::format("search:\n  method: tree\n  boundaries: {{every: {}}}\n  keep: {}\n", every,
+                  random.between(1, 3));
+  if (random.chance(0.3)) {
+    return yaml +
+           "  draw: grid\n  policies:\n    - {function: fix, k0: [0.3, 0.1]}\n"
+           "    - {function: poly, k0: 0.2, p: [1, 2]}\n";
+  }
+  yaml += fmt::format("  tries: {}\n  draw: {}\n", random.between(1, 5),
+                      random.chance(0.5) ? "sobol" : "random");
+  return yaml + policies_of(random);
+}
+
 std::string searching_yaml(std::size_t index) {
   SimRandom random(3000 + index);
   const std::int64_t first = random.between(2, 10);
@@ -99,10 +113,11 @@ std::string searching_yaml(std::size_t index) {
       "  iterations: {}\n"
       "  evaluate: {{every: {}}}\n"
       "seed: {}\nrank: {{by: {}, at: {}}}\n",
-      index, first * random.between(1, 8), random.between(2, 12), random.between(1, 3),
+      index, first * random.between(2, 8), random.between(2, 12), random.between(1, 3),
       random.chance(0.5) ? "top1" : "loss", random.chance(0.5) ? "best" : "final");
-  static constexpr std::array kMethods = {"halving", "asha", "tpe", "random"};
+  static constexpr std::array kMethods = {"halving", "asha", "tpe", "random", "tree"};
   const std::size_t method = index % kMethods.size();
+  if (method == 4) return yaml + tree_search(random, first);
   yaml += fmt::format("search:\n  method: {}\n  count: {}\n", kMethods[method],
                       random.between(1, method == 2 ? 14 : 30));
   if (method == 3 || (method == 2 && random.chance(0.3))) {

@@ -1,0 +1,21 @@
+// Lengths in an experiment, in iterations or epochs. Inside of common/config.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "common/config/experiment.h"
+#include "common/json_reader.h"
+
+namespace lrtune {
+
+inline constexpr std::int64_t kMostIterations = 1'000'000'000'000;
+inline constexpr double kMostEpochs = 1e6;
+
+// `value`, that of `key`: at least `least` iterations, or epochs. `what` names it in the error that
+// the reader gets.
+RunLength read_iterations(ObjectReader& reader, const char* key, const nlohmann::json& value,
+                          const std::string& what, std::int64_t least);
+
+}  // namespace lrtune
