@@ -13,8 +13,8 @@
 
 #include "common/config/from_range_test.h"
 #include "common/logfmt.h"
-#include "common/wire/security/key_folder.h"
 #include "coordinator/cli/exit_code.h"
+#include "coordinator/cli/listening.h"
 #include "coordinator/cli/open_files.h"
 #include "coordinator/cli/stop_signals.h"
 #include "coordinator/cli/stored_range.h"
@@ -86,27 +86,6 @@ RuntimeOptions runtime_options(const CoordinatorOptions& options) {
   return runtime;
 }
 
-// Listens, with keys if there are some; then nobody gets in whose key is not admitted, which is
-// shown before anything else happens.
-Result<wire::RouterSocket> listen(const CoordinatorOptions& options,
-                                  const std::shared_ptr<spdlog::logger>& log) {
-  if (options.keys.empty()) return wire::RouterSocket::bind(options.listen);
-  auto security = wire::load_server_keys(options.keys);
-  if (!security) return tl::unexpected(security.error());
-  security->log = [log](const std::string& text) {
-    log->warn(LogLine("stranger").add("text", text).text());
-  };
-  auto socket = wire::RouterSocket::bind(options.listen, {}, *security);
-  if (!socket) return socket;
-  log->info(LogLine("stranger_proof")
-                .add("text",
-                     "two connections of this program's own are to be refused now: one with a new "
-                     "key, one without encryption")
-                .text());
-  if (auto proof = socket->prove_strangers_refused(); !proof) return tl::unexpected(proof.error());
-  return socket;
-}
-
 Result<std::unique_ptr<Operations>> start_operations(const CoordinatorOptions& options) {
   if (options.metrics.empty()) return std::unique_ptr<Operations>();
   OperationsOptions operations;
@@ -145,7 +124,7 @@ int run(const CoordinatorOptions& options) {
   const auto log = make_log(options);
   auto operations = start_operations(options);
   if (!operations) return complain(operations.error(), kExitBadInput);
-  auto socket = listen(options, log);
+  auto socket = listen(options.listen, options.keys, log);
   if (!socket) return complain(socket.error(), kExitBadInput);
   log->info(LogLine("listening")
                 .add("endpoint", socket->endpoint())

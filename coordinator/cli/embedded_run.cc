@@ -17,7 +17,8 @@ constexpr std::chrono::seconds kHopeless{12};
 }  // namespace
 
 std::vector<int> EmbeddedRun::descriptors() {
-  std::vector<int> descriptors = workers_.descriptors();
+  std::vector<int> descriptors;
+  if (workers_ != nullptr) descriptors = workers_->descriptors();
   descriptors.push_back(signals_.descriptor());
   return descriptors;
 }
@@ -27,7 +28,7 @@ void EmbeddedRun::readable(int descriptor, const Now& now) {
   const auto standing = [this](const std::string& worker) {
     return WorkerStanding{runtime_.has_joined(worker), runtime_.has_finished(worker)};
   };
-  const auto ended = workers_.ended(descriptor, now.steady, standing);
+  const auto ended = workers_->ended(descriptor, now.steady, standing);
   if (!ended) return;
   // Part of what a job that is set aside says of its last attempt.
   runtime_.worker_ended(ended->worker, fmt::format("{}; {}", ended->reason, ended->log));
@@ -43,11 +44,12 @@ void EmbeddedRun::readable(int descriptor, const Now& now) {
 void EmbeddedRun::signalled(const Now& now) {
   while (const int number = signals_.take()) {
     if (!end_) {
-      display_.say("lrtune: stopping; once more kills the workers");
+      display_.say(workers_ != nullptr ? "lrtune: stopping; once more kills the workers"
+                                       : "lrtune: stopping; the workers train on");
       stop(RunEnd::kStopped, fmt::format("signal {}", number), now);
-    } else {
+    } else if (workers_ != nullptr) {
       display_.say("lrtune: killing the workers");
-      workers_.kill();
+      workers_->kill();
       killed_ = true;
     }
   }
@@ -57,19 +59,20 @@ void EmbeddedRun::stop(RunEnd end, std::string reason, const Now& now) {
   if (end_) return;
   end_ = end;
   reason_ = std::move(reason);
+  if (workers_ == nullptr) return;
   kill_at_ = now.steady + kPatience;
-  workers_.stop();
+  workers_->stop();
   runtime_.post(event::StopRequested{reason_});
 }
 
 bool EmbeddedRun::watch(const Snapshot& snapshot, const Now& now) {
   for (const CampaignView& view : snapshot.campaigns) look_at(view, now);
-  if (!end_) {
-    if (auto restarted = workers_.restart_due(now.steady); !restarted) {
+  if (!end_ && workers_ != nullptr) {
+    if (auto restarted = workers_->restart_due(now.steady); !restarted) {
       stop(RunEnd::kFailed, restarted.error().message, now);
     }
   }
-  const bool over = end_ && all_gone(snapshot, now);
+  const bool over = end_ && (workers_ == nullptr || all_gone(snapshot, now));
   if (over) display_.clear();
   return !over;
 }
@@ -81,7 +84,11 @@ void EmbeddedRun::look_at(const CampaignView& view, const Now& now) {
   if (view.state == CampaignState::kCancelled) {
     stop(RunEnd::kFailed, view.name + " was cancelled; the same command takes it up again", now);
   }
-  const std::vector<std::string> workers = workers_.running_names();
+  if (workers_ != nullptr) look_at_local_workers(view, now);
+}
+
+void EmbeddedRun::look_at_local_workers(const CampaignView& view, const Now& now) {
+  const std::vector<std::string> workers = workers_->running_names();
   const bool all_joined =
       !workers.empty() && std::all_of(workers.begin(), workers.end(), [this](const auto& worker) {
         return runtime_.has_joined(worker);
@@ -96,15 +103,15 @@ void EmbeddedRun::look_at(const CampaignView& view, const Now& now) {
 }
 
 bool EmbeddedRun::all_gone(const Snapshot& snapshot, const Now& now) {
-  for (const std::string& worker : workers_.running_names()) {
-    if (!runtime_.has_joined(worker)) workers_.terminate(worker);
+  for (const std::string& worker : workers_->running_names()) {
+    if (!runtime_.has_joined(worker)) workers_->terminate(worker);
   }
   if (now.steady >= kill_at_) {
-    workers_.kill();
+    workers_->kill();
     killed_ = true;
   }
   // One that left in order has handed back its jobs; what the others held, the next run takes back.
-  return workers_.running() == 0 && (snapshot.stopped || killed_);
+  return workers_->running() == 0 && (snapshot.stopped || killed_);
 }
 
 }  // namespace lrtune

@@ -1,5 +1,5 @@
-// What holds `lrtune run` together while it runs: looks after the local workers, the progress
-// display and the stop signals, and knows when the campaign is over.
+// What holds `lrtune run` together while it runs: looks after the local workers, if there are some,
+// the progress display and the stop signals, and knows when the campaign is over.
 #pragma once
 
 #include <optional>
@@ -17,8 +17,10 @@ enum class RunEnd { kDone, kCampaignFailed, kStopped, kFailed };
 // The thread of Runtime::run().
 class EmbeddedRun : public RuntimeWatcher {
  public:
-  // All must outlive it. The runtime's core works on one campaign alone.
-  EmbeddedRun(Runtime& runtime, LocalWorkers& workers, StopSignals& signals)
+  // All must outlive it. The runtime's core works on one campaign alone. Local workers end with it;
+  // without them (nullptr) the workers are those of other machines, which stay: they are told
+  // nothing, train on and wait for the next command.
+  EmbeddedRun(Runtime& runtime, LocalWorkers* workers, StopSignals& signals)
       : runtime_(runtime), workers_(workers), signals_(signals) {}
 
   std::vector<int> descriptors() override;
@@ -33,10 +35,11 @@ class EmbeddedRun : public RuntimeWatcher {
   void stop(RunEnd end, std::string reason, const Now& now);
   void signalled(const Now& now);
   void look_at(const CampaignView& view, const Now& now);
+  void look_at_local_workers(const CampaignView& view, const Now& now);
   bool all_gone(const Snapshot& snapshot, const Now& now);
 
   Runtime& runtime_;
-  LocalWorkers& workers_;
+  LocalWorkers* workers_;
   StopSignals& signals_;
   ProgressDisplay display_;
   std::optional<RunEnd> end_;  // since the run is being ended

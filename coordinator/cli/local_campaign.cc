@@ -14,6 +14,8 @@
 #include "common/logfmt.h"
 #include "coordinator/cli/embedded_run.h"
 #include "coordinator/cli/exit_code.h"
+#include "coordinator/cli/listening.h"
+#include "coordinator/cli/open_files.h"
 #include "coordinator/cli/stored_range.h"
 #include "coordinator/cli/terminal.h"
 #include "coordinator/cli/text_file.h"
@@ -77,42 +79,63 @@ int ended(const EmbeddedRun& embedded, const RunOptions& options) {
   return say_error({embedded.reason()}, kExitFailure);
 }
 
+RuntimeOptions runtime_options(const RunOptions& options, const Experiment& experiment) {
+  RuntimeOptions runtime;
+  runtime.core.only_campaign = experiment.hash;
+  runtime.core.workers_survive = !options.listen.empty();
+  // Without checkpoints nothing can be gone on from.
+  runtime.core.share_stages = !options.no_stage_sharing && !options.no_checkpoints;
+  return runtime;
+}
+
+std::string_view plural(int count, std::string_view one, std::string_view many) {
+  return count == 1 ? one : many;
+}
+
+tl::expected<std::unique_ptr<LocalWorkers>, int> start_workers(const RunOptions& options,
+                                                               const Experiment& experiment,
+                                                               const OutputFolder& output,
+                                                               const std::string& endpoint) {
+  const WorkerNeeds needs = worker_needs(experiment);
+  auto with = worker_options(options, needs, output, endpoint);
+  if (!with) return tl::unexpected(say_error(with.error(), kExitFailure));
+  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  const int count =
+      options.workers > 0 ? options.workers : default_workers(experiment, needs, cores);
+  const auto first = with->arguments.begin();  // what the user gives comes later and counts
+  with->arguments.insert(first, {"--decode-threads", std::to_string(std::max(1, cores / count))});
+  auto workers = std::make_unique<LocalWorkers>(*std::move(with));
+  if (auto started = workers->start(count); !started)
+    return tl::unexpected(say_error(started.error(), kExitFailure));
+  say("lrtune: {} with {} local {} ({}, {} {} each)\n", experiment.name, count,
+      plural(count, "worker", "workers"), needs.device, needs.threads,
+      plural(needs.threads, "thread", "threads"));
+  return workers;
+}
+
 // Until the campaign is done; otherwise the exit code that says why not.
 int train(const RunOptions& options, const Experiment& experiment, SqliteStore& store,
           const OutputFolder& output) {
-  const WorkerNeeds needs = worker_needs(experiment);
+  const bool local = options.listen.empty();
+  if (!local) raise_open_files();
   auto signals = StopSignals::open();  // before ZeroMQ starts its threads
   if (!signals) return say_error(signals.error(), kExitFailure);
   auto log = open_log(output.logs() / "coordinator.log");
   if (!log) return say_error(log.error(), kExitFailure);
-  auto socket = wire::RouterSocket::bind("tcp://127.0.0.1:*");
-  if (!socket) return say_error(socket.error(), kExitFailure);
-
-  RuntimeOptions runtime_options;
-  runtime_options.core.only_campaign = experiment.hash;
-  runtime_options.core.workers_survive = false;
-  // Without checkpoints nothing can be gone on from.
-  runtime_options.core.share_stages = !options.no_stage_sharing && !options.no_checkpoints;
-  Runtime runtime(std::move(*socket), store, runtime_options, *log);
+  auto socket = listen(local ? "tcp://127.0.0.1:*" : options.listen, options.keys, *log);
+  if (!socket) return say_error(socket.error(), local ? kExitFailure : kExitBadInput);
+  Runtime runtime(std::move(*socket), store, runtime_options(options, experiment), *log);
   runtime.post(event::Submitted{experiment, true});
 
-  auto workers_with = worker_options(options, needs, output, runtime.endpoint());
-  if (!workers_with) return say_error(workers_with.error(), kExitFailure);
-  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  const int count =
-      options.workers > 0 ? options.workers : default_workers(experiment, needs, cores);
-  const auto first = workers_with->arguments.begin();  // what the user gives comes later and counts
-  workers_with->arguments.insert(first,
-                                 {"--decode-threads", std::to_string(std::max(1, cores / count))});
-  LocalWorkers workers(std::move(*workers_with));
-  if (auto started = workers.start(count); !started) {
-    return say_error(started.error(), kExitFailure);
+  std::unique_ptr<LocalWorkers> workers;
+  if (local) {
+    auto started = start_workers(options, experiment, output, runtime.endpoint());
+    if (!started) return started.error();
+    workers = *std::move(started);
+  } else {
+    say("lrtune: {} with the workers that connect to {}\n", experiment.name, runtime.endpoint());
   }
-  say("lrtune: {} with {} local {} ({}, {} {} each)\n", experiment.name, count,
-      count == 1 ? "worker" : "workers", needs.device, needs.threads,
-      needs.threads == 1 ? "thread" : "threads");
-
-  EmbeddedRun embedded(runtime, workers, *signals);
+  EmbeddedRun embedded(runtime, workers.get(), *signals);
   if (auto ran = runtime.run(embedded); !ran) return say_error(ran.error(), kExitFailure);
   return ended(embedded, options);
 }
@@ -177,10 +200,23 @@ int carry_out(const RunOptions& options, const Experiment& experiment, SqliteSto
 }
 
 void add_local_options(CLI::App& command, RunOptions& options) {
+  auto* workers = command
+                      .add_option("--workers", options.workers,
+                                  "Local workers; default: cores divided by the experiment's "
+                                  "threads")
+                      ->check(CLI::Range(1, 1024));
+  auto* listen = command
+                     .add_option("--listen", options.listen,
+                                 "Where workers of other machines connect to (lrtune-worker "
+                                 "--connect); no local ones are started then")
+                     ->type_name("tcp://ADDR:PORT")
+                     ->excludes(workers);
   command
-      .add_option("--workers", options.workers,
-                  "Local workers; default: cores divided by the experiment's threads")
-      ->check(CLI::Range(1, 1024));
+      .add_option("--keys", options.keys,
+                  "Folder of `lrtune keygen`, for --listen: whose keys are in it may come in, "
+                  "nobody else; needed unless it is loopback")
+      ->type_name("DIR")
+      ->needs(listen);
   command.add_option("--store", options.store, "The policy store")->capture_default_str();
   command
       .add_option("--device", options.device,

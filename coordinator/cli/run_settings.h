@@ -14,7 +14,9 @@ namespace lrtune {
 
 struct RunOptions {
   std::string file;
-  int workers = 0;  // 0: as many as the cores allow
+  int workers = 0;     // local ones; 0: as many as the cores allow
+  std::string listen;  // for workers of other machines, and then no local ones; empty: nowhere
+  std::string keys;    // folder, for `listen`; empty: none
   std::string store = "lrtune.db";
   std::string device;       // empty: as the file says
   std::string output;       // empty: lrtune-results/NAME-HASH

@@ -13,7 +13,7 @@ add_dependencies(lrtune_run_test_base lrtune lrtune-worker lrtune-checkpoints)
 lrtune_test(e2e_test
   SOURCES e2e/run_command_test.cc e2e/run_interrupted_test.cc e2e/run_worker_faults_test.cc
           e2e/run_methods_test.cc e2e/run_coordinator_test.cc e2e/run_clients_test.cc e2e/run_chaos_test.cc
-          e2e/run_reactive_test.cc e2e/run_search_test.cc
+          e2e/run_reactive_test.cc e2e/run_search_test.cc e2e/run_listening_test.cc
   DEPENDS lrtune_run_test_base Boost::headers SQLiteCpp
   LABELS e2e)
 

@@ -1,0 +1,116 @@
+// Commands that carry campaigns out with workers of other machines: the workers outlive them.
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "tests/e2e/coordinator_test_base.h"
+
+namespace lrtune {
+namespace {
+
+using testing::HasSubstr;
+
+class ListeningRunTest : public CoordinatorTest {
+ protected:
+  ListeningRunTest() {
+    std::string text = experiment();
+    text.replace(text.find("iterations: 40"), 14, "iterations: 400");
+    write("experiment.yaml", text);
+  }
+  // The command with the workers that connect to endpoint_, its standard error in command.log.
+  Process listening(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.end(), {"--listen", endpoint_, "--keys", "keys", "--json"});
+    return lrtune(arguments);
+  }
+  // Kills the command whenever so many jobs more have ended, and starts it again; to the end.
+  ProcessResult with_kills(const std::vector<std::string>& command, int each) const {
+    for (int kills = 1; kills <= 3; ++kills) {
+      Process process = listening(command);
+      process.until(
+          "jobs have ended", [&] { return ended_jobs() >= kills * each; }, kPatience);
+      process.signal(SIGKILL);
+      process.wait(kPatience);
+    }
+    return listening(command).wait(240);
+  }
+  ProcessResult locally(std::vector<std::string> command) const {
+    command.insert(command.end(),
+                   {"--workers", "2", "--store", "local.db", "--output", "local", "--json",
+                    "--worker-argument=--trainer", "--worker-argument=synthetic:iteration_us=0"});
+    return lrtune(command).wait(240);
+  }
+  // A report without the times and places that differ from run to run.
+  static nlohmann::json findings(const std::string& out) {
+    nlohmann::json report = nlohmann::json::parse(out, nullptr, false);
+    std::vector<nlohmann::json*> open{&report};
+    while (!open.empty()) {
+      nlohmann::json& value = *open.back();
+      open.pop_back();
+      if (value.is_object()) {
+        for (const char* key : {"files", "seconds", "train_seconds", "campaign"}) value.erase(key);
+      }
+      if (!value.is_structured()) continue;
+      for (nlohmann::json& inner : value) open.push_back(&inner);
+    }
+    return report;
+  }
+};
+
+TEST_F(ListeningRunTest, AVerdictIsTheSameHoweverOftenItsCommandIsKilled) {
+  const std::vector<std::string> command = {"verify",       "{function: fix, k0: 0.001}",
+                                            "--experiment", "experiment.yaml",
+                                            "--target",     "top1=0.99",
+                                            "--candidates", "4"};
+  const ProcessResult local = locally(command);
+  Process first = worker("left");
+  Process second = worker("right");
+  const ProcessResult killed = with_kills(command, 3);
+  ASSERT_EQ(killed.exit_code, local.exit_code) << killed.err;
+  ASSERT_TRUE(findings(killed.out).is_object()) << killed.out << killed.err;
+  EXPECT_EQ(findings(killed.out), findings(local.out));
+  EXPECT_EQ(stop(first), 0);
+  EXPECT_EQ(stop(second), 0);
+}
+
+TEST_F(ListeningRunTest, ARangeIsTheSameHoweverOftenItsCommandIsKilled) {
+  const std::vector<std::string> command = {
+      "range-test", "experiment.yaml", "--iterations", "100,200", "--rates", "7", "--seeds", "2"};
+  const ProcessResult local = locally(command);
+  ASSERT_EQ(local.exit_code, 0) << local.err;
+  Process one = worker("alone");
+  const ProcessResult killed = with_kills(command, 4);
+  ASSERT_EQ(killed.exit_code, 0) << killed.err;
+  EXPECT_EQ(findings(killed.out), findings(local.out));
+  EXPECT_EQ(stop(one), 0);
+}
+
+TEST_F(ListeningRunTest, AStoppedRunLeavesItsWorkersAtWork) {
+  Process one = worker("alone", 500);
+  Process process = listening({"run", "experiment.yaml"});
+  process.until(
+      "a job runs", [&] { return running_jobs() > 0; }, kPatience);
+  process.signal(SIGINT);
+  const ProcessResult stopped = process.wait(kPatience);
+  EXPECT_EQ(stopped.exit_code, 75) << stopped.err;
+  EXPECT_THAT(stopped.err, HasSubstr("with the workers that connect to " + endpoint_));
+  EXPECT_THAT(stopped.err, HasSubstr("the workers train on"));
+  const ProcessResult result = listening({"run", "experiment.yaml"}).wait(kPatience);
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(number("SELECT max(attempt) FROM job"), 1) << "nothing was begun again";
+  EXPECT_EQ(stop(one), 0);
+}
+
+TEST_F(ListeningRunTest, WhatDoesNotGoTogetherIsRefused) {
+  const auto refused = [&](const std::vector<std::string>& arguments) {
+    const ProcessResult result = lrtune(arguments).wait(kPatience);
+    EXPECT_EQ(result.exit_code, 2) << result.err;
+    return result.err;
+  };
+  EXPECT_THAT(refused({"run", "experiment.yaml", "--listen", endpoint_, "--workers", "2"}),
+              HasSubstr("--workers"));
+  EXPECT_THAT(refused({"run", "experiment.yaml", "--keys", "keys"}), HasSubstr("--listen"));
+  EXPECT_THAT(refused({"run", "experiment.yaml", "--listen", "tcp://*:5599"}), HasSubstr("keys"));
+  EXPECT_THAT(refused({"run", "experiment.yaml", "--listen", "here"}), HasSubstr("here"));
+}
+
+}  // namespace
+}  // namespace lrtune
