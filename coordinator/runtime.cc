@@ -301,25 +301,25 @@ void Runtime::log_turn(const Actions& actions) {
 }
 
 void Runtime::send_all(std::vector<Send>& sends) {
-  std::vector<std::pair<PeerId, std::vector<wire::ToWorker>>>
+  std::vector<std::pair<PeerId, std::vector<wire::FromCoordinator>>>
       letters;  // peers in order of appearance
   std::map<PeerId, std::size_t> index;
   for (Send& send : sends) {
     const auto [place, added] = index.try_emplace(send.peer, letters.size());
-    if (added) letters.emplace_back(send.peer, std::vector<wire::ToWorker>{});
+    if (added) letters.emplace_back(send.peer, std::vector<wire::FromCoordinator>{});
     letters[place->second].second.push_back(std::move(send.message));
   }
   for (const auto& [peer, messages] : letters) send_to(peer, messages);
 }
 
-void Runtime::send_to(const PeerId& peer, const std::vector<wire::ToWorker>& messages) {
+void Runtime::send_to(const PeerId& peer, const std::vector<wire::FromCoordinator>& messages) {
   auto frames = wire::encode(messages);
   if (!frames && messages.size() == 1) {
     log_->error(LogLine("undeliverable").add("reason", frames.error().message).text());
     return post(event::Undeliverable{peer, messages[0], frames.error().message});
   }
   if (!frames) {
-    for (const wire::ToWorker& message : messages) send_to(peer, {message});
+    for (const wire::FromCoordinator& message : messages) send_to(peer, {message});
     return;
   }
   for (wire::Frame& frame : *frames) outbox_.send(peer, std::move(frame));

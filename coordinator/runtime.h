@@ -89,7 +89,7 @@ class Runtime {
   void note_hello(const PeerId& peer, const wire::Hello& hello);
   void forget_peer(const PeerId& peer);
   void send_all(std::vector<Send>& sends);  // takes the messages out
-  void send_to(const PeerId& peer, const std::vector<wire::ToWorker>& messages);
+  void send_to(const PeerId& peer, const std::vector<wire::FromCoordinator>& messages);
   void post_ended();
   void post_lost();
   bool watch(RuntimeWatcher& watcher);

@@ -96,7 +96,7 @@ class Loop {
     for (int i = 0; i < kFramesPerTurn; ++i) {
       const auto frame = socket_.receive();
       if (!frame) return;
-      auto messages = wire::decode_to_worker(*frame);
+      auto messages = wire::decode_from_coordinator(*frame);
       if (!messages) {
         log_.warn(LogLine("frame_dropped")
                       .add("bytes", frame->size())
@@ -104,7 +104,7 @@ class Loop {
                       .text());
         continue;
       }
-      for (wire::ToWorker& message : *messages) {
+      for (wire::FromCoordinator& message : *messages) {
         note(message);
         step(worker_event::Received{std::move(message)});
       }
@@ -169,7 +169,7 @@ class Loop {
     return line;
   }
 
-  void note(const wire::ToWorker& message) {
+  void note(const wire::FromCoordinator& message) {
     if (const auto* welcome = std::get_if<wire::Welcome>(&message)) {
       log_.info(LogLine("welcome")
                     .add("incarnation", welcome->incarnation)

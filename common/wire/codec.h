@@ -19,16 +19,16 @@ using Frame = std::vector<std::uint8_t>;
 
 // Encodes `messages` in order into as few frames of at most kMaxFrameBytes as hold them. Errors:
 // one message alone is larger.
-Result<std::vector<Frame>> encode(std::span<const ToWorker> messages);
+Result<std::vector<Frame>> encode(std::span<const FromCoordinator> messages);
 Result<std::vector<Frame>> encode(std::span<const ToCoordinator> messages);
 
 // Checks size, depth and UTF-8 before anything is built, then version, kinds and bodies. Nothing of
 // a bad frame is delivered. Safe on any input.
 Result<std::vector<ToCoordinator>> decode_to_coordinator(std::span<const std::uint8_t> frame);
-Result<std::vector<ToWorker>> decode_to_worker(std::span<const std::uint8_t> frame);
+Result<std::vector<FromCoordinator>> decode_from_coordinator(std::span<const std::uint8_t> frame);
 
 // The protocol version that a frame of any version states. A coordinator that gets another than
-// kProtocolVersion answers REJECTED, which decode_to_worker reads whatever its version.
+// kProtocolVersion answers REJECTED, which decode_from_coordinator reads whatever its version.
 Result<std::int64_t> frame_version(std::span<const std::uint8_t> frame);
 
 }  // namespace lrtune::wire

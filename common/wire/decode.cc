@@ -104,7 +104,7 @@ Result<std::vector<Variant>> decode_all(std::span<const std::uint8_t> frame) {
   const auto tree = tree_of(frame);
   if (!tree) return tl::unexpected(tree.error());
   auto messages = read_all<Variant>(*tree);
-  if constexpr (std::is_same_v<Variant, ToWorker>) {
+  if constexpr (std::is_same_v<Variant, FromCoordinator>) {
     if (messages) note_documents(*messages);
   }
   return messages;
@@ -115,7 +115,7 @@ Result<std::vector<Variant>> decode_all(std::span<const std::uint8_t> frame) {
 std::optional<Rejected> rejected_of_any_version(std::span<const std::uint8_t> frame) {
   const auto tree = tree_of(frame);
   if (!tree || tree->size() != 2) return std::nullopt;
-  const auto message = read_message<ToWorker>((*tree)[1]);
+  const auto message = read_message<FromCoordinator>((*tree)[1]);
   if (!message || !std::holds_alternative<Rejected>(*message)) return std::nullopt;
   return std::get<Rejected>(*message);
 }
@@ -126,12 +126,13 @@ Result<std::vector<ToCoordinator>> decode_to_coordinator(std::span<const std::ui
   return decode_all<ToCoordinator>(frame);
 }
 
-Result<std::vector<ToWorker>> decode_to_worker(std::span<const std::uint8_t> frame) {
+Result<std::vector<FromCoordinator>> decode_from_coordinator(std::span<const std::uint8_t> frame) {
   const auto version = checked_version(frame);
   if (version && *version != kProtocolVersion) {
-    if (auto rejected = rejected_of_any_version(frame)) return std::vector<ToWorker>{*rejected};
+    if (auto rejected = rejected_of_any_version(frame))
+      return std::vector<FromCoordinator>{*rejected};
   }
-  return decode_all<ToWorker>(frame);
+  return decode_all<FromCoordinator>(frame);
 }
 
 }  // namespace lrtune::wire

@@ -92,7 +92,7 @@ Result<std::vector<Frame>> encode_all(std::span<const Variant> messages) {
 
 }  // namespace
 
-Result<std::vector<Frame>> encode(std::span<const ToWorker> messages) {
+Result<std::vector<Frame>> encode(std::span<const FromCoordinator> messages) {
   return encode_all(messages);
 }
 

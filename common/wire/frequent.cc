@@ -353,7 +353,7 @@ bool read_as(PackReader& reader, std::vector<Variant>& messages) {
   return read(reader, std::get<Message>(messages.emplace_back(std::in_place_type<Message>)));
 }
 
-bool read_kind(PackReader& reader, std::string_view kind, std::vector<ToWorker>& messages) {
+bool read_kind(PackReader& reader, std::string_view kind, std::vector<FromCoordinator>& messages) {
   if (kind == kKind<Assign>) return read_as<Assign>(reader, messages);
   if (kind == kKind<Acknowledge>) return read_as<Acknowledge>(reader, messages);
   return kind == kKind<Heartbeat> && read_as<Heartbeat>(reader, messages);
@@ -380,7 +380,7 @@ bool read_all(std::span<const std::uint8_t> frame, std::size_t count,
 
 }  // namespace
 
-bool append_frequent(const ToWorker& message, std::vector<std::uint8_t>& bytes) {
+bool append_frequent(const FromCoordinator& message, std::vector<std::uint8_t>& bytes) {
   return append_one(message, bytes);
 }
 
@@ -389,7 +389,7 @@ bool append_frequent(const ToCoordinator& message, std::vector<std::uint8_t>& by
 }
 
 bool read_frequent(std::span<const std::uint8_t> frame, std::size_t count,
-                   std::vector<ToWorker>& messages) {
+                   std::vector<FromCoordinator>& messages) {
   return read_all(frame, count, messages);
 }
 
@@ -398,9 +398,9 @@ bool read_frequent(std::span<const std::uint8_t> frame, std::size_t count,
   return read_all(frame, count, messages);
 }
 
-void note_documents(const std::vector<ToWorker>& messages) {
+void note_documents(const std::vector<FromCoordinator>& messages) {
   Documents& documents = read_before();
-  for (const ToWorker& message : messages) {
+  for (const FromCoordinator& message : messages) {
     const auto* assign = std::get_if<Assign>(&message);
     if (assign == nullptr) continue;
     if (documents.identities.bytes_of(assign->identity) == nullptr)

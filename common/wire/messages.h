@@ -228,8 +228,8 @@ struct Shutdown {  // stop all attempts, say goodbye, exit
 
 using ToCoordinator = std::variant<Hello, Heartbeat, Surveyed, Started, Progress, Measured,
                                    Finished, Refused, Goodbye, Submit, Order, Extend, Inspect>;
-using ToWorker = std::variant<Welcome, Introduce, Rejected, Heartbeat, Survey, Assign, Acknowledge,
-                              Cancel, Shutdown, Answer>;
+using FromCoordinator = std::variant<Welcome, Introduce, Rejected, Heartbeat, Survey, Assign,
+                                     Acknowledge, Cancel, Shutdown, Answer>;
 
 // Whether a client says it, not a worker.
 bool is_from_client(const ToCoordinator& message);

@@ -48,12 +48,12 @@ void Client::send(const std::vector<wire::Frame>& frames) {
 
 bool Client::take_answer(std::int64_t number, Result<nlohmann::json>& result) {
   while (const auto frame = socket_.receive()) {
-    const auto messages = wire::decode_to_worker(*frame);
+    const auto messages = wire::decode_from_coordinator(*frame);
     if (!messages) {
       result = tl::unexpected(messages.error());
       return true;
     }
-    for (const wire::ToWorker& message : *messages) {
+    for (const wire::FromCoordinator& message : *messages) {
       if (const auto* rejected = std::get_if<wire::Rejected>(&message)) {
         result = fail(fmt::format("the coordinator at {} turns this client away: {}", endpoint_,
                                   rejected->reason));

@@ -72,7 +72,7 @@ struct PeerLost {  // a send found nobody there, or a child process was seen to 
 };
 struct Undeliverable {  // `message` fits in no frame: nobody will ever get it
   PeerId peer;
-  wire::ToWorker message;
+  wire::FromCoordinator message;
   std::string reason;
 };
 struct Ticked {};       // time has passed; at least every CoreOptions::heartbeat
@@ -85,7 +85,7 @@ using Event = std::variant<event::Submitted, event::Received, event::PeerLost, e
 
 struct Send {
   PeerId peer;
-  wire::ToWorker message;
+  wire::FromCoordinator message;
 };
 
 struct CoreState;  // core_state.h

@@ -249,7 +249,7 @@ struct CoreState {
   }
 
   void write(Record record) { out.records.push_back(std::move(record)); }
-  void send(const PeerId& peer, wire::ToWorker message) {
+  void send(const PeerId& peer, wire::FromCoordinator message) {
     out.sends.push_back({peer, std::move(message)});
   }
   void decide(CampaignId campaign, TrialId trial, std::string code, FlatJson numbers);

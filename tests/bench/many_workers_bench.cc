@@ -234,9 +234,10 @@ class SocketWorkers {
     zmq::message_t part;
     while (socket(worker).recv(part, zmq::recv_flags::dontwait)) {
       const auto* data = part.data<std::uint8_t>();
-      const auto messages = wire::decode_to_worker(wire::Frame(data, data + part.size()));
+      const auto messages = wire::decode_from_coordinator(wire::Frame(data, data + part.size()));
       if (!messages) continue;
-      for (const wire::ToWorker& message : *messages) workers_.hear(worker, message, Clock::now());
+      for (const wire::FromCoordinator& message : *messages)
+        workers_.hear(worker, message, Clock::now());
     }
   }
 

@@ -113,7 +113,8 @@ void SimulatedWorkers::begin_next(int number, Clock::time_point now) {
        Kind::kFinished);
 }
 
-void SimulatedWorkers::hear(int number, const wire::ToWorker& message, Clock::time_point now) {
+void SimulatedWorkers::hear(int number, const wire::FromCoordinator& message,
+                            Clock::time_point now) {
   Worker& worker = workers_[static_cast<std::size_t>(number)];
   if (const auto* welcome = std::get_if<wire::Welcome>(&message)) {
     heartbeat_ = std::chrono::milliseconds(welcome->heartbeat_ms);

@@ -33,7 +33,7 @@ class SimulatedWorkers {
 
   // Says what is due, at most `most` times something; returns how often.
   int say_due(Clock::time_point now, int most, const Say& say);
-  void hear(int worker, const wire::ToWorker& message, Clock::time_point now);
+  void hear(int worker, const wire::FromCoordinator& message, Clock::time_point now);
 
   Clock::time_point next_due() const;
   bool all_left() const { return left_ == static_cast<int>(workers_.size()); }

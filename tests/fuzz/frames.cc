@@ -51,7 +51,7 @@ void round_trip(Bytes bytes, Result<Message> (*decode)(Bytes)) {
 }  // namespace
 
 void to_coordinator(Bytes bytes) { round_trip(bytes, &wire::decode_to_coordinator); }
-void to_worker(Bytes bytes) { round_trip(bytes, &wire::decode_to_worker); }
+void to_worker(Bytes bytes) { round_trip(bytes, &wire::decode_from_coordinator); }
 void to_checkpoint_service(Bytes bytes) { round_trip(bytes, &wire::decode_to_checkpoint_service); }
 void to_checkpoint_client(Bytes bytes) { round_trip(bytes, &wire::decode_to_checkpoint_client); }
 

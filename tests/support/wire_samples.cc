@@ -111,7 +111,7 @@ std::vector<Sample<ToCoordinator>> samples_to_coordinator() {
           {"inspect", Inspect{kMost, InspectKind::kWorkers, "", "node6"}}};
 }
 
-std::vector<Sample<ToWorker>> samples_to_worker() {
+std::vector<Sample<FromCoordinator>> samples_from_coordinator() {
   Assign reactive = sample_assign();
   reactive.policy = sample_reactive_policy();
   reactive.plan.m_opt_every = 250;

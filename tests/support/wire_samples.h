@@ -16,7 +16,7 @@ struct Sample {
 };
 
 std::vector<Sample<ToCoordinator>> samples_to_coordinator();
-std::vector<Sample<ToWorker>> samples_to_worker();
+std::vector<Sample<FromCoordinator>> samples_from_coordinator();
 
 Assign sample_assign();
 

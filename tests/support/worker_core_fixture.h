@@ -51,7 +51,7 @@ class WorkerCoreTest : public ::testing::Test {
     for (WorkerAction& action : core_->step(event, now_)) actions_.push_back(std::move(action));
     core_->check_invariants();
   }
-  void receive(wire::ToWorker message) { step(worker_event::Received{std::move(message)}); }
+  void receive(wire::FromCoordinator message) { step(worker_event::Received{std::move(message)}); }
   void tick() { step(worker_event::Ticked{}); }
   void pass(std::chrono::milliseconds time) {
     now_ += time;

@@ -31,13 +31,13 @@ void ScriptedPeer::send_bytes(const wire::Frame& frame) { unsent_.push_back(fram
 void ScriptedPeer::pump() {
   if (!left) send(wire::Heartbeat{});
   while (auto frame = socket_.receive()) {
-    const auto messages = wire::decode_to_worker(*frame);
-    for (const wire::ToWorker& message : messages.value()) answer(message);
+    const auto messages = wire::decode_from_coordinator(*frame);
+    for (const wire::FromCoordinator& message : messages.value()) answer(message);
   }
   while (!unsent_.empty() && socket_.send(unsent_.front())) unsent_.erase(unsent_.begin());
 }
 
-void ScriptedPeer::answer(const wire::ToWorker& message) {
+void ScriptedPeer::answer(const wire::FromCoordinator& message) {
   if (const auto* survey = std::get_if<wire::Survey>(&message)) {
     DataFacts facts{sha256("data"), 900, 100, 100, 10};
     send(wire::Surveyed{survey->survey, facts, ""});

@@ -28,7 +28,7 @@ class ScriptedPeer {
   int acknowledged = 0;               // attempts whose last report was
 
  private:
-  void answer(const wire::ToWorker& message);
+  void answer(const wire::FromCoordinator& message);
   void hello();
   void run(const wire::Assign& assignment);
 

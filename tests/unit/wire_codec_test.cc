@@ -47,8 +47,8 @@ Policy largest_policy() {
 }
 
 using ::testing::HasSubstr;
+using testing::samples_from_coordinator;
 using testing::samples_to_coordinator;
-using testing::samples_to_worker;
 
 template <typename Message>
 Frame only_frame(const std::vector<Message>& messages) {
@@ -81,7 +81,7 @@ Frame frame_of_json(const nlohmann::json& json) { return nlohmann::json::to_msgp
 // Bug: a policy of some 13,000 boundaries or 1,000 segments fitted in no frame.
 TEST(WireCodec, TheLargestPolicyFitsInAFrame) {
   Assign assign;
-  for (const auto& sample : samples_to_worker()) {
+  for (const auto& sample : samples_from_coordinator()) {
     if (const auto* one = std::get_if<Assign>(&sample.message)) assign = *one;
   }
   assign.policy = largest_policy();
@@ -92,7 +92,7 @@ TEST(WireCodec, TheLargestPolicyFitsInAFrame) {
   assign.identity.train.input.deviation = std::vector<double>(16, 1.0 / 3);
   assign.identity.numerics.backend = std::string(200, 'x');
   assign.identity.numerics.instruction_set = std::string(200, 'x');
-  EXPECT_GT(only_frame<ToWorker>({assign}).size(), std::size_t{40'000});
+  EXPECT_GT(only_frame<FromCoordinator>({assign}).size(), std::size_t{40'000});
 }
 
 TEST(WireCodec, EveryMessageToTheCoordinatorComesBackEqual) {
@@ -105,8 +105,8 @@ TEST(WireCodec, EveryMessageToTheCoordinatorComesBackEqual) {
 }
 
 TEST(WireCodec, EveryMessageToAWorkerComesBackEqual) {
-  for (const auto& [name, message] : samples_to_worker()) {
-    const auto decoded = decode_to_worker(only_frame<ToWorker>({message}));
+  for (const auto& [name, message] : samples_from_coordinator()) {
+    const auto decoded = decode_from_coordinator(only_frame<FromCoordinator>({message}));
     ASSERT_TRUE(decoded) << name << ": " << decoded.error().message;
     ASSERT_EQ(decoded->size(), 1U) << name;
     EXPECT_EQ(decoded->front(), message) << name;
@@ -138,7 +138,7 @@ TEST(WireCodec, FrequentMessagesAreTheSameBytesWithAndWithoutATree) {
         -32768LL, -32769LL, -2147483648LL, -2147483649LL, std::numeric_limits<long long>::min()}) {
     expect_as_by_tree(ToCoordinator(Started{JobId{number}, number}));
     expect_as_by_tree(ToCoordinator(Progress{JobId{number}, number, number}));
-    expect_as_by_tree(ToWorker(Acknowledge{JobId{number}, number, number}));
+    expect_as_by_tree(FromCoordinator(Acknowledge{JobId{number}, number, number}));
   }
   for (const std::size_t length : {0U, 31U, 32U, 255U, 256U, 4096U, 5000U}) {
     Outcome outcome{OutcomeKind::kFailed, 3, sha256("state"), std::string(length, 'x') + "\xff"};
@@ -174,12 +174,12 @@ TEST(WireCodec, AssignmentsAreTheSameBytesAndValuesWithAndWithoutATree) {
     assign.policy = policy;
     for (const int threads : {1, 2}) {
       assign.identity.numerics.threads = threads;
-      expect_as_by_tree(ToWorker(assign));
-      const Frame frame = only_frame<ToWorker>({assign});
+      expect_as_by_tree(FromCoordinator(assign));
+      const Frame frame = only_frame<FromCoordinator>({assign});
       for (int time = 0; time < 2; ++time) {  // the second time the documents are known
-        const auto decoded = decode_to_worker(frame);
+        const auto decoded = decode_from_coordinator(frame);
         ASSERT_TRUE(decoded) << decoded.error().message;
-        EXPECT_EQ(decoded->at(0), ToWorker(assign));
+        EXPECT_EQ(decoded->at(0), FromCoordinator(assign));
       }
     }
   }
@@ -196,7 +196,7 @@ TEST(WireCodec, AFrequentMessageThatBreaksARuleIsRefused) {
   EXPECT_TRUE(refused(Finished{JobId{1}, 1, 0, {}}));
   Assign assign = testing::sample_assign();
   const auto assigned = [&] {
-    return decode_to_worker(only_frame<ToWorker>({assign})).has_value();
+    return decode_from_coordinator(only_frame<FromCoordinator>({assign})).has_value();
   };
   ASSERT_TRUE(assigned());
   assign.policy.segments = {Segment{.function = {.k0 = 0.1}}};
@@ -218,8 +218,8 @@ TEST(WireCodec, GoldenFramesOfVersionTwoAreWrittenAndRead) {
   for (const auto& [name, message] : samples_to_coordinator()) {
     EXPECT_EQ(hex(only_frame<ToCoordinator>({message})), golden("to_coordinator_" + name)) << name;
   }
-  for (const auto& [name, message] : samples_to_worker()) {
-    EXPECT_EQ(hex(only_frame<ToWorker>({message})), golden("to_worker_" + name)) << name;
+  for (const auto& [name, message] : samples_from_coordinator()) {
+    EXPECT_EQ(hex(only_frame<FromCoordinator>({message})), golden("to_worker_" + name)) << name;
   }
 }
 
@@ -251,7 +251,7 @@ TEST(WireCodec, ManyMessagesAreSplitIntoFramesThatAreFullAndInOrder) {
 }
 
 TEST(WireCodec, NothingToSendIsNoFrame) {
-  const auto frames = encode(std::span<const ToWorker>());
+  const auto frames = encode(std::span<const FromCoordinator>());
   ASSERT_TRUE(frames);
   EXPECT_TRUE(frames->empty());
 }
@@ -296,8 +296,8 @@ TEST(WireCodec, TextsForPeopleAreRepairedAndCutBeforeTheyAreSent) {
 TEST(WireCodec, APathThatIsNotUtf8IsAnErrorAtTheSender) {
   Survey survey{1, testing::sample_assign().identity.train};
   survey.train.dataset.path = "/data/\xFF";
-  const std::vector<ToWorker> messages{survey};
-  const auto frames = encode(std::span<const ToWorker>(messages));
+  const std::vector<FromCoordinator> messages{survey};
+  const auto frames = encode(std::span<const FromCoordinator>(messages));
   ASSERT_FALSE(frames);
   EXPECT_THAT(frames.error().message, HasSubstr("a survey message cannot be sent"));
 }
@@ -320,10 +320,11 @@ TEST(WireCodec, TheVersionOfAFutureFrameIsReadWhateverFollows) {
 }
 
 TEST(WireCodec, RejectedOfAnotherVersionIsUnderstood) {
-  const auto decoded = decode_to_worker(frame_of_json({9, {"rejected", {{"reason", "too old"}}}}));
+  const auto decoded =
+      decode_from_coordinator(frame_of_json({9, {"rejected", {{"reason", "too old"}}}}));
   ASSERT_TRUE(decoded) << decoded.error().message;
   EXPECT_EQ(std::get<Rejected>(decoded->front()).reason, "too old");
-  EXPECT_FALSE(decode_to_worker(frame_of_json({9, {"shutdown", {{"reason", "x"}}}})));
+  EXPECT_FALSE(decode_from_coordinator(frame_of_json({9, {"shutdown", {{"reason", "x"}}}})));
 }
 
 TEST(Utf8, WellFormedAndNot) {

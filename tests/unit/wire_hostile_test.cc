@@ -51,10 +51,11 @@ std::vector<Direction> all_samples() {
                                                 &decode_to_coordinator);
                    }});
   }
-  for (const auto& [name, message] : testing::samples_to_worker()) {
-    const std::vector<ToWorker> one{message};
-    all.push_back({name, encode(std::span<const ToWorker>(one))->front(), [](auto bytes) {
-                     return accepted_and_stable(decode_to_worker(bytes), &decode_to_worker);
+  for (const auto& [name, message] : testing::samples_from_coordinator()) {
+    const std::vector<FromCoordinator> one{message};
+    all.push_back({name, encode(std::span<const FromCoordinator>(one))->front(), [](auto bytes) {
+                     return accepted_and_stable(decode_from_coordinator(bytes),
+                                                &decode_from_coordinator);
                    }});
   }
   return all;
@@ -146,7 +147,7 @@ TEST(WireHostile, RandomBytesAreRefused) {
     Frame frame(random() % 200);
     for (std::uint8_t& byte : frame) byte = static_cast<std::uint8_t>(random());
     EXPECT_FALSE(decode_to_coordinator(frame)) << "seed " << seed;
-    EXPECT_FALSE(decode_to_worker(frame)) << "seed " << seed;
+    EXPECT_FALSE(decode_from_coordinator(frame)) << "seed " << seed;
   }
 }
 

@@ -69,7 +69,7 @@ class Walk {
   }
 
   WorkerEvent random_message() {
-    const auto received = [](wire::ToWorker message) {
+    const auto received = [](wire::FromCoordinator message) {
       return worker_event::Received{std::move(message)};
     };
     const std::uint32_t dice = below(40);

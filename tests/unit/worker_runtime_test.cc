@@ -53,9 +53,9 @@ class Coordinator {
     }
   }
 
-  void send(const wire::ToWorker& message) { send_all({message}); }
-  void send_all(const std::vector<wire::ToWorker>& messages) {
-    const auto frames = wire::encode(std::span<const wire::ToWorker>(messages));
+  void send(const wire::FromCoordinator& message) { send_all({message}); }
+  void send_all(const std::vector<wire::FromCoordinator>& messages) {
+    const auto frames = wire::encode(std::span<const wire::FromCoordinator>(messages));
     ASSERT_TRUE(frames) << frames.error().message;
     for (const wire::Frame& frame : *frames) send_raw(frame);
   }
@@ -258,7 +258,7 @@ TEST_F(WorkerRuntimeTest, AWindowSentAheadFlowsThroughWithoutARoundTrip) {
   start(*fast_, 2);
   coordinator_.welcome();
   constexpr std::int64_t kWindow = 1000;
-  std::vector<wire::ToWorker> window;
+  std::vector<wire::FromCoordinator> window;
   for (std::int64_t job = 1; job <= kWindow; ++job) window.emplace_back(assignment(job, 1, 2));
   coordinator_.send_all(window);
   std::set<std::int64_t> ended;

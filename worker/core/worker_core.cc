@@ -35,7 +35,7 @@ void on_survey_done(WorkerState& state, const worker_event::SurveyDone& event) {
   state.send(std::move(answer));
 }
 
-void on_received(WorkerState& state, const wire::ToWorker& message) {
+void on_received(WorkerState& state, const wire::FromCoordinator& message) {
   state.last_heard = state.now;
   std::visit(Match{[&](const wire::Welcome& m) { on_welcome(state, m); },
                    [&](const wire::Introduce&) { on_introduce(state); },

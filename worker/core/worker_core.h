@@ -49,7 +49,7 @@ inline constexpr int kExitDeviceBroken = 3;  // or a thread of it hangs: start i
 
 namespace worker_event {
 struct Received {
-  wire::ToWorker message;
+  wire::FromCoordinator message;
 };
 struct SurveyDone {
   std::int64_t survey = 0;

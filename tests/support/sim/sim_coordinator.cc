@@ -11,7 +11,7 @@ constexpr int kMaxFailedCommits = 3;  // in a row, as coordinator/runtime has it
 
 // An order may come in the turn of the assignment that it makes void.
 bool takes_back(const ToWorkerBatch& batch, const wire::Assign& assign) {
-  return std::any_of(batch.begin(), batch.end(), [&](const wire::ToWorker& message) {
+  return std::any_of(batch.begin(), batch.end(), [&](const wire::FromCoordinator& message) {
     const auto* cancel = std::get_if<wire::Cancel>(&message);
     return cancel != nullptr && cancel->job == assign.job && cancel->attempt == assign.attempt;
   });
@@ -181,7 +181,7 @@ void SimCoordinator::send() {
 }
 
 void SimCoordinator::send_to(const PeerId& peer, const ToWorkerBatch& batch) {
-  for (const wire::ToWorker& message : batch) {
+  for (const wire::FromCoordinator& message : batch) {
     check_backed(message);
     const auto* assign = std::get_if<wire::Assign>(&message);
     if (assign != nullptr && !takes_back(batch, *assign)) people_.check(peer, *assign);
@@ -191,7 +191,7 @@ void SimCoordinator::send_to(const PeerId& peer, const ToWorkerBatch& batch) {
 }
 
 // What is sent rests on what is committed, not on what the core only means to write.
-void SimCoordinator::check_backed(const wire::ToWorker& message) const {
+void SimCoordinator::check_backed(const wire::FromCoordinator& message) const {
   const auto* assign = std::get_if<wire::Assign>(&message);
   if (assign == nullptr) return;
   const JobRecord* job = world_.store.job(assign->job);

@@ -43,7 +43,7 @@ class SimCoordinator {
   void commit_failed();
   void send();
   void send_to(const PeerId& peer, const ToWorkerBatch& batch);
-  void check_backed(const wire::ToWorker& message) const;
+  void check_backed(const wire::FromCoordinator& message) const;
   void die();
   bool dies_at(CrashPoint point) const { return crash_ == point; }
   Now now() const;

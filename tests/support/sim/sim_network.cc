@@ -12,7 +12,7 @@ Result<ToCoordinatorBatch> decode(const wire::Frame& frame, const ToCoordinatorB
   return wire::decode_to_coordinator(frame);
 }
 Result<ToWorkerBatch> decode(const wire::Frame& frame, const ToWorkerBatch&) {
-  return wire::decode_to_worker(frame);
+  return wire::decode_from_coordinator(frame);
 }
 
 // What the other end reads when `batch` went through bytes.
@@ -77,7 +77,7 @@ void SimNetwork::connect(const PeerId& name, std::function<void(const ToWorkerBa
         trace_.line("{} -> coordinator: {}", name, describe(batch));
         receive_(name, batch);
       });
-  peer.to_worker = std::make_shared<Channel<wire::ToWorker>>(
+  peer.to_worker = std::make_shared<Channel<wire::FromCoordinator>>(
       loop_, random_, faults_,
       [this, name, receive = std::move(receive)](const ToWorkerBatch& batch) {
         trace_.line("coordinator -> {}: {}", name, describe(batch));

@@ -15,7 +15,7 @@
 namespace lrtune::sim {
 
 using ToCoordinatorBatch = std::vector<wire::ToCoordinator>;
-using ToWorkerBatch = std::vector<wire::ToWorker>;
+using ToWorkerBatch = std::vector<wire::FromCoordinator>;
 
 class SimNetwork {
  public:
@@ -47,7 +47,7 @@ class SimNetwork {
  private:
   struct Peer {
     std::shared_ptr<Channel<wire::ToCoordinator>> to_coordinator;
-    std::shared_ptr<Channel<wire::ToWorker>> to_worker;
+    std::shared_ptr<Channel<wire::FromCoordinator>> to_worker;
     bool connected = true;
     bool held = false;  // its way to the coordinator, by a partition
   };

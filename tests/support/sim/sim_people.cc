@@ -18,7 +18,7 @@ bool is_of_campaign(wire::OrderKind kind) { return kind <= wire::OrderKind::kCan
 
 void SimPeople::start() {
   world_.network.connect(kPeer, [this](const ToWorkerBatch& batch) {
-    for (const wire::ToWorker& message : batch) {
+    for (const wire::FromCoordinator& message : batch) {
       if (const auto* answer = std::get_if<wire::Answer>(&message)) on_answer(*answer);
     }
   });

@@ -111,7 +111,7 @@ void SimWorker::step(const WorkerEvent& event) {
 }
 
 void SimWorker::receive(const ToWorkerBatch& batch) {
-  for (const wire::ToWorker& message : batch) {
+  for (const wire::FromCoordinator& message : batch) {
     if (!alive()) return;
     check_message(message);
     step(worker_event::Received{message});
@@ -119,7 +119,7 @@ void SimWorker::receive(const ToWorkerBatch& batch) {
 }
 
 // Nothing that a worker sees may be missing from the store.
-void SimWorker::check_message(const wire::ToWorker& message) const {
+void SimWorker::check_message(const wire::FromCoordinator& message) const {
   if (const auto* assign = std::get_if<wire::Assign>(&message)) {
     const JobRecord* job = world_.store.job(assign->job);
     require(job != nullptr && job->attempt >= assign->attempt,

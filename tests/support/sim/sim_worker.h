@@ -64,7 +64,7 @@ class SimWorker {
   WorkerTime now() const;
   void step(const WorkerEvent& event);
   void receive(const ToWorkerBatch& batch);
-  void check_message(const wire::ToWorker& message) const;
+  void check_message(const wire::FromCoordinator& message) const;
   void note_acknowledged(const wire::Acknowledge& acknowledge) const;
   void carry_out(const std::vector<WorkerAction>& actions);
   void remember(const wire::ToCoordinator& message);

@@ -70,6 +70,8 @@ struct Describer {
 std::string describe(const wire::ToCoordinator& message) {
   return std::visit(Describer{}, message);
 }
-std::string describe(const wire::ToWorker& message) { return std::visit(Describer{}, message); }
+std::string describe(const wire::FromCoordinator& message) {
+  return std::visit(Describer{}, message);
+}
 
 }  // namespace lrtune::sim

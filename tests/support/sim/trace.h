@@ -60,7 +60,7 @@ class Trace {
 };
 
 std::string describe(const wire::ToCoordinator& message);
-std::string describe(const wire::ToWorker& message);
+std::string describe(const wire::FromCoordinator& message);
 
 template <typename Message>
 std::string describe(const std::vector<Message>& batch) {
