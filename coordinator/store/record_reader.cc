@@ -170,7 +170,8 @@ constexpr const char* kSelectLog =
     "CROSS JOIN trial ON trial.campaign = campaign.id "
     "CROSS JOIN decision ON decision.trial = trial.id "
     "WHERE iif(?1 = 0, campaign.state <> 'done', campaign.id = ?1) "
-    "AND (json_extract(campaign.experiment, '$.search.method') IN ('halving', 'asha', 'tpe') "
+    "AND (json_extract(campaign.experiment, '$.search.method') NOT IN ('list', 'grid', 'random', "
+    "'sobol') "
     "OR json_extract(campaign.experiment, '$.search.stop') IS NOT NULL) "
     "AND decision.code IN ('proposed', 'promoted', 'observed', 'weighed', 'stopped_early') "
     "ORDER BY decision.id";

@@ -2,6 +2,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <iterator>
 #include <limits>
 #include <string>
@@ -50,6 +51,33 @@ TEST(StoreRoundTrip, SampleCampaignComesBack) {
   expect_same(*found, wanted);
   EXPECT_EQ(found->trials.size(), 12U);
   EXPECT_EQ(found->points.size(), 51U);
+}
+
+// Regression: the log of a search method that was added later was not read, so that a restarted
+// search began from nothing.
+TEST(StoreRoundTrip, TheLogOfEverySearchByResultsComesBack) {
+  for (int number = 0; number <= static_cast<int>(SearchMethod::kTree); ++number) {
+    const auto method = static_cast<SearchMethod>(number);
+    SCOPED_TRACE(name_of(method));
+    const TemporaryFolder folder(memory_folder());
+    std::vector<Record> records = sample_records();
+    StoredState state;
+    apply_records(state, records);
+    CampaignRecord campaign = state.campaigns.front();
+    campaign.state = CampaignState::kSearching;
+    campaign.experiment = {{"search", {{"method", name_of(method)}}}};
+    const auto trial = std::find_if(state.trials.begin(), state.trials.end(),
+                                    [&](const auto& one) { return one.campaign == campaign.id; });
+    ASSERT_NE(trial, state.trials.end());
+    records.emplace_back(campaign);
+    const DecisionRecord observed{campaign.id, trial->id, 7, "observed", {{"rung", 0}}};
+    records.emplace_back(observed);
+    const auto store = open_store(folder.file("a.db"));
+    ASSERT_TRUE(store->commit(records));
+    const auto found = store->load();
+    ASSERT_TRUE(found) << found.error().message;
+    EXPECT_EQ(found->search_log.size(), decides_by_results(method) ? 1U : 0U);
+  }
 }
 
 // Any sequence of turns, with the store opened anew at any place, reads back as the model says, bit
