@@ -46,7 +46,7 @@ class ListeningRunTest : public CoordinatorTest {
       nlohmann::json& value = *open.back();
       open.pop_back();
       if (value.is_object()) {
-        for (const char* key : {"files", "seconds", "train_seconds", "campaign"}) value.erase(key);
+        for (const char* key : {"files", "seconds_mean", "seconds_deviation"}) value.erase(key);
       }
       if (!value.is_structured()) continue;
       for (nlohmann::json& inner : value) open.push_back(&inner);
@@ -66,7 +66,7 @@ TEST_F(ListeningRunTest, AVerdictIsTheSameHoweverOftenItsCommandIsKilled) {
   const ProcessResult killed = with_kills(command, 3);
   ASSERT_EQ(killed.exit_code, local.exit_code) << killed.err;
   ASSERT_TRUE(findings(killed.out).is_object()) << killed.out << killed.err;
-  EXPECT_EQ(findings(killed.out), findings(local.out));
+  EXPECT_EQ(nlohmann::json::diff(findings(killed.out), findings(local.out)).dump(), "[]");
   EXPECT_EQ(stop(first), 0);
   EXPECT_EQ(stop(second), 0);
 }
@@ -79,7 +79,7 @@ TEST_F(ListeningRunTest, ARangeIsTheSameHoweverOftenItsCommandIsKilled) {
   Process one = worker("alone");
   const ProcessResult killed = with_kills(command, 4);
   ASSERT_EQ(killed.exit_code, 0) << killed.err;
-  EXPECT_EQ(findings(killed.out), findings(local.out));
+  EXPECT_EQ(nlohmann::json::diff(findings(killed.out), findings(local.out)).dump(), "[]");
   EXPECT_EQ(stop(one), 0);
 }
 
