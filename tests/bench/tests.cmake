@@ -8,6 +8,10 @@ target_link_libraries(lrtune_bench_throughput PRIVATE lrtune_build lrtune_runtim
 add_executable(lrtune_bench_many_workers bench/many_workers_bench.cc bench/simulated_workers.cc)
 target_link_libraries(lrtune_bench_many_workers PRIVATE lrtune_build lrtune_runtime lrtune_config CLI11::CLI11 spdlog::spdlog)
 
+add_executable(lrtune_bench_checkpoint_traffic bench/checkpoint_traffic_bench.cc)
+target_link_libraries(lrtune_bench_checkpoint_traffic PRIVATE lrtune_build lrtune_runtime lrtune_config lrtune_worker_runtime
+                                                              lrtune_checkpoint_channel CLI11::CLI11 spdlog::spdlog)
+
 if(LRTUNE_LIBTORCH)
   add_executable(lrtune_bench_training_step bench/training_step_bench.cc)
   target_link_libraries(lrtune_bench_training_step PRIVATE lrtune_build lrtune_training CLI11::CLI11)
