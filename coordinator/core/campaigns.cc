@@ -198,6 +198,7 @@ void restore_jobs(CoreState& state, StoredState& stored) {
     // Its worker may live and train on: it has one full lease to introduce itself.
     state.held.insert(job.record.id);
     state.orphans.insert(job.record.id);
+    state.orphans_of[job.record.worker].insert(job.record.id);
     job.deadline = state.now.steady + state.options.lease;
   }
   for (auto& [id, job] : state.jobs) {

@@ -222,6 +222,7 @@ struct CoreState {
   std::set<JobId> held;      // assigned or running
   std::set<JobId>
       orphans;  // held, but by a worker that has not introduced itself since the restart
+  std::map<std::string, std::set<JobId>, std::less<>> orphans_of;  // the same, by its name
   std::int64_t next_survey = 1;
 
   Actions out;  // of the step under way
@@ -428,6 +429,8 @@ void on_finished(CoreState& state, Worker& worker, const wire::Finished& report)
 void on_refused(CoreState& state, Worker& worker, const wire::Refused& report);
 void on_undeliverable(CoreState& state, const event::Undeliverable& event);
 void release(CoreState& state, Job& job);  // its holder has it no more
+void forget_orphan(CoreState& state,
+                   const Job& job);  // whoever holds it has come back, or has it no more
 void end_job(CoreState& state, Job& job, Outcome outcome);
 
 }  // namespace lrtune

@@ -163,6 +163,47 @@ std::string knowledge(const json& n) {
   return words;
 }
 
+// Of searches by results and stop rules.
+const Sentences& search_sentences() {
+  static const Sentences kSentences = {
+      {"proposed",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} was proposed by the search as candidate {}{}.", who,
+                            number(n, "candidate"), knowledge(n));
+       }},
+      {"promoted",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} was promoted to rung {}{}.", who, number(n, "rung"), knowledge(n));
+       }},
+      {"observed",
+       [](const std::string& who, const json& n) {
+         const bool valued = n.contains("value") && !n.at("value").is_null();
+         return fmt::format("The search took in what {} brought at rung {}: {}.", who,
+                            number(n, "rung"), valued ? number(n, "value") : "no value");
+       }},
+      {"weighed",
+       [](const std::string& who, const json&) {
+         return fmt::format("The stop rules hold others against {} from now on.", who);
+       }},
+      {"stopped_early",
+       [](const std::string& who, const json& n) {
+         const std::string start =
+             fmt::format("{} was stopped at iteration {}: ", who, number(n, "iteration"));
+         if (number(n, "rule") == "median") {
+           return start + fmt::format(
+                              "its best value so far, {}, is below {}, the median of the "
+                              "averages of {} others so far.",
+                              number(n, "own_best"), number(n, "median"), number(n, "others"));
+         }
+         return start + fmt::format(
+                            "it can meet the target at {} at the earliest, and is to beat "
+                            "{} ({} others have met it).",
+                            number(n, "earliest"), number(n, "to_beat"), number(n, "finished"));
+       }},
+  };
+  return kSentences;
+}
+
 const Sentences& trial_sentences() {
   static const Sentences kSentences = {
       {"assigned",
@@ -227,45 +268,6 @@ const Sentences& trial_sentences() {
          return fmt::format("{} failed at iteration {}: {}.", who, number(n, "iteration"),
                             number(n, "message"));
        }},
-      {"proposed",
-       [](const std::string& who, const json& n) {
-         return fmt::format("{} was proposed by the search as candidate {}{}.", who,
-                            number(n, "candidate"), knowledge(n));
-       }},
-      {"promoted",
-       [](const std::string& who, const json& n) {
-         return fmt::format("{} was promoted to rung {}{}.", who, number(n, "rung"), knowledge(n));
-       }},
-      {"observed",
-       [](const std::string& who, const json& n) {
-         const bool valued = n.contains("value") && !n.at("value").is_null();
-         return fmt::format("The search took in what {} brought at rung {}: {}.", who,
-                            number(n, "rung"), valued ? number(n, "value") : "no value");
-       }},
-      {"weighed",
-       [](const std::string& who, const json&) {
-         return fmt::format("The stop rules hold others against {} from now on.", who);
-       }},
-      {"stopped_early",
-       [](const std::string& who, const json& n) {
-         const std::string start =
-             fmt::format("{} was stopped at iteration {}: ", who, number(n, "iteration"));
-         if (number(n, "rule") == "median") {
-           return start + fmt::format(
-                              "its best value so far, {}, is below {}, the median of the "
-                              "averages of {} others so far.",
-                              number(n, "own_best"), number(n, "median"), number(n, "others"));
-         }
-         return start + fmt::format(
-                            "it can meet the target at {} at the earliest, and is to beat "
-                            "{} ({} others have met it).",
-                            number(n, "earliest"), number(n, "to_beat"), number(n, "finished"));
-       }},
-      {"extended",
-       [](const std::string& who, const json& n) {
-         return fmt::format("{} goes on from {} to {} iterations, since its campaign was extended.",
-                            who, number(n, "from"), number(n, "to"));
-       }},
   };
   return kSentences;
 }
@@ -308,6 +310,11 @@ const Sentences& judgement_sentences() {
          return fmt::format("{} was verified as {} of {} by {}: {}.", who, number(n, "rank"),
                             number(n, "of"), number(n, "by"), score_words(n));
        }},
+      {"extended",
+       [](const std::string& who, const json& n) {
+         return fmt::format("{} goes on from {} to {} iterations, since its campaign was extended.",
+                            who, number(n, "from"), number(n, "to"));
+       }},
   };
   return kSentences;
 }
@@ -318,7 +325,7 @@ std::string sentence(const DecisionRecord& decision) {
   const std::string who = decision.trial ? fmt::format("Trial {}", decision.trial.value)
                                          : fmt::format("Campaign {}", decision.campaign.value);
   for (const Sentences* sentences :
-       {&campaign_sentences(), &trial_sentences(), &judgement_sentences()}) {
+       {&campaign_sentences(), &trial_sentences(), &search_sentences(), &judgement_sentences()}) {
     const auto it = sentences->find(decision.code);
     if (it == sentences->end()) continue;
     const json numbers = decision.numbers.json();

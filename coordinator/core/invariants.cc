@@ -23,6 +23,10 @@ void check_job(const CoreState& state, const Job& job) {
         "is held if and only if it is assigned or running");
   const bool orphan = state.orphans.contains(job.record.id);
   check(!orphan || held, "is an orphan only while it is held");
+  const auto of_worker = state.orphans_of.find(job.record.worker);
+  const bool listed =
+      of_worker != state.orphans_of.end() && of_worker->second.contains(job.record.id);
+  check(orphan == listed, "is an orphan if and only if it is one of its worker");
   const auto holder = state.workers.find(job.holder);
   const bool has_holder =
       holder != state.workers.end() && holder->second.jobs.contains(job.record.id);

@@ -137,6 +137,13 @@ FlatJson outcome_numbers(const CoreState& state, const Job& job) {
 
 }  // namespace
 
+void forget_orphan(CoreState& state, const Job& job) {
+  if (state.orphans.erase(job.record.id) == 0) return;
+  const auto of_worker = state.orphans_of.find(job.record.worker);
+  of_worker->second.erase(job.record.id);
+  if (of_worker->second.empty()) state.orphans_of.erase(of_worker);
+}
+
 void release(CoreState& state, Job& job) {
   if (const auto it = state.workers.find(job.holder); it != state.workers.end()) {
     Worker& worker = it->second;
@@ -147,7 +154,7 @@ void release(CoreState& state, Job& job) {
   }
   job.holder.clear();
   if (state.held.erase(job.record.id) > 0) count_running(state, job, -1);
-  state.orphans.erase(job.record.id);
+  forget_orphan(state, job);
 }
 
 void end_job(CoreState& state, Job& job, Outcome outcome) {

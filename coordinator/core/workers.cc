@@ -30,7 +30,7 @@ bool make_room(CoreState& state, Worker& worker) {
 // The worker holds an attempt that this coordinator knows as current but saw no worker of since its
 // restart.
 void adopt(CoreState& state, Worker& worker, Job& job) {
-  state.orphans.erase(job.record.id);
+  forget_orphan(state, job);
   job.holder = worker.peer;
   worker.jobs.insert(job.record.id);
   worker.reserved = worker.reserved || job.suspect();
@@ -60,6 +60,18 @@ void compare_held(CoreState& state, Worker& worker, const std::vector<wire::Held
     if (current && is_held_by(state, worker, it->second)) continue;
     state.send(worker.peer,
                wire::Cancel{attempt.job, attempt.attempt, "this attempt was given up"});
+  }
+}
+
+// What it had when the coordinator was started, and has not now, never reached it, or its process
+// is another one: nobody trains that.
+void take_back_missing(CoreState& state, const Worker& worker) {
+  const auto found = state.orphans_of.find(worker.name);
+  if (found == state.orphans_of.end()) return;
+  const std::set<JobId> missing = found->second;
+  for (const JobId id : missing) {
+    requeue(state, state.jobs.at(id), fmt::format("worker {} came back without it", worker.name),
+            AttemptEnd::kReturned);
   }
 }
 
@@ -127,6 +139,7 @@ void on_hello(CoreState& state, const PeerId& peer, const wire::Hello& hello) {
   if (state.stopping) state.send(peer, wire::Shutdown{state.stop_reason});
   worker.window = std::max(worker.window, held_ahead(state, worker, hello.held));
   compare_held(state, worker, hello.held);
+  take_back_missing(state, worker);
   note_room(state, worker);
   state.survey_wanted = true;
   worker.dismissed = false;  // what it was told may be lost with its connection

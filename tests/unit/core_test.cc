@@ -385,6 +385,23 @@ TEST_F(CoreTest, RestartedCoordinatorGivesUnknownHoldersOneLease) {
   EXPECT_EQ(job_of("c").attempt, job.attempt + 1);
 }
 
+// Regression: a job whose assignment died with the coordinator waited for a lease although its
+// worker was there at once.
+TEST_F(CoreTest, RestartedCoordinatorTakesBackWhatAWorkerComesBackWithout) {
+  begin(two_policies());
+  const wire::Assign job = job_of("a");
+  harness.restart();
+  harness.hello("a");
+  harness.core().check_invariants();
+  EXPECT_EQ(job_of("a").job, job.job);
+  EXPECT_EQ(job_of("a").attempt, job.attempt + 1);
+  const auto decisions = harness.kept().of<DecisionRecord>();
+  EXPECT_TRUE(std::any_of(decisions.begin(), decisions.end(), [](const DecisionRecord& decision) {
+    return sentence(decision).find("worker a came back without it (0 deaths so far)") !=
+           std::string::npos;
+  }));
+}
+
 TEST_F(CoreTest, LostAssignmentIsSentAgainWithTheSameAttempt) {
   begin(two_policies());
   const wire::Assign job = job_of("a");
