@@ -13,10 +13,10 @@
 
 #include "common/config/from_range_test.h"
 #include "common/logfmt.h"
+#include "coordinator/cli/command_signals.h"
 #include "coordinator/cli/exit_code.h"
 #include "coordinator/cli/listening.h"
 #include "coordinator/cli/open_files.h"
-#include "coordinator/cli/stop_signals.h"
 #include "coordinator/cli/stored_range.h"
 #include "coordinator/cli/terminal.h"
 #include "coordinator/operations/operations.h"
@@ -55,7 +55,7 @@ std::shared_ptr<spdlog::logger> make_log(const CoordinatorOptions& options) {
 // one.
 class UntilSignalled : public RuntimeWatcher {
  public:
-  explicit UntilSignalled(StopSignals& signals) : signals_(signals) {}
+  explicit UntilSignalled(CommandSignals& signals) : signals_(signals) {}
 
   std::vector<int> descriptors() override { return {signals_.descriptor()}; }
   void readable(int, const Now&) override {
@@ -72,7 +72,7 @@ class UntilSignalled : public RuntimeWatcher {
   int open_campaigns() const { return open_campaigns_; }
 
  private:
-  StopSignals& signals_;
+  CommandSignals& signals_;
   int signal_ = 0;
   int open_campaigns_ = 0;
 };
@@ -115,7 +115,7 @@ Result<void> fill_rates_in(wire::Submit& submit, Store& store, const std::string
 int run(const CoordinatorOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);  // whoever read the log may go away
   const std::uint64_t files = raise_open_files();
-  auto signals = StopSignals::open();  // before ZeroMQ starts its threads
+  auto signals = CommandSignals::open();  // before ZeroMQ starts its threads
   if (!signals) return complain(signals.error(), kExitFailure);
   if (auto file = check_store_file(options.store); !file)
     return complain(file.error(), kExitBadInput);

@@ -5,9 +5,9 @@
 #include <optional>
 #include <string>
 
+#include "coordinator/cli/command_signals.h"
 #include "coordinator/cli/local_workers.h"
 #include "coordinator/cli/progress_display.h"
-#include "coordinator/cli/stop_signals.h"
 #include "coordinator/runtime.h"
 
 namespace lrtune {
@@ -20,7 +20,7 @@ class EmbeddedRun : public RuntimeWatcher {
   // All must outlive it. The runtime's core works on one campaign alone. Local workers end with it;
   // without them (nullptr) the workers are those of other machines, which stay: they are told
   // nothing, train on and wait for the next command.
-  EmbeddedRun(Runtime& runtime, LocalWorkers* workers, StopSignals& signals)
+  EmbeddedRun(Runtime& runtime, LocalWorkers* workers, CommandSignals& signals)
       : runtime_(runtime), workers_(workers), signals_(signals) {}
 
   std::vector<int> descriptors() override;
@@ -40,7 +40,7 @@ class EmbeddedRun : public RuntimeWatcher {
 
   Runtime& runtime_;
   LocalWorkers* workers_;
-  StopSignals& signals_;
+  CommandSignals& signals_;
   ProgressDisplay display_;
   std::optional<RunEnd> end_;  // since the run is being ended
   std::string reason_;

@@ -118,7 +118,7 @@ int train(const RunOptions& options, const Experiment& experiment, SqliteStore& 
           const OutputFolder& output) {
   const bool local = options.listen.empty();
   if (!local) raise_open_files();
-  auto signals = StopSignals::open();  // before ZeroMQ starts its threads
+  auto signals = CommandSignals::open();  // before ZeroMQ starts its threads
   if (!signals) return say_error(signals.error(), kExitFailure);
   auto log = open_log(output.logs() / "coordinator.log");
   if (!log) return say_error(log.error(), kExitFailure);

@@ -70,7 +70,7 @@ std::vector<int> LocalWorkers::descriptors() const {
   return descriptors;
 }
 
-std::optional<WorkerEnd> LocalWorkers::ended(
+std::optional<LocalWorkerEnd> LocalWorkers::ended(
     int descriptor, SteadyTime now,
     const std::function<WorkerStanding(const std::string&)>& standing) {
   const auto found = std::ranges::find_if(workers_, [&](const Worker& worker) {
@@ -81,8 +81,8 @@ std::optional<WorkerEnd> LocalWorkers::ended(
   const auto end = worker.process->ended();
   if (!end) return std::nullopt;
   worker.process.reset();
-  WorkerEnd result{worker.name, fmt::format("{} {}", worker.name, end->words()),
-                   last_line(log_of(worker)), std::nullopt};
+  LocalWorkerEnd result{worker.name, fmt::format("{} {}", worker.name, end->words()),
+                        last_line(log_of(worker)), std::nullopt};
   if (stopping_) return result;
 
   const WorkerStanding seen = standing(worker.name);

@@ -37,7 +37,7 @@ struct WorkerStanding {
   bool finished = false;  // it brought a job to an end
 };
 
-struct WorkerEnd {
+struct LocalWorkerEnd {
   std::string worker;  // its name, "worker-2"
   std::string reason;  // "worker-2 was killed by signal 9 (Killed)"
   std::string log;     // where its log is, with the last line
@@ -56,8 +56,9 @@ class LocalWorkers {
   std::vector<int> descriptors() const;  // readable when a worker has ended
 
   // The worker of `descriptor`, if it has ended. `standing` is asked by its name.
-  std::optional<WorkerEnd> ended(int descriptor, SteadyTime now,
-                                 const std::function<WorkerStanding(const std::string&)>& standing);
+  std::optional<LocalWorkerEnd> ended(
+      int descriptor, SteadyTime now,
+      const std::function<WorkerStanding(const std::string&)>& standing);
 
   // Starts again whose time has come, and notes who runs since when. Nothing after stop().
   Result<void> restart_due(SteadyTime now);

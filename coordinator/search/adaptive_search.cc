@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "common/config/campaign_size.h"
-#include "coordinator/search/point.h"
 #include "coordinator/search/search.h"
+#include "coordinator/search/search_point.h"
 
 namespace lrtune {
 
@@ -149,7 +149,7 @@ class AdaptiveSearch::Tpe : public Method {
   SearchDecision next() override {
     if (points_.size() == candidates_)
       return {{pending_.empty() ? Kind::kDone : Kind::kWait, 0, 0}};
-    std::vector<Point> pending;
+    std::vector<SearchPoint> pending;
     for (const std::int64_t candidate : pending_) {
       pending.push_back(points_[static_cast<std::size_t>(candidate)]);
     }
@@ -175,7 +175,7 @@ class AdaptiveSearch::Tpe : public Method {
   Experiment experiment_;
   TpeOptions options_;
   std::size_t candidates_;
-  std::vector<Point> points_;  // by candidate
+  std::vector<SearchPoint> points_;  // by candidate
   std::vector<Observation> observed_;
   std::set<std::int64_t> pending_;
 };

@@ -95,11 +95,11 @@ class HoleDensity {
 // The density over all points: of the policy, and of the holes given the policy.
 class SpaceDensity {
  public:
-  SpaceDensity(const Experiment& experiment, const std::vector<const Point*>& points)
+  SpaceDensity(const Experiment& experiment, const std::vector<const SearchPoint*>& points)
       : policies_(policies_of(experiment, points)) {
     for (std::size_t hole = 0; hole < experiment.train.holes.size(); ++hole) {
       std::vector<double> coordinates;
-      for (const Point* point : points) coordinates.push_back(point->train.at(hole));
+      for (const SearchPoint* point : points) coordinates.push_back(point->train.at(hole));
       train_.emplace_back(experiment.train.holes[hole].domain, coordinates);
     }
     holes_.resize(experiment.policies.size());
@@ -107,7 +107,7 @@ class SpaceDensity {
       const auto& holes = experiment.policies[policy].holes;
       for (std::size_t hole = 0; hole < holes.size(); ++hole) {
         std::vector<double> coordinates;
-        for (const Point* point : points) {
+        for (const SearchPoint* point : points) {
           if (point->policy == policy) coordinates.push_back(point->holes.at(hole));
         }
         holes_[policy].emplace_back(holes[hole].domain, coordinates);
@@ -115,14 +115,14 @@ class SpaceDensity {
     }
   }
 
-  Point draw(Chance& chance) const {
-    Point point{.policy = policies_.draw(chance.next())};
+  SearchPoint draw(Chance& chance) const {
+    SearchPoint point{.policy = policies_.draw(chance.next())};
     for (const HoleDensity& hole : train_) point.train.push_back(hole.draw(chance));
     for (const HoleDensity& hole : holes_[point.policy]) point.holes.push_back(hole.draw(chance));
     return point;
   }
 
-  double log_density(const Point& point) const {
+  double log_density(const SearchPoint& point) const {
     double sum = logarithm(policies_.probability(point.policy));
     for (std::size_t i = 0; i < train_.size(); ++i) sum += train_[i].log_density(point.train[i]);
     const auto& holes = holes_[point.policy];
@@ -132,9 +132,9 @@ class SpaceDensity {
 
  private:
   static ChoiceDensity policies_of(const Experiment& experiment,
-                                   const std::vector<const Point*>& points) {
+                                   const std::vector<const SearchPoint*>& points) {
     std::vector<std::size_t> seen;
-    for (const Point* point : points) seen.push_back(point->policy);
+    for (const SearchPoint* point : points) seen.push_back(point->policy);
     return {experiment.policies.size(), seen};
   }
 
@@ -143,9 +143,9 @@ class SpaceDensity {
   std::vector<std::vector<HoleDensity>> holes_;  // by policy
 };
 
-Point startup_point(const Experiment& experiment, std::uint64_t number) {
+SearchPoint startup_point(const Experiment& experiment, std::uint64_t number) {
   const std::vector<double> units = sobol_units(experiment, number);
-  Point point{.policy = sobol_policy(experiment, units)};
+  SearchPoint point{.policy = sobol_policy(experiment, units)};
   auto unit = units.begin() + 1;
   for (const auto& hole : experiment.train.holes) {
     point.train.push_back(coordinate_at(hole.domain, *unit++));
@@ -171,7 +171,7 @@ std::vector<std::size_t> ranked(std::span<const Observation> observed) {
 }  // namespace
 
 TpeProposal tpe_proposal(const Experiment& experiment, std::span<const Observation> observed,
-                         std::span<const Point> pending, std::uint64_t number,
+                         std::span<const SearchPoint> pending, std::uint64_t number,
                          const TpeOptions& options) {
   assert(options.good > 0 && options.good < 1 && options.draws >= 1);
   TpeProposal best{.observed = std::ssize(observed), .pending = std::ssize(pending)};
@@ -183,21 +183,21 @@ TpeProposal tpe_proposal(const Experiment& experiment, std::span<const Observati
   best.good =
       static_cast<std::int64_t>(std::ceil(options.good * static_cast<double>(order.size())));
   const std::set<std::size_t> good_places(order.begin(), order.begin() + best.good);
-  std::vector<const Point*> good;
-  std::vector<const Point*> bad;
-  std::set<Point> known(pending.begin(), pending.end());
+  std::vector<const SearchPoint*> good;
+  std::vector<const SearchPoint*> bad;
+  std::set<SearchPoint> known(pending.begin(), pending.end());
   for (std::size_t i = 0; i < observed.size(); ++i) {
     (good_places.contains(i) ? good : bad).push_back(&observed[i].point);
     known.insert(observed[i].point);
   }
-  for (const Point& point : pending) bad.push_back(&point);
+  for (const SearchPoint& point : pending) bad.push_back(&point);
   const SpaceDensity good_density(experiment, good);
   const SpaceDensity bad_density(experiment, bad);
 
   Chance chance(experiment.seed, number);
   bool best_is_new = false;
   for (int i = 0; i < options.draws * (best_is_new ? 1 : kMostRounds); ++i) {
-    Point point = good_density.draw(chance);
+    SearchPoint point = good_density.draw(chance);
     const bool is_new = !known.contains(point);
     if (best_is_new && !is_new) continue;
     const double score = good_density.log_density(point) - bad_density.log_density(point);

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "common/config/experiment.h"
-#include "coordinator/search/point.h"
+#include "coordinator/search/search_point.h"
 
 namespace lrtune {
 
@@ -22,12 +22,12 @@ struct TpeOptions {
 };
 
 struct Observation {
-  Point point;
+  SearchPoint point;
   std::optional<double> value;  // higher is better, finite; none: it diverged or failed
 };
 
 struct TpeProposal {
-  Point point;
+  SearchPoint point;
   // What was known: results and points without one, and how many results counted as good. 0 good: a
   // startup point.
   std::int64_t observed = 0;
@@ -46,7 +46,7 @@ struct TpeProposal {
 // nothing. The order of `observed` matters only between equal values, where the earlier one is the
 // better.
 TpeProposal tpe_proposal(const Experiment& experiment, std::span<const Observation> observed,
-                         std::span<const Point> pending, std::uint64_t number,
+                         std::span<const SearchPoint> pending, std::uint64_t number,
                          const TpeOptions& options = {});
 
 }  // namespace lrtune

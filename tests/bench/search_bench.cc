@@ -248,13 +248,13 @@ Training tpe_search(const Setting& setting) {
   const Experiment experiment = setting.drawing(SearchMethod::kRandom);
   Training training(setting.table);
   std::vector<Observation> observed;
-  std::vector<Point> pending;
+  std::vector<SearchPoint> pending;
   std::uint64_t number = 0;
   const std::int64_t length = setting.table.columns.back();
   simulate(
       setting.slots, [&] { return setting.enough(training); },
       [&]() -> std::optional<Work> {
-        const Point point = tpe_proposal(experiment, observed, pending, number++).point;
+        const SearchPoint point = tpe_proposal(experiment, observed, pending, number++).point;
         pending.push_back(point);
         const auto which = setting.table.number_of(candidate_at(experiment, point).policy);
         return Work{length, [&training, &observed, &pending, point, which, length] {

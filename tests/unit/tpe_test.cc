@@ -168,7 +168,7 @@ TEST(Tpe, IsAFunctionOfWhatItIsGiven) {
 // Both are known, so the score decides: log((2/3) / (1/5)) = log(10/3).
 TEST(Tpe, ScoreByHand) {
   const Experiment experiment = with_search("  policies: [{function: fix, k0: [1, 2]}]\n");
-  const auto at = [](double place) { return Point{.policy = 0, .holes = {place}}; };
+  const auto at = [](double place) { return SearchPoint{.policy = 0, .holes = {place}}; };
   const std::vector<Observation> observed = {
       {at(0), 0.9}, {at(1), 0.1}, {at(1), 0.2}, {at(1), std::nullopt}};
   const auto proposal =
@@ -187,7 +187,7 @@ TEST(Tpe, PendingPointsRepelAndAreNotProposedAgain) {
         {{.policy = 0, .holes = {static_cast<double>(place)}}, place == 3 ? 1.0 : 0.0});
   }
   const TpeOptions options{.startup = 3};
-  std::vector<Point> pending;
+  std::vector<SearchPoint> pending;
   for (std::uint64_t number = 3; number < 8; ++number) {
     const auto proposal = tpe_proposal(experiment, observed, pending, number, options);
     EXPECT_EQ(proposal.pending, static_cast<std::int64_t>(pending.size()));

@@ -8,18 +8,18 @@ namespace lrtune {
 // Blocks the signals for the calling thread and those that it starts; make it before any thread.
 // The mask stays when it is destroyed: a signal that is still pending then must not kill the
 // process on its last lines.
-class StopSignals {
+class CommandSignals {
  public:
-  static Result<StopSignals> open();
-  StopSignals(StopSignals&& other) noexcept;
-  StopSignals& operator=(StopSignals&&) = delete;
-  ~StopSignals();
+  static Result<CommandSignals> open();
+  CommandSignals(CommandSignals&& other) noexcept;
+  CommandSignals& operator=(CommandSignals&&) = delete;
+  ~CommandSignals();
 
   int descriptor() const { return descriptor_; }
   int take();  // the next signal's number, 0 if there is none; does not wait
 
  private:
-  explicit StopSignals(int descriptor) : descriptor_(descriptor) {}
+  explicit CommandSignals(int descriptor) : descriptor_(descriptor) {}
   int descriptor_;
 };
 

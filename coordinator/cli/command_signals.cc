@@ -1,4 +1,4 @@
-#include "coordinator/cli/stop_signals.h"
+#include "coordinator/cli/command_signals.h"
 
 #include <fmt/format.h>
 #include <signal.h>
@@ -11,24 +11,24 @@
 
 namespace lrtune {
 
-Result<StopSignals> StopSignals::open() {
+Result<CommandSignals> CommandSignals::open() {
   sigset_t signals;
   sigemptyset(&signals);
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, number);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   const int descriptor = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
   if (descriptor < 0) return fail(fmt::format("cannot watch signals: {}", std::strerror(errno)));
-  return StopSignals(descriptor);
+  return CommandSignals(descriptor);
 }
 
-StopSignals::StopSignals(StopSignals&& other) noexcept
+CommandSignals::CommandSignals(CommandSignals&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)) {}
 
-StopSignals::~StopSignals() {
+CommandSignals::~CommandSignals() {
   if (descriptor_ >= 0) close(descriptor_);
 }
 
-int StopSignals::take() {
+int CommandSignals::take() {
   signalfd_siginfo info{};
   const bool read_one = read(descriptor_, &info, sizeof info) == sizeof info;
   return read_one ? static_cast<int>(info.ssi_signo) : 0;

@@ -1,4 +1,4 @@
-#include "coordinator/search/point.h"
+#include "coordinator/search/search_point.h"
 
 #include "common/config/template.h"
 #include "coordinator/search/domain_value.h"
@@ -16,7 +16,7 @@ nlohmann::json filled_at(const Template& part, const std::vector<double>& coordi
 
 }  // namespace
 
-Candidate candidate_at(const Experiment& experiment, const Point& point) {
+Candidate candidate_at(const Experiment& experiment, const SearchPoint& point) {
   return {filled_at(experiment.train, point.train),
           filled_at(experiment.policies.at(point.policy), point.holes)};
 }
