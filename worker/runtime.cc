@@ -25,6 +25,8 @@ constexpr milliseconds kSampleProgress{100};
 // Where assignments wait for a slot, what is said gathers for so long, or to so many messages: a
 // frame for each report would cost either side more than an empty trial.
 constexpr milliseconds kGather{1};
+// Longer than a lease, and than a coordinator takes to read its store.
+constexpr std::chrono::seconds kDeaf{20};
 constexpr std::size_t kGatherMessages = 64;
 constexpr int kFramesPerTurn = 64;  // so that a flood of frames delays no heartbeat
 
@@ -95,7 +97,8 @@ class Loop {
   void take_frames() {
     for (int i = 0; i < kFramesPerTurn; ++i) {
       const auto frame = socket_.receive();
-      if (!frame) return;
+      if (!frame) return listen_anew();
+      heard_at_ = Clock::now();
       auto messages = wire::decode_from_coordinator(*frame);
       if (!messages) {
         log_.warn(LogLine("frame_dropped")
@@ -110,6 +113,16 @@ class Loop {
       }
     }
     more_frames_ = true;
+  }
+
+  // A coordinator that is there says something every second. If the connection is at fault, another
+  // one helps; if there is none, nothing is lost.
+  void listen_anew() {
+    const auto now = Clock::now();
+    if (now - heard_at_ < kDeaf) return;
+    heard_at_ = now;
+    log_.info(LogLine("deaf").add("seconds", kDeaf.count()).text());
+    socket_.connect_anew();
   }
 
   void sample_progress() {
@@ -232,6 +245,7 @@ class Loop {
   WorkerCore core_;
   SendQueue queue_;
   std::uint64_t connections_ = 0;
+  Clock::time_point heard_at_ = Clock::now();
   std::optional<std::string> said_refusal_;
   bool more_frames_ = false;
   std::optional<Clock::time_point> gathering_since_;  // the oldest of queue_ was put there

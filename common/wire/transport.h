@@ -35,6 +35,8 @@ struct Incoming {
 struct SocketLimits {
   std::size_t frame_bytes = kMaxFrameBytes;
   int queue_frames = 256;  // of 64 KiB: at most 16 MiB that nobody reads
+  // A dealer whose queue takes nothing for so long makes its connection anew.
+  std::chrono::milliseconds stalled_after{5000};
 };
 
 // The coordinator's end. Never blocks: DONTWAIT and ROUTER_MANDATORY.
@@ -85,6 +87,8 @@ class DealerSocket {
   std::optional<Frame> receive();  // as RouterSocket::receive
   bool send(std::span<const std::uint8_t>
                 frame);  // false: no connection, or its queue is full; try again later
+  // Leaves the connection, if there is one, for a new one: whoever hears nothing over it may try.
+  void connect_anew();
   // Connections made so far. When it grows, what was sent over the last one may be lost. A new one
   // ends wait().
   std::uint64_t connections();

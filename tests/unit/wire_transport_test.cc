@@ -90,6 +90,42 @@ TEST(Transport, APeerThatDoesNotReadFillsItsQueueAndBlocksNobody) {
   EXPECT_EQ(receive_within(*good), (Frame{3}));
 }
 
+// Regression: a connection that was whole and took nothing any more was kept for ever.
+TEST(Transport, AConnectionThatTakesNothingIsMadeAnew) {
+  auto router = RouterSocket::bind(kAnyPort);
+  ASSERT_TRUE(router);
+  SocketLimits limits;
+  limits.stalled_after = 50ms;
+  auto dealer = DealerSocket::connect(router->endpoint(), limits);
+  ASSERT_TRUE(dealer);
+  send_connected(*dealer, Frame{1});
+  ASSERT_EQ(dealer->connections(), 1U);
+  const Frame large(kMaxFrameBytes, 7);
+  const auto end = Clock::now() + 20s;
+  while (dealer->connections() < 2 && Clock::now() < end) {
+    if (!dealer->send(large)) dealer->wait({}, 10ms);  // nobody reads
+  }
+  EXPECT_GE(dealer->connections(), 2U);
+}
+
+TEST(Transport, AConnectionIsMadeAnewOnDemand) {
+  auto router = RouterSocket::bind(kAnyPort);
+  ASSERT_TRUE(router);
+  auto dealer = DealerSocket::connect(router->endpoint());
+  ASSERT_TRUE(dealer);
+  send_connected(*dealer, Frame{1});
+  const auto before = receive_within(*router);
+  ASSERT_TRUE(before);
+  dealer->connect_anew();
+  const auto end = Clock::now() + 20s;
+  while (dealer->connections() < 2 && Clock::now() < end) dealer->wait({}, 100ms);
+  send_connected(*dealer, Frame{2});
+  const auto after = receive_within(*router);
+  ASSERT_TRUE(after);
+  EXPECT_EQ(after->frame, (Frame{2}));
+  EXPECT_EQ(after->peer, before->peer);
+}
+
 TEST(Transport, WithoutACoordinatorNothingIsQueued) {
   auto router = RouterSocket::bind(kAnyPort);
   ASSERT_TRUE(router);
