@@ -113,6 +113,23 @@ TEST_F(SecureTransport, AnAdmittedPeerComesWithItsRoleAndName) {
   EXPECT_EQ(second.key_name, "ada");
 }
 
+// Regression: encryption makes a frame longer; the longest ones ended the connection they came
+// over, a worker's for ever.
+TEST_F(SecureTransport, TheLongestFramesPassBothWays) {
+  DealerSocket worker = connect(worker_keys());
+  for (std::size_t less : {40U, 1U, 0U}) {
+    const Frame longest(kMaxFrameBytes - less, 7);
+    send(worker, longest);
+    const Incoming incoming = next();
+    EXPECT_EQ(incoming.frame, longest);
+    EXPECT_EQ(router_->send(incoming.peer, longest), SendStatus::kSent);
+    std::optional<Frame> answer;
+    until("the answer", [&] { return (answer = worker.receive()).has_value(); });
+    EXPECT_EQ(answer, longest);
+  }
+  EXPECT_EQ(worker.connections(), 1U);
+}
+
 // A worker's folder has no client key; one that is renamed to pose as a client's stays a worker's.
 TEST_F(SecureTransport, AKeyKeepsItsRoleWhateverItsHolderCallsIt) {
   const auto own = add_key(keys_, PeerRole::kWorker, "node7");
