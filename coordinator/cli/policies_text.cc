@@ -30,10 +30,6 @@ std::string training_of(const PolicyEntry& entry) {
                      entry.train.optimizer.name);
 }
 
-std::string words_of(const PolicyEntry& entry) {
-  return named(fmt::format("{}", fmt::join(entry.names, ", ")), entry.description);
-}
-
 // "3", or "2/3" if only two of three ended well.
 std::string runs_of(const RepeatedScores& scores) {
   return scores.ended_well == scores.repeats
@@ -81,7 +77,7 @@ std::vector<std::string> entry_row(const PolicyEntry& entry, std::size_t rank,
   std::vector<std::string> row;
   if (layout.ranked) row.push_back(fmt::to_string(rank));
   row.push_back(fmt::to_string(entry.id));
-  row.push_back(words_of(entry));
+  row.push_back(policy_words(entry));
   if (!layout.alike) row.push_back(training_of(entry));
   if (!layout.alike) row.push_back(fmt::to_string(entry.plan.iterations));
   row.push_back(runs_of(scores));
@@ -224,6 +220,16 @@ nlohmann::json run_json(const PolicyRun& run, RankAt at) {
 
 }  // namespace
 
+std::string policy_words(const PolicyEntry& entry) {
+  return named(fmt::format("{}", fmt::join(entry.names, ", ")), entry.description);
+}
+
+std::string training_words(const std::vector<PolicyEntry>& entries) {
+  if (entries.empty() || !trained_alike(entries)) return {};
+  return fmt::format("{}, {} iterations", training_of(entries.front()),
+                     entries.front().plan.iterations);
+}
+
 std::string policies_table(const std::vector<PolicyEntry>& entries, bool ranked,
                            const Terminal& terminal) {
   if (entries.empty()) return {};
@@ -235,19 +241,14 @@ std::string policies_table(const std::vector<PolicyEntry>& entries, bool ranked,
                                                         : ranked && i == 0 ? Ink::kGood
                                                                            : Ink::kPlain);
   }
-  std::string heading;
-  if (layout.alike) {
-    heading = fmt::format("{}, {} iterations\n", training_of(entries.front()),
-                          entries.front().plan.iterations);
-  }
-  return heading + table.text(terminal);
+  return (layout.alike ? training_words(entries) + "\n" : "") + table.text(terminal);
 }
 
 std::string policy_page(const std::vector<PolicyEntry>& entries, RankAt at,
                         const Terminal& terminal) {
   const PolicyEntry& first = entries.front();
   std::string page =
-      commented(fmt::format("policy {}: {}\n", first.id, words_of(first)), terminal.colour);
+      commented(fmt::format("policy {}: {}\n", first.id, policy_words(first)), terminal.colour);
   page += policy_to_yaml(first.policy);
   for (const PolicyEntry& entry : entries)
     page += commented("\n" + use_words(entry, at), terminal.colour);

@@ -15,6 +15,13 @@ namespace lrtune {
 std::string policies_table(const std::vector<PolicyEntry>& entries, bool ranked,
                            const Terminal& terminal);
 
+// Its names in experiments and what it is: "A: composite: ...".
+std::string policy_words(const PolicyEntry& entry);
+
+// What was trained, if it is the same in all entries: "lenet on mnist, momentum, 2000 iterations";
+// else empty.
+std::string training_words(const std::vector<PolicyEntry>& entries);
+
 // The policy as YAML, ready to paste; its trainings and runs stand around it as comments, so that
 // the whole is YAML. `entries`: all uses of one policy, at least one.
 std::string policy_page(const std::vector<PolicyEntry>& entries, RankAt at,

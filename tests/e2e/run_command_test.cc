@@ -63,6 +63,36 @@ TEST_F(RunTest, OutputFilesAreThereAndWellFormed) {
   EXPECT_THAT(read("out/logs/worker-1.log"), testing::Not(HasSubstr("error")));
 }
 
+TEST_F(RunTest, TheParetoViewIsATableAndAChart) {
+  ASSERT_EQ(run().wait().exit_code, 0);
+  const ProcessResult top =
+      lrtune({"policies", "top", "--pareto", "--plot", "pareto.svg", "--json"}).wait();
+  ASSERT_EQ(top.exit_code, 0) << top.err;
+  std::istringstream svg(read("pareto.svg"));
+  boost::property_tree::ptree tree;
+  ASSERT_NO_THROW(boost::property_tree::read_xml(svg, tree));
+  const auto front = nlohmann::json::parse(top.out);
+  ASSERT_GE(front.size(), 1U);
+  for (const auto& policy : front) {
+    EXPECT_THAT(read("pareto.svg"),
+                HasSubstr(policy["id"].dump() + "  " + policy["description"].get<std::string>()));
+  }
+  const ProcessResult nowhere =
+      lrtune({"policies", "top", "--pareto", "--plot", "no/such/folder.svg"}).wait();
+  EXPECT_EQ(nowhere.exit_code, 1);
+  EXPECT_EQ(nowhere.err,
+            "lrtune policies: cannot write no/such/folder.svg: No such file or directory\n");
+  EXPECT_THAT(nowhere.out, IsEmpty());
+  const ProcessResult alone = lrtune({"policies", "top", "--plot", "a.svg"}).wait();
+  EXPECT_EQ(alone.exit_code, 2);
+  EXPECT_THAT(alone.err, HasSubstr("--plot requires --pareto"));
+  const ProcessResult none =
+      lrtune({"policies", "top", "--pareto", "--plot", "none.svg", "--dataset", "svhn"}).wait();
+  EXPECT_EQ(none.exit_code, 0);
+  EXPECT_THAT(none.err, HasSubstr("has no policies for dataset svhn"));
+  EXPECT_THAT(read("none.svg"), IsEmpty());
+}
+
 TEST_F(RunTest, JsonIsOneDocument) {
   const ProcessResult result = run({"--workers", "1", "--json"}).wait();
   ASSERT_EQ(result.exit_code, 0) << result.err;
