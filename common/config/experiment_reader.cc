@@ -326,12 +326,16 @@ std::optional<Error> read_tolerance(const nlohmann::json& json, const std::strin
 std::optional<Error> read_rank(const nlohmann::json& json, const std::string& path,
                                Experiment& experiment) {
   ObjectReader reader(json, path, "rank");
-  static const std::vector<std::string> kBy = texts({"top1", "loss", "cost", "robustness"});
+  static const std::vector<std::string> kBy =
+      texts({"top1", "loss", "cost", "robustness", "seconds"});
   static const std::vector<std::string> kAt = texts({"best", "final"});
   experiment.rank_by = rank_by_from_name(reader.one_of("by", kBy, "top1")).value_or(RankBy::kTop1);
   experiment.rank_at = reader.one_of("at", kAt, "best") == "best" ? RankAt::kBest : RankAt::kFinal;
   if (experiment.rank_by == RankBy::kCost && !experiment.target) {
     reader.error("by", "by: cost of rank counts the iterations to the target: run needs a target");
+  }
+  if (experiment.rank_by == RankBy::kSeconds && !experiment.target) {
+    reader.error("by", "by: seconds of rank counts the seconds to the target: run needs a target");
   }
   return reader.finish();
 }
@@ -386,8 +390,8 @@ std::optional<Error> check_stop(const Experiment& experiment) {
   }
   if (stop.median && experiment.rank_by == RankBy::kRobustness) {
     return Error{
-        "median compares accuracies or losses on the way: by of rank must be top1, loss "
-        "or cost, not robustness",
+        "median compares accuracies or losses on the way: by of rank must be top1, loss, "
+        "cost or seconds, not robustness",
         "/search/stop/median"};
   }
   return std::nullopt;
@@ -420,7 +424,7 @@ std::optional<Error> check_search(const Experiment& experiment) {
   if (experiment.max_seconds)
     return Error{method + " ends each run at its rung: no max_seconds is allowed",
                  "/run/max_seconds"};
-  if (experiment.rank_by == RankBy::kCost || experiment.rank_by == RankBy::kRobustness) {
+  if (experiment.rank_by != RankBy::kTop1 && experiment.rank_by != RankBy::kLoss) {
     return Error{fmt::format("{} compares runs before their end: by of rank must be top1 or loss, "
                              "not {}",
                              method, name_of(experiment.rank_by)),

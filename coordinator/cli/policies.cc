@@ -43,7 +43,8 @@ struct PoliciesOptions {
 const std::map<std::string, RankBy> kBy = {{"top1", RankBy::kTop1},
                                            {"loss", RankBy::kLoss},
                                            {"cost", RankBy::kCost},
-                                           {"robustness", RankBy::kRobustness}};
+                                           {"robustness", RankBy::kRobustness},
+                                           {"seconds", RankBy::kSeconds}};
 const std::map<std::string, RankAt> kAt = {{"best", RankAt::kBest}, {"final", RankAt::kFinal}};
 
 using Entries = std::vector<PolicyEntry>;
@@ -104,7 +105,8 @@ int show_list(const PoliciesOptions& options, bool ranked) {
   if (limit > 0 && entries->size() > limit) entries->resize(limit);
   if (options.json) return write(policies_json(*entries, at).dump(2) + "\n");
   if (entries->empty()) return show_none(options);
-  return write(policies_table(*entries, ranked, terminal_of(1)));
+  const bool by_seconds = ranked && kBy.at(options.by) == RankBy::kSeconds;
+  return write(policies_table(*entries, ranked, terminal_of(1), by_seconds));
 }
 
 int show_policy(const PoliciesOptions& options) {
@@ -197,9 +199,9 @@ void add_top(CLI::App& policies, int& exit_code) {
   command
       ->add_option("--by", options->by,
                    "top1, loss: of the evaluated part; cost: iterations to the target; robustness: "
-                   "the size of loss diff")
+                   "the size of loss diff; seconds: to the target, which depend on the machine")
       ->check(one_of(kBy))
-      ->type_name("top1|loss|cost|robustness")
+      ->type_name("top1|loss|cost|robustness|seconds")
       ->capture_default_str();
   CLI::Option* weights =
       command

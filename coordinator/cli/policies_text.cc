@@ -52,6 +52,7 @@ bool trained_alike(const std::vector<PolicyEntry>& entries) {
 struct Layout {
   bool ranked;
   bool alike;
+  bool target_seconds;
 };
 
 std::vector<TableColumn> columns_of(const Layout& layout) {
@@ -67,6 +68,7 @@ std::vector<TableColumn> columns_of(const Layout& layout) {
   columns.push_back({"to target", Align::kRight, false, 2});
   columns.push_back({"seconds", Align::kRight, false, 4});
   columns.push_back({"loss diff", Align::kRight, false, 5});
+  if (layout.target_seconds) columns.push_back({"s to target", Align::kRight});
   return columns;
 }
 
@@ -86,6 +88,7 @@ std::vector<std::string> entry_row(const PolicyEntry& entry, std::size_t rank,
   row.push_back(mean_alone(scores.target_iteration, 0, scores.met_target));
   row.push_back(mean_alone(scores.seconds, 1, runs));
   row.push_back(mean_alone(scores.loss_difference, 4, runs));
+  if (layout.target_seconds) row.push_back(mean_alone(scores.target_seconds, 1, scores.met_target));
   return row;
 }
 
@@ -231,9 +234,9 @@ std::string training_words(const std::vector<PolicyEntry>& entries) {
 }
 
 std::string policies_table(const std::vector<PolicyEntry>& entries, bool ranked,
-                           const Terminal& terminal) {
+                           const Terminal& terminal, bool target_seconds) {
   if (entries.empty()) return {};
-  const Layout layout{ranked, trained_alike(entries)};
+  const Layout layout{ranked, trained_alike(entries), target_seconds};
   TextTable table(columns_of(layout));
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const bool well = entries[i].scores.ended_well == entries[i].scores.repeats;

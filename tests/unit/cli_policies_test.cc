@@ -101,6 +101,7 @@ TEST_F(SampleStore, RanksByEachMeasure) {
   EXPECT_EQ(ids(best_first(entries(), RankBy::kLoss)), (Ids{6, 2, 5, 4, 3, 1, 7, 8}));
   EXPECT_EQ(ids(best_first(entries(), RankBy::kCost)), (Ids{5, 4, 2, 6, 3, 1, 7, 8}));
   EXPECT_EQ(ids(best_first(entries(), RankBy::kRobustness)), (Ids{1, 2, 6, 3, 5, 4, 7, 8}));
+  EXPECT_EQ(ids(best_first(entries(), RankBy::kSeconds)), (Ids{5, 4, 2, 6, 3, 1, 7, 8}));
 }
 
 // Of the policies of ListsPolicies: 5 has the highest top-1 and the fewest iterations to the
