@@ -132,7 +132,7 @@ TEST_F(SearchRunTest, ATpeBySecondsIsReplayedHoweverOftenItIsKilled) {
   std::string text = searching("tpe\n  startup: 4");
   const std::string run_line = "run: {iterations: 90, evaluate: {every: 10}}";
   text.replace(text.find(run_line), run_line.size(),
-               "run: {iterations: 90, evaluate: {every: 10}, target: {top1: 0.3}}\n"
+               "run: {iterations: 90, evaluate: {every: 10}, target: {top1: 0.13}}\n"
                "rank: {by: seconds}");
   write("experiment.yaml", text);
   const ProcessResult killed = run_with_kills(3);
