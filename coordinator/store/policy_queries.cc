@@ -285,11 +285,14 @@ void EntryReader::add_trial(std::vector<PolicyEntry>& entries) {
 void add_realised(std::vector<PolicyEntry>& entries, std::vector<PolicyEntry> realised, RankAt at) {
   std::vector<PolicyEntry> others;
   for (PolicyEntry& entry : realised) {
-    const auto uses = std::ranges::equal_range(entries, entry.id, {}, &PolicyEntry::id);
-    const auto same = std::ranges::find_if(uses, [&](const PolicyEntry& known) {
+    // Not std::ranges: clang 14 cannot read libstdc++'s subrange.
+    const auto [first, past] = std::equal_range(
+        entries.begin(), entries.end(), entry,
+        [](const PolicyEntry& one, const PolicyEntry& other) { return one.id < other.id; });
+    const auto same = std::find_if(first, past, [&](const PolicyEntry& known) {
       return known.identity == entry.identity && known.plan == entry.plan;
     });
-    if (same == uses.end()) {
+    if (same == past) {
       others.push_back(std::move(entry));
       continue;
     }
