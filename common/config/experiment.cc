@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::array<std::string_view, 8> kMethodNames = {"list",    "grid", "random", "sobol",
                                                           "halving", "asha", "tpe",    "tree"};
-constexpr std::array<std::string_view, 4> kRankByNames = {"top1", "loss", "cost", "robustness"};
+constexpr std::array<std::string_view, 5> kRankByNames = {"top1", "loss", "cost", "robustness",
+                                                          "seconds"};
 constexpr std::array<std::string_view, 2> kRankAtNames = {"best", "final"};
 
 Result<Experiment> checked_experiment(const nlohmann::json& json) {

@@ -56,7 +56,8 @@ enum class SearchMethod : std::uint8_t {
   kTpe,
   kTree
 };
-enum class RankBy : std::uint8_t { kTop1, kLoss, kCost, kRobustness };
+// kCost: iterations to the target; kSeconds: seconds to the target, as the worker measured them.
+enum class RankBy : std::uint8_t { kTop1, kLoss, kCost, kRobustness, kSeconds };
 enum class RankAt : std::uint8_t { kBest, kFinal };
 
 // When a running trial of the search is not worth going on with; coordinator/search/stop_rules.h.

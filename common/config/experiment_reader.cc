@@ -186,12 +186,16 @@ std::optional<Error> read_tolerance(const nlohmann::json& json, const std::strin
 std::optional<Error> read_rank(const nlohmann::json& json, const std::string& path,
                                Experiment& experiment) {
   ObjectReader reader(json, path, "rank");
-  static const std::vector<std::string> kBy = texts({"top1", "loss", "cost", "robustness"});
+  static const std::vector<std::string> kBy =
+      texts({"top1", "loss", "cost", "robustness", "seconds"});
   static const std::vector<std::string> kAt = texts({"best", "final"});
   experiment.rank_by = rank_by_from_name(reader.one_of("by", kBy, "top1")).value_or(RankBy::kTop1);
   experiment.rank_at = reader.one_of("at", kAt, "best") == "best" ? RankAt::kBest : RankAt::kFinal;
   if (experiment.rank_by == RankBy::kCost && !experiment.target) {
     reader.error("by", "by: cost of rank counts the iterations to the target: run needs a target");
+  }
+  if (experiment.rank_by == RankBy::kSeconds && !experiment.target) {
+    reader.error("by", "by: seconds of rank counts the seconds to the target: run needs a target");
   }
   return reader.finish();
 }

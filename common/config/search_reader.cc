@@ -208,8 +208,8 @@ std::optional<Error> check_stop(const Experiment& experiment) {
   }
   if (stop.median && experiment.rank_by == RankBy::kRobustness) {
     return Error{
-        "median compares accuracies or losses on the way: by of rank must be top1, loss "
-        "or cost, not robustness",
+        "median compares accuracies or losses on the way: by of rank must be top1, loss, "
+        "cost or seconds, not robustness",
         "/search/stop/median"};
   }
   return std::nullopt;
@@ -293,7 +293,7 @@ std::optional<Error> check_rungs(const Experiment& experiment, const std::string
   if (experiment.max_seconds)
     return Error{method + " ends each run at its rung: no max_seconds is allowed",
                  "/run/max_seconds"};
-  if (experiment.rank_by == RankBy::kCost || experiment.rank_by == RankBy::kRobustness) {
+  if (experiment.rank_by != RankBy::kTop1 && experiment.rank_by != RankBy::kLoss) {
     return Error{fmt::format("{} compares runs before their end: by of rank must be top1 or loss, "
                              "not {}",
                              method, name_of(experiment.rank_by)),

@@ -11,7 +11,7 @@
 
 namespace lrtune {
 
-Result<PlannedRun> planned_run(const std::string& file) {
+Result<PlannedRun> planned_run(const std::string& file, const Surveyed& surveyed) {
   const auto text = read_text_file(file, "an experiment");
   if (!text) return tl::unexpected(text.error());
   auto experiment = experiment_from_yaml(*text, file, kAnyRateRange);
@@ -24,8 +24,11 @@ Result<PlannedRun> planned_run(const std::string& file) {
   auto train = train_spec_from_json(experiment->train.tree, "/train");
   if (!train) return fail(fmt::format("{}: {}", file, train.error().message));
   PlannedRun run{*std::move(experiment), *std::move(train), {}, {}};
+  std::optional<DataFacts> known = surveyed ? surveyed(run.train) : std::nullopt;
+  if (known) known = with_validation(*known, run.train.validation);
   const DatasetProfile* const profile = dataset_profile(run.train.dataset.name);
-  if (profile == nullptr) {
+  if (!known && profile != nullptr) known = facts_of(*profile, run.train.validation);
+  if (!known) {
     if (run.experiment.length.iterations == 0) {
       return fail(fmt::format(
           "{}: how many samples {} has is not known here; give run.iterations, not run.epochs",
@@ -35,7 +38,7 @@ Result<PlannedRun> planned_run(const std::string& file) {
     run.context.run_iterations = run.plan.iterations;
     return run;
   }
-  const DataFacts facts = facts_of(*profile, run.train.validation);
+  const DataFacts& facts = *known;
   auto plan = run_plan_of(run.experiment, run.train, facts);
   if (!plan) return fail(fmt::format("{}: {}", file, plan.error().message));
   run.plan = *std::move(plan);

@@ -1,6 +1,8 @@
 // An experiment's run as far as the file tells it, without a survey of the data.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
 
 #include "common/config/experiment.h"
@@ -17,9 +19,10 @@ struct PlannedRun {
 };
 
 // Reads `file` for its `train` and `run`: of `{from: range-test}` it does not look anything up.
-// `train` must hold no domain. Lengths in epochs need a data set whose number of
-// samples is known (coordinator/ranking/dataset_profile.h); of others the file must give
-// iterations.
-Result<PlannedRun> planned_run(const std::string& file);
+// `train` must hold no domain. Lengths in epochs need a data set whose number of samples is known:
+// by `surveyed`, if it is given and knows, or by coordinator/ranking/dataset_profile.h; of others
+// the file must give iterations.
+using Surveyed = std::function<std::optional<DataFacts>(const TrainSpec&)>;
+Result<PlannedRun> planned_run(const std::string& file, const Surveyed& surveyed = {});
 
 }  // namespace lrtune

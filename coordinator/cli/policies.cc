@@ -19,7 +19,9 @@
 #include "coordinator/cli/provenance_text.h"
 #include "coordinator/cli/published_text.h"
 #include "coordinator/cli/terminal.h"
+#include "coordinator/cli/whole_file.h"
 #include "coordinator/cli/whole_number.h"
+#include "coordinator/plot/chart.h"
 
 namespace lrtune {
 namespace {
@@ -34,13 +36,15 @@ struct PoliciesOptions {
   bool json = false;
   std::string weights;     // top: empty: by one measure
   bool pareto = false;     // top
+  std::string plot;        // top --pareto: empty: none
   bool published = false;  // list
 };
 
 const std::map<std::string, RankBy> kBy = {{"top1", RankBy::kTop1},
                                            {"loss", RankBy::kLoss},
                                            {"cost", RankBy::kCost},
-                                           {"robustness", RankBy::kRobustness}};
+                                           {"robustness", RankBy::kRobustness},
+                                           {"seconds", RankBy::kSeconds}};
 const std::map<std::string, RankAt> kAt = {{"best", RankAt::kBest}, {"final", RankAt::kFinal}};
 
 using Entries = std::vector<PolicyEntry>;
@@ -63,32 +67,46 @@ std::string filter_words(const PolicyFilter& filter) {
   return words;
 }
 
+int show_none(const PoliciesOptions& options) {
+  say("lrtune policies: the store {} has no policies{}\n", options.store,
+      filter_words(options.filter));
+  return kExitDone;
+}
+
+// Top by several measures.
+int show_mixed(const PoliciesOptions& options, const PolicyQueries& queries) {
+  const RankAt at = kAt.at(options.at);
+  const auto limit = static_cast<std::size_t>(options.limit);
+  Result<Entries> all = queries.policies(options.filter, at);
+  if (!all) return bad_input(all.error());
+  std::erase_if(*all, [](const PolicyEntry& entry) { return entry.runs.empty(); });
+  if (all->empty() && !options.json) return show_none(options);
+  if (!options.plot.empty()) {
+    const auto written = write_whole_file(options.plot, to_svg(pareto_chart(*all, limit)));
+    if (!written) {
+      say("lrtune policies: {}\n", written.error().message);
+      return kExitFailure;
+    }
+  }
+  const auto text =
+      mixed_text(std::move(*all), {options.weights, limit, options.json, at}, terminal_of(1));
+  return text ? write(*text) : bad_input(text.error());
+}
+
 int show_list(const PoliciesOptions& options, bool ranked) {
   const auto queries = PolicyQueries::open(options.store);
   if (!queries) return bad_input(queries.error());
   const RankAt at = kAt.at(options.at);
-  if (options.pareto || !options.weights.empty()) {
-    Result<Entries> all = queries->policies(options.filter, at);
-    if (!all) return bad_input(all.error());
-    std::erase_if(*all, [](const PolicyEntry& entry) { return entry.runs.empty(); });
-    const auto text =
-        mixed_text(std::move(*all),
-                   {options.weights, static_cast<std::size_t>(options.limit), options.json, at},
-                   terminal_of(1));
-    return text ? write(*text) : bad_input(text.error());
-  }
+  if (options.pareto || !options.weights.empty()) return show_mixed(options, *queries);
   const auto limit = static_cast<std::size_t>(options.limit);
   Result<Entries> entries = ranked ? queries->best(options.filter, kBy.at(options.by), at, limit)
                                    : queries->policies(options.filter, at);
   if (!entries) return bad_input(entries.error());
   if (limit > 0 && entries->size() > limit) entries->resize(limit);
   if (options.json) return write(policies_json(*entries, at).dump(2) + "\n");
-  if (entries->empty()) {
-    say("lrtune policies: the store {} has no policies{}\n", options.store,
-        filter_words(options.filter));
-    return kExitDone;
-  }
-  return write(policies_table(*entries, ranked, terminal_of(1)));
+  if (entries->empty()) return show_none(options);
+  const bool by_seconds = ranked && kBy.at(options.by) == RankBy::kSeconds;
+  return write(policies_table(*entries, ranked, terminal_of(1), by_seconds));
 }
 
 int show_policy(const PoliciesOptions& options) {
@@ -181,20 +199,27 @@ void add_top(CLI::App& policies, int& exit_code) {
   command
       ->add_option("--by", options->by,
                    "top1, loss: of the evaluated part; cost: iterations to the target; robustness: "
-                   "the size of loss diff")
+                   "the size of loss diff; seconds: to the target, which depend on the machine")
       ->check(one_of(kBy))
-      ->type_name("top1|loss|cost|robustness")
+      ->type_name("top1|loss|cost|robustness|seconds")
       ->capture_default_str();
   CLI::Option* weights =
       command
           ->add_option("--weights", options->weights,
                        "Rank by a weighted mix, such as utility=1,cost=0.5,robustness=0.2")
           ->type_name("M=W,...");
+  CLI::Option* pareto =
+      command
+          ->add_flag("--pareto", options->pareto,
+                     "Only policies that no other beats in top-1, iterations to the target and "
+                     "loss diff together")
+          ->excludes(weights);
   command
-      ->add_flag("--pareto", options->pareto,
-                 "Only policies that no other beats in top-1, iterations to the target and loss "
-                 "diff together")
-      ->excludes(weights);
+      ->add_option("--plot", options->plot,
+                   "Write a chart in SVG to this file: all policies as points, those that no other "
+                   "beats in colour")
+      ->type_name("FILE")
+      ->needs(pareto);
   add_filter_options(*command, options, 10);
   add_common_options(*command, options);
   command->footer(kTableWords);

@@ -1,4 +1,4 @@
-// `lrtune policies top --weights` and `--pareto` as text and JSON. Pure.
+// `lrtune policies top --weights` and `--pareto` as text, JSON and a chart. Pure.
 #pragma once
 
 #include <string>
@@ -6,6 +6,7 @@
 
 #include "common/result.h"
 #include "coordinator/cli/terminal.h"
+#include "coordinator/plot/chart.h"
 #include "coordinator/store/policy_queries.h"
 
 namespace lrtune {
@@ -20,5 +21,11 @@ struct MixedView {
 // `entries` with a run each. Errors: about the weights.
 Result<std::string> mixed_text(std::vector<PolicyEntry> entries, const MixedView& view,
                                const Terminal& terminal);
+
+// The Pareto view of `entries`, with a run each: a point a policy, with its number, those that no
+// other beats in colour. In the order of top-1 the first `named` of these (0: all) stand in the
+// legend. Height: top-1. To the right: iterations to the target, or the size of the loss difference
+// if all cost the same.
+Chart pareto_chart(const std::vector<PolicyEntry>& entries, std::size_t named);
 
 }  // namespace lrtune

@@ -30,10 +30,6 @@ std::string training_of(const PolicyEntry& entry) {
                      entry.train.optimizer.name);
 }
 
-std::string words_of(const PolicyEntry& entry) {
-  return named(fmt::format("{}", fmt::join(entry.names, ", ")), entry.description);
-}
-
 // "3", or "2/3" if only two of three ended well.
 std::string runs_of(const RepeatedScores& scores) {
   return scores.ended_well == scores.repeats
@@ -56,6 +52,7 @@ bool trained_alike(const std::vector<PolicyEntry>& entries) {
 struct Layout {
   bool ranked;
   bool alike;
+  bool target_seconds;
 };
 
 std::vector<TableColumn> columns_of(const Layout& layout) {
@@ -71,6 +68,7 @@ std::vector<TableColumn> columns_of(const Layout& layout) {
   columns.push_back({"to target", Align::kRight, false, 2});
   columns.push_back({"seconds", Align::kRight, false, 4});
   columns.push_back({"loss diff", Align::kRight, false, 5});
+  if (layout.target_seconds) columns.push_back({"s to target", Align::kRight});
   return columns;
 }
 
@@ -81,7 +79,7 @@ std::vector<std::string> entry_row(const PolicyEntry& entry, std::size_t rank,
   std::vector<std::string> row;
   if (layout.ranked) row.push_back(fmt::to_string(rank));
   row.push_back(fmt::to_string(entry.id));
-  row.push_back(words_of(entry));
+  row.push_back(policy_words(entry));
   if (!layout.alike) row.push_back(training_of(entry));
   if (!layout.alike) row.push_back(fmt::to_string(entry.plan.iterations));
   row.push_back(runs_of(scores));
@@ -90,6 +88,7 @@ std::vector<std::string> entry_row(const PolicyEntry& entry, std::size_t rank,
   row.push_back(mean_alone(scores.target_iteration, 0, scores.met_target));
   row.push_back(mean_alone(scores.seconds, 1, runs));
   row.push_back(mean_alone(scores.loss_difference, 4, runs));
+  if (layout.target_seconds) row.push_back(mean_alone(scores.target_seconds, 1, scores.met_target));
   return row;
 }
 
@@ -224,10 +223,20 @@ nlohmann::json run_json(const PolicyRun& run, RankAt at) {
 
 }  // namespace
 
+std::string policy_words(const PolicyEntry& entry) {
+  return named(fmt::format("{}", fmt::join(entry.names, ", ")), entry.description);
+}
+
+std::string training_words(const std::vector<PolicyEntry>& entries) {
+  if (entries.empty() || !trained_alike(entries)) return {};
+  return fmt::format("{}, {} iterations", training_of(entries.front()),
+                     entries.front().plan.iterations);
+}
+
 std::string policies_table(const std::vector<PolicyEntry>& entries, bool ranked,
-                           const Terminal& terminal) {
+                           const Terminal& terminal, bool target_seconds) {
   if (entries.empty()) return {};
-  const Layout layout{ranked, trained_alike(entries)};
+  const Layout layout{ranked, trained_alike(entries), target_seconds};
   TextTable table(columns_of(layout));
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const bool well = entries[i].scores.ended_well == entries[i].scores.repeats;
@@ -235,19 +244,14 @@ std::string policies_table(const std::vector<PolicyEntry>& entries, bool ranked,
                                                         : ranked && i == 0 ? Ink::kGood
                                                                            : Ink::kPlain);
   }
-  std::string heading;
-  if (layout.alike) {
-    heading = fmt::format("{}, {} iterations\n", training_of(entries.front()),
-                          entries.front().plan.iterations);
-  }
-  return heading + table.text(terminal);
+  return (layout.alike ? training_words(entries) + "\n" : "") + table.text(terminal);
 }
 
 std::string policy_page(const std::vector<PolicyEntry>& entries, RankAt at,
                         const Terminal& terminal) {
   const PolicyEntry& first = entries.front();
   std::string page =
-      commented(fmt::format("policy {}: {}\n", first.id, words_of(first)), terminal.colour);
+      commented(fmt::format("policy {}: {}\n", first.id, policy_words(first)), terminal.colour);
   page += policy_to_yaml(first.policy);
   for (const PolicyEntry& entry : entries)
     page += commented("\n" + use_words(entry, at), terminal.colour);

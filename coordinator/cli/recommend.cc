@@ -5,9 +5,13 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -35,24 +39,56 @@ int bad_input(const std::string& message) {
   return kExitBadInput;
 }
 
-Result<std::vector<KnownPolicy>> measured_policies(const RecommendOptions& options) {
+using Entries = std::vector<PolicyEntry>;
+
+Result<Entries> stored_policies(const RecommendOptions& options) {
   const std::string path = options.store.empty() ? "lrtune.db" : options.store;
   std::error_code none;
-  if (options.store.empty() && !std::filesystem::exists(path, none))
-    return std::vector<KnownPolicy>{};
+  if (options.store.empty() && !std::filesystem::exists(path, none)) return Entries{};
   const auto queries = PolicyQueries::open(path);
   if (!queries) return tl::unexpected(queries.error());
-  const auto entries = queries->policies({}, RankAt::kBest);
-  if (!entries) return tl::unexpected(entries.error());
+  return queries->policies({}, RankAt::kBest);
+}
+
+// What lies in a folder of images, counted as workers count (docs/EXPERIMENTS.md, "Folders of
+// JPEGs"), without the fingerprint. Nothing if it has no image.
+std::optional<DataFacts> facts_of_folder(const std::filesystem::path& folder) {
+  constexpr std::array<std::string_view, 4> kEndings = {".jpg", ".jpeg", ".JPG", ".JPEG"};
+  DataFacts facts;
+  std::error_code error;
+  for (const auto& one : std::filesystem::directory_iterator(folder / "train", error)) {
+    if (!one.is_directory(error)) continue;
+    ++facts.classes;
+    for (const auto& file : std::filesystem::directory_iterator(one, error)) {
+      const std::string ending = file.path().extension().string();
+      facts.train_samples += std::ranges::find(kEndings, ending) != kEndings.end() ? 1 : 0;
+    }
+  }
+  return facts.train_samples > 0 ? std::optional(facts) : std::nullopt;
+}
+
+// Of the data that an experiment names: what a training in the store found there, else what is in
+// the folder that it gives.
+std::optional<DataFacts> facts_of_data(const TrainSpec& train, const Entries& entries) {
+  const auto found = std::find_if(entries.rbegin(), entries.rend(), [&](const PolicyEntry& entry) {
+    return entry.train.dataset == train.dataset;
+  });
+  if (found != entries.rend()) return found->data;
+  const bool folder = train.dataset.name == "imagefolder" && !train.dataset.path.empty();
+  return folder ? facts_of_folder(train.dataset.path) : std::nullopt;
+}
+
+std::vector<KnownPolicy> measured_policies(const Entries& entries) {
   std::vector<KnownPolicy> known;
-  for (const PolicyEntry& entry : *entries) {
+  for (const PolicyEntry& entry : entries) {
     const RepeatedScores& scores = entry.scores;
     // One run that diverged is enough against a policy.
     if (scores.ended_well == 0 || scores.ended_well < scores.repeats) continue;
     known.push_back({entry.policy, entry.train.dataset.name, entry.train.model.name,
                      entry.train.optimizer.name, entry.plan.iterations, scores.top1.mean, true,
                      fmt::format("policy {} of the store, {} run{}", entry.id, scores.ended_well,
-                                 scores.ended_well == 1 ? "" : "s")});
+                                 scores.ended_well == 1 ? "" : "s"),
+                     entry.data, entry.train.input.size});
   }
   return known;
 }
@@ -102,16 +138,19 @@ std::string experiment_text(const PlannedRun& run, const std::vector<Recommendat
 }
 
 int recommend_policies(const RecommendOptions& options) {
-  const auto run = planned_run(options.experiment);
+  const auto entries = stored_policies(options);
+  if (!entries) return bad_input(entries.error().message);
+  const auto surveyed = [&](const TrainSpec& train) { return facts_of_data(train, *entries); };
+  const auto run = planned_run(options.experiment, surveyed);
   if (!run) return bad_input(run.error().message);
-  auto known = measured_policies(options);
-  if (!known) return bad_input(known.error().message);
+  std::vector<KnownPolicy> known = measured_policies(*entries);
   const auto published = published_content();
   if (!published) return bad_input(published.error().message);
-  for (KnownPolicy& one : known_policies(*published)) known->push_back(std::move(one));
-  const NewTraining training{run->train.dataset.name, run->train.model.name,
-                             run->train.optimizer.name, run->plan.iterations};
-  const auto made = recommend(*known, training, static_cast<std::size_t>(options.top));
+  for (KnownPolicy& one : known_policies(*published)) known.push_back(std::move(one));
+  const NewTraining training{run->train.dataset.name,   run->train.model.name,
+                             run->train.optimizer.name, run->plan.iterations,
+                             surveyed(run->train),      run->train.input.size};
+  const auto made = recommend(known, training, static_cast<std::size_t>(options.top));
   if (made.empty()) {
     say("lrtune recommend: no training in the store or in what is published is like {} on {} under "
         "{} (similarity {} at least)\n",

@@ -46,9 +46,14 @@ const MetricPoint& loss_point(const Scores& scores, RankAt at) {
   return at == RankAt::kBest ? scores.lowest_loss : scores.final;
 }
 
+// What a ranking by seconds goes by; other rankings' tables have iterations alone.
+constexpr const char* kSecondsColumn = "s to target";
+
 // `longest`: iterations of the longest run of the search; halving leaves others shorter.
-std::vector<std::string> search_row(std::size_t number, const PolicyResult& policy, RankAt at,
-                                    std::int64_t longest) {
+std::vector<std::string> search_row(std::size_t number, const PolicyResult& policy,
+                                    const CampaignResults& results, std::int64_t longest) {
+  const RankAt at = results.at;
+  const bool by_seconds = results.by == RankBy::kSeconds;
   const TrialResult& result = policy.search;
   const Scores& scores = result.scores;
   std::vector<std::string> row{fmt::to_string(number), fmt::to_string(result.trial.id.value),
@@ -60,8 +65,9 @@ std::vector<std::string> search_row(std::size_t number, const PolicyResult& poli
          fixed(scores.final.evaluated.top1, 4), fixed(loss_point(scores, at).evaluated.loss, 4),
          scores.target_iteration ? fmt::to_string(*scores.target_iteration) : "-",
          fixed(scores.seconds, 1), fixed(scores.loss_difference(at), 4)});
+    if (by_seconds) row.push_back(scores.target_iteration ? fixed(scores.target_seconds, 1) : "-");
   }
-  row.resize(10, "-");
+  row.resize(by_seconds ? 11 : 10, "-");
   const bool short_run =
       result.outcome.kind == OutcomeKind::kCompleted && result.trial.plan.iterations < longest;
   row.push_back(short_run ? fmt::format("rung at {}", result.outcome.iteration)
@@ -70,17 +76,19 @@ std::vector<std::string> search_row(std::size_t number, const PolicyResult& poli
 }
 
 std::string search_table(const CampaignResults& results, const Terminal& terminal) {
-  TextTable table({{"rank", Align::kRight},
-                   {"trial", Align::kRight},
-                   {"policy", Align::kLeft, true},
-                   {"top-1", Align::kRight},
-                   {"at", Align::kRight, false, 3},
-                   {"final", Align::kRight, false, 4},
-                   {"loss", Align::kRight, false, 1},
-                   {"to target", Align::kRight, false, 2},
-                   {"seconds", Align::kRight, false, 5},
-                   {"loss diff", Align::kRight, false, 6},
-                   {"", Align::kLeft}});
+  std::vector<TableColumn> columns = {{"rank", Align::kRight},
+                                      {"trial", Align::kRight},
+                                      {"policy", Align::kLeft, true},
+                                      {"top-1", Align::kRight},
+                                      {"at", Align::kRight, false, 3},
+                                      {"final", Align::kRight, false, 4},
+                                      {"loss", Align::kRight, false, 1},
+                                      {"to target", Align::kRight, false, 2},
+                                      {"seconds", Align::kRight, false, 5},
+                                      {"loss diff", Align::kRight, false, 6}};
+  if (results.by == RankBy::kSeconds) columns.push_back({kSecondsColumn, Align::kRight});
+  columns.push_back({"", Align::kLeft});
+  TextTable table(std::move(columns));
   std::int64_t longest = 0;
   for (const PolicyResult& result : results.policies)
     longest = std::max(longest, result.search.trial.plan.iterations);
@@ -90,7 +98,7 @@ std::string search_table(const CampaignResults& results, const Terminal& termina
     const Ink ink = !result.search.scores.ended_well ? Ink::kBad
                     : i == 0                         ? Ink::kGood
                                                      : Ink::kPlain;
-    table.add_row(search_row(i + 1, result, results.at, longest), ink);
+    table.add_row(search_row(i + 1, result, results, longest), ink);
   }
   std::string text = table.text(terminal);
   if (rows < results.policies.size()) {
@@ -99,7 +107,8 @@ std::string search_table(const CampaignResults& results, const Terminal& termina
   return text;
 }
 
-std::vector<std::string> verified_row(std::size_t number, const PolicyResult& result) {
+std::vector<std::string> verified_row(std::size_t number, const PolicyResult& result,
+                                      bool by_seconds) {
   const RepeatedScores& scores = *result.verified;
   std::vector<std::string> row{fmt::to_string(number), fmt::to_string(result.search.trial.id.value),
                                result.words(), fmt::to_string(scores.repeats)};
@@ -111,8 +120,13 @@ std::vector<std::string> verified_row(std::size_t number, const PolicyResult& re
                       : with_deviation(scores.target_iteration, 0, scores.met_target));
     row.push_back(with_deviation(scores.seconds, 1, scores.ended_well));
     row.push_back(with_deviation(scores.loss_difference, 4, scores.ended_well));
+    if (by_seconds) {
+      row.push_back(scores.met_target == 0
+                        ? "-"
+                        : with_deviation(scores.target_seconds, 1, scores.met_target));
+    }
   }
-  row.resize(9, "-");
+  row.resize(by_seconds ? 10 : 9, "-");
   row.push_back(scores.ended_well < scores.repeats
                     ? fmt::format("{} did not end well", scores.repeats - scores.ended_well)
                     : std::string());
@@ -120,18 +134,21 @@ std::vector<std::string> verified_row(std::size_t number, const PolicyResult& re
 }
 
 std::string verified_table(const CampaignResults& results, const Terminal& terminal) {
-  TextTable table({{"rank", Align::kRight},
-                   {"trial", Align::kRight},
-                   {"policy", Align::kLeft, true},
-                   {"repeats", Align::kRight, false, 3},
-                   {"top-1", Align::kRight},
-                   {"loss", Align::kRight, false, 1},
-                   {"to target", Align::kRight, false, 2},
-                   {"seconds", Align::kRight, false, 4},
-                   {"loss diff", Align::kRight, false, 5},
-                   {"", Align::kLeft}});
+  std::vector<TableColumn> columns = {{"rank", Align::kRight},
+                                      {"trial", Align::kRight},
+                                      {"policy", Align::kLeft, true},
+                                      {"repeats", Align::kRight, false, 3},
+                                      {"top-1", Align::kRight},
+                                      {"loss", Align::kRight, false, 1},
+                                      {"to target", Align::kRight, false, 2},
+                                      {"seconds", Align::kRight, false, 4},
+                                      {"loss diff", Align::kRight, false, 5}};
+  const bool by_seconds = results.by == RankBy::kSeconds;
+  if (by_seconds) columns.push_back({kSecondsColumn, Align::kRight});
+  columns.push_back({"", Align::kLeft});
+  TextTable table(std::move(columns));
   for (std::size_t i = 0; i < results.verified.size(); ++i) {
-    table.add_row(verified_row(i + 1, results.policies[results.verified[i]]),
+    table.add_row(verified_row(i + 1, results.policies[results.verified[i]], by_seconds),
                   i == 0 ? Ink::kGood : Ink::kPlain);
   }
   return table.text(terminal);
@@ -241,6 +258,7 @@ std::string csv_line(std::size_t rank, const std::string& name, const TrialResul
       measured(s.loss_difference(at)),
       fmt::to_string(result.trial.scale),
       fmt::format("{:.6g}", result.iterations_paid),
+      s.target_iteration ? measured(s.target_seconds) : std::string(),
   };
   return fmt::format("{}\r\n", fmt::join(fields, ","));
 }
@@ -285,7 +303,8 @@ std::string to_csv(const CampaignResults& results) {
   std::string text =
       "rank,trial,phase,repeat,name,policy,outcome,ended_at_iteration,best_top1,best_top1_"
       "iteration,"
-      "final_top1,loss,target_iteration,seconds,loss_difference,scale,iterations_paid\r\n";
+      "final_top1,loss,target_iteration,seconds,loss_difference,scale,iterations_paid,target_"
+      "seconds\r\n";
   for (std::size_t i = 0; i < results.policies.size(); ++i) {
     text += csv_line(i + 1, results.policies[i].name, results.policies[i].search, results.at);
   }

@@ -7,7 +7,9 @@
 #include <cmath>
 #include <iterator>
 #include <limits>
+#include <set>
 #include <string_view>
+#include <utility>
 
 #include "coordinator/plot/axis.h"
 #include "coordinator/plot/polyline.h"
@@ -25,8 +27,13 @@ constexpr double kTitleHeight = 26;
 constexpr double kLegendRow = 20;
 constexpr double kLegendMark = 26;
 constexpr double kLegendGap = 14;
-constexpr double kDotRadius = 2.6;
-constexpr double kAxisBelow = 48;  // x labels and x title
+constexpr double kDotRadius = 2.6;  // of a line with one point
+constexpr double kPointRadius = 5;
+constexpr double kMutedRadius = 3.5;
+constexpr double kMutedCell = 3;         // of muted points within so many pixels the first is drawn
+constexpr std::size_t kMostMark = 12;    // characters
+constexpr std::size_t kMostMarks = 300;  // with more, muted points have none
+constexpr double kAxisBelow = 48;        // x labels and x title
 constexpr double kTextSize = 12.5;
 constexpr double kTitleSize = 15.5;
 constexpr double kCharacter =
@@ -53,6 +60,15 @@ bool shown(double x, double y, bool log_y) {
 
 std::string_view colour_of(std::size_t series) { return kColours[series % kColours.size()]; }
 
+constexpr std::string_view kMutedColour = "#b5b5b5";
+
+struct Box {
+  double left = 0, top = 0, right = 0, bottom = 0;
+  bool meets(const Box& other) const {
+    return left < other.right && other.left < right && top < other.bottom && other.top < bottom;
+  }
+};
+
 struct Extent {
   double low = std::numeric_limits<double>::infinity();
   double high = -std::numeric_limits<double>::infinity();
@@ -70,14 +86,21 @@ class SvgChart {
     measure();
     if (empty_) return draw_empty();
     const Axis y_axis(y_.low, y_.high, chart_.log_y, true, 6);
-    const Axis x_axis(x_.low, x_.high, false, false, 8);
+    const Axis x_axis(x_.low, x_.high, false, has_points_, 8);  // no point on the frame
     lay_out(y_axis);
     begin();
     draw_title();
     draw_legend();
     draw_grid(x_axis, y_axis);
     draw_axis_titles();
-    for (std::size_t i = 0; i < chart_.series.size(); ++i) draw_series(i, x_axis, y_axis);
+    for (const bool muted : {true, false}) {
+      for (std::size_t i = 0; i < chart_.series.size(); ++i) {
+        const Series& series = chart_.series[i];
+        if (series.muted != muted) continue;
+        series.points.empty() ? draw_line(i, x_axis, y_axis) : draw_points(i, x_axis, y_axis);
+      }
+    }
+    draw_marks();
     out_ += "</svg>\n";
     return std::move(out_);
   }
@@ -97,6 +120,7 @@ class SvgChart {
 
   void measure() {
     for (const Series& series : chart_.series) {
+      has_points_ = has_points_ || !series.points.empty();
       const std::size_t points = std::min(series.x.size(), series.y.size());
       for (std::size_t i = 0; i < points; ++i) {
         if (!shown(series.x[i], series.y[i], chart_.log_y)) continue;
@@ -166,8 +190,13 @@ class SvgChart {
 
   void draw_legend() {
     for (const LegendEntry& entry : legend_) {
-      put("<path d=\"M{:.1f} {:.1f}h18\" {} stroke-width=\"3\" fill=\"none\"/>", entry.x,
-          entry.y + 6, stroke(entry.series));
+      if (chart_.series[entry.series].points.empty()) {
+        put("<path d=\"M{:.1f} {:.1f}h18\" {} stroke-width=\"3\" fill=\"none\"/>", entry.x,
+            entry.y + 6, stroke(entry.series));
+      } else {
+        put_circle({entry.x + 9, entry.y + 6}, entry.series);
+        out_ += "/>";
+      }
       put("<text x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", entry.x + kLegendMark - 2, entry.y + 10.5,
           escaped(entry.text));
     }
@@ -218,7 +247,7 @@ class SvgChart {
     }
   }
 
-  void draw_series(std::size_t index, const Axis& x_axis, const Axis& y_axis) {
+  void draw_line(std::size_t index, const Axis& x_axis, const Axis& y_axis) {
     const Series& series = chart_.series[index];
     std::string path;
     Polyline line;
@@ -249,6 +278,68 @@ class SvgChart {
         path, stroke(index));
   }
 
+  // Without its end: "/>", or a note between ">" and "</circle>".
+  void put_circle(const Point& at, std::size_t series) {
+    const bool muted = chart_.series[series].muted;
+    put("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\" fill=\"{}\"", at.x, at.y,
+        muted ? kMutedRadius : kPointRadius, muted ? kMutedColour : colour_of(series));
+  }
+
+  void draw_points(std::size_t index, const Axis& x_axis, const Axis& y_axis) {
+    const Series& series = chart_.series[index];
+    std::set<std::pair<int, int>> drawn;  // cells of muted points
+    for (std::size_t i = 0; i < series.points.size(); ++i) {
+      if (!shown(series.x[i], series.y[i], chart_.log_y)) continue;
+      const Point at{x_pixel(x_axis, series.x[i]), y_pixel(y_axis, series.y[i])};
+      const std::pair cell(static_cast<int>(at.x / kMutedCell),
+                           static_cast<int>(at.y / kMutedCell));
+      if (series.muted && !drawn.insert(cell).second) continue;
+      put_circle(at, index);
+      put("><title>{}</title></circle>\n", escaped(series.points[i].note));
+      taken_.push_back(around(at));
+      marks_.push_back({at, cut_to(series.points[i].mark, kMostMark), series.muted});
+    }
+  }
+
+  static Box around(const Point& at) {
+    return {at.x - kPointRadius, at.y - kPointRadius, at.x + kPointRadius, at.y + kPointRadius};
+  }
+
+  // Beside its point on the side that has room, first those of points that are not muted; where no
+  // side has, a mark is left out.
+  void draw_marks() {
+    if (marks_.size() > kMostMarks) std::erase_if(marks_, [](const Mark& m) { return m.muted; });
+    std::stable_partition(marks_.begin(), marks_.end(), [](const Mark& m) { return !m.muted; });
+    for (const Mark& mark : marks_) draw_mark(mark);
+  }
+
+  struct Mark {
+    Point at;
+    std::string text;
+    bool muted;
+  };
+
+  void draw_mark(const Mark& mark) {
+    const double width = text_width(mark.text, kTextSize);
+    const double right = mark.at.x + kPointRadius + 2;
+    const double left = mark.at.x - kPointRadius - 2 - width;
+    const double middle = mark.at.x - width / 2;
+    for (const auto& [x, y] :
+         {Point{right, mark.at.y + 4.5}, Point{left, mark.at.y + 4.5},
+          Point{middle, mark.at.y - kPointRadius - 3}, Point{middle, mark.at.y + 17}}) {
+      const Box box{x, y - kTextSize + 2.5, x + width, y + 1};
+      const bool inside = box.left >= left_ && box.right <= kWidth && box.top >= top_ &&
+                          box.bottom <= bottom_ + 6;  // above the labels
+      const bool free = std::none_of(taken_.begin(), taken_.end(),
+                                     [&](const Box& other) { return box.meets(other); });
+      if (!inside || !free) continue;
+      taken_.push_back(box);
+      put("<text x=\"{:.1f}\" y=\"{:.1f}\"{}>{}</text>\n", x, y,
+          mark.muted ? " fill=\"#777777\"" : "", escaped(mark.text));
+      return;
+    }
+  }
+
   std::string draw_empty() {
     left_ = kMargin;
     right_ = kWidth - kRightMargin;
@@ -262,6 +353,7 @@ class SvgChart {
   const Chart& chart_;
   std::string out_;
   bool empty_ = true;
+  bool has_points_ = false;
   Extent x_;
   Extent y_;
   double left_ = 0;
@@ -270,6 +362,8 @@ class SvgChart {
   double bottom_ = 0;
   double height_ = 0;
   std::vector<LegendEntry> legend_;
+  std::vector<Mark> marks_;
+  std::vector<Box> taken_;  // by points and marks
 };
 
 }  // namespace

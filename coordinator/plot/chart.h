@@ -1,4 +1,4 @@
-// Line charts as SVG text. No I/O.
+// Charts of lines and points as SVG text. No I/O.
 #pragma once
 
 #include <string>
@@ -6,10 +6,19 @@
 
 namespace lrtune {
 
+// Of a point that stands for itself.
+struct PointText {
+  std::string mark;  // beside it, where there is room
+  std::string note;  // what a reader sees who points at it
+};
+
 struct Series {
   std::string name;
   std::vector<double> x;
   std::vector<double> y;  // as many as x; NaN leaves a gap
+  // As many as x: the series is points with these texts, not a line.
+  std::vector<PointText> points = {};
+  bool muted = false;  // points: grey, behind all others, close ones drawn once
 };
 
 struct Chart {

@@ -17,18 +17,8 @@ constexpr std::size_t kMeasures = 3;
 // Top-1, iterations to the target, |loss difference|: all so that less is better.
 using Costs = std::array<double, kMeasures>;
 
-bool comparable(const Measured& one) {
-  return one.scores.repeats > 0 && one.scores.ended_well == one.scores.repeats;
-}
-
-// A target that a repeat missed costs twice the run: more than any that met it.
-double cost_of(const Measured& one) {
-  if (one.scores.met_target == one.scores.repeats) return one.scores.target_iteration.mean;
-  return 2 * static_cast<double>(one.iterations);
-}
-
 Costs costs_of(const Measured& one) {
-  return {-one.scores.top1.mean, cost_of(one), std::abs(one.scores.loss_difference.mean)};
+  return {-one.scores.top1.mean, compared_cost(one), std::abs(one.scores.loss_difference.mean)};
 }
 
 bool beats(const Costs& a, const Costs& b) {
@@ -41,6 +31,15 @@ bool beats(const Costs& a, const Costs& b) {
 }
 
 }  // namespace
+
+bool comparable(const Measured& one) {
+  return one.scores.repeats > 0 && one.scores.ended_well == one.scores.repeats;
+}
+
+double compared_cost(const Measured& one) {
+  if (one.scores.met_target == one.scores.repeats) return one.scores.target_iteration.mean;
+  return 2 * static_cast<double>(one.iterations);
+}
 
 Result<Weights> weights_from_text(const std::string& text) {
   Weights weights;

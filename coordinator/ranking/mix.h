@@ -41,6 +41,13 @@ std::vector<std::optional<Mix>> mix(std::span<const Measured> all, const Weights
 // Indices, best mix first; equals keep their order, those without a mix come last.
 std::vector<std::size_t> rank_mixed(std::span<const std::optional<Mix>> mixes);
 
+// Whether all its runs ended well, so that it is compared at all.
+bool comparable(const Measured& one);
+
+// What it costs in comparisons: the mean iterations to the target, or twice the run's if a run
+// missed it (or there was none), more than any that met it.
+double compared_cost(const Measured& one);
+
 // Indices of those that no other beats: none is at least as good in top-1, iterations to the
 // target and |loss difference|, and better in one. In the order of `all`; policies of which a run
 // did not end well are left out.

@@ -37,6 +37,9 @@ Key measure_key(const Scores& scores, RankBy by, RankAt at) {
     case RankBy::kCost:
       if (scores.target_iteration) return {0, 0, static_cast<double>(*scores.target_iteration), 0};
       return {0, 1, 0, top1};
+    case RankBy::kSeconds:
+      if (scores.target_iteration) return {0, 0, ascending(scores.target_seconds), 0};
+      return {0, 1, 0, top1};
     case RankBy::kRobustness:
       return {0, 0, 0, ascending(std::abs(scores.loss_difference(at)))};
   }
@@ -57,9 +60,12 @@ Key measure_key(const RepeatedScores& scores, RankBy by) {
       return {0, 0, 0, descending(scores.top1.mean)};
     case RankBy::kLoss:
       return {0, 0, 0, ascending(scores.loss.mean)};
-    case RankBy::kCost: {
+    case RankBy::kCost:
+    case RankBy::kSeconds: {
       const double missed = -static_cast<double>(scores.met_target);
-      if (scores.met_target > 0) return {0, missed, ascending(scores.target_iteration.mean), 0};
+      const MeanAndDeviation& cost =
+          by == RankBy::kCost ? scores.target_iteration : scores.target_seconds;
+      if (scores.met_target > 0) return {0, missed, ascending(cost.mean), 0};
       return {0, missed, 0, descending(scores.top1.mean)};
     }
     case RankBy::kRobustness:
@@ -182,10 +188,12 @@ std::optional<double> ranked_value(const Scores& scores, RankBy by, RankAt at) {
     case RankBy::kRobustness:
       return -std::abs(scores.loss_difference(at));
     case RankBy::kCost:
+    case RankBy::kSeconds:
       break;
   }
   if (!scores.target_iteration) return std::nullopt;
-  return -static_cast<double>(*scores.target_iteration);
+  return by == RankBy::kCost ? -static_cast<double>(*scores.target_iteration)
+                             : -scores.target_seconds;
 }
 
 MeanAndDeviation mean_and_deviation(std::span<const double> values) {
@@ -205,15 +213,16 @@ MeanAndDeviation mean_and_deviation(std::span<const double> values) {
 }
 
 RepeatedScores combine(std::span<const Scores> repeats, RankAt at) {
-  std::vector<double> top1, loss, target_iteration, seconds, loss_difference;
+  std::vector<double> top1, loss, target_iteration, target_seconds, seconds, loss_difference;
   for (const Scores& one : repeats) {
     if (!one.ended_well || !one.measured) continue;
     top1.push_back(top1_metrics(one, at).top1);
     loss.push_back(loss_point(one, at).evaluated.loss);
     seconds.push_back(one.seconds);
     loss_difference.push_back(one.loss_difference(at));
-    if (one.target_iteration)
-      target_iteration.push_back(static_cast<double>(*one.target_iteration));
+    if (!one.target_iteration) continue;
+    target_iteration.push_back(static_cast<double>(*one.target_iteration));
+    target_seconds.push_back(one.target_seconds);
   }
   RepeatedScores combined;
   combined.repeats = static_cast<int>(repeats.size());
@@ -222,6 +231,7 @@ RepeatedScores combine(std::span<const Scores> repeats, RankAt at) {
   combined.top1 = mean_and_deviation(top1);
   combined.loss = mean_and_deviation(loss);
   combined.target_iteration = mean_and_deviation(target_iteration);
+  combined.target_seconds = mean_and_deviation(target_seconds);
   combined.seconds = mean_and_deviation(seconds);
   combined.loss_difference = mean_and_deviation(loss_difference);
   return combined;
@@ -277,6 +287,7 @@ nlohmann::json to_json(const RepeatedScores& scores) {
   put(json, "top1", scores.top1, there);
   put(json, "loss", scores.loss, there);
   put(json, "target_iteration", scores.target_iteration, scores.met_target > 0);
+  put(json, "target_seconds", scores.target_seconds, scores.met_target > 0);
   put(json, "seconds", scores.seconds, there);
   put(json, "loss_difference", scores.loss_difference, there);
   return json;

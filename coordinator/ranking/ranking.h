@@ -38,7 +38,8 @@ Scores score(std::span<const MetricPoint> points, OutcomeKind outcome,
 
 // Indices of `scores`, best first. Trials that did not end well come last, unmeasured ones after
 // measured ones; equals keep their order. top1: higher first; loss: lower; cost: earlier target,
-// those that never met it after all that did, by top-1; robustness: smaller |loss difference|.
+// those that never met it after all that did, by top-1; robustness: smaller |loss difference|;
+// seconds: as cost, by the seconds to the target.
 std::vector<std::size_t> rank(std::span<const Scores> scores, RankBy by, RankAt at);
 
 // An order of rank() where runs have several lengths, in iterations and by index: of those that
@@ -47,7 +48,7 @@ std::vector<std::size_t> by_rung(std::vector<std::size_t> order, std::span<const
                                  std::span<const std::int64_t> lengths);
 
 // What `by` ranks by as one number, higher first; nothing if the run did not end well or never met
-// the target that `by: cost` counts to.
+// the target that `by: cost` and `by: seconds` count to.
 std::optional<double> ranked_value(const Scores& scores, RankBy by, RankAt at);
 
 // A policy's repeats together: mean and sample standard deviation (n-1; 0 for one).
@@ -61,7 +62,7 @@ struct RepeatedScores {
   int repeats = 0;
   int ended_well = 0;
   int met_target = 0;
-  MeanAndDeviation top1, loss, target_iteration, seconds,
+  MeanAndDeviation top1, loss, target_iteration, target_seconds, seconds,
       loss_difference;  // over repeats that ended well
 };
 RepeatedScores combine(std::span<const Scores> repeats, RankAt at);
@@ -77,7 +78,7 @@ struct Tolerance {
 Tolerance tolerance(std::span<const Scores> scaled);
 
 // Indices, best first, by the means; policies with a repeat that did not end well come last, then
-// (for cost) those that met the target in fewer repeats.
+// (for cost and seconds) those that met the target in fewer repeats.
 std::vector<std::size_t> rank_repeated(std::span<const RepeatedScores> scores, RankBy by);
 
 // What policies are sorted by: the smaller is better, compared from the front.

@@ -12,9 +12,15 @@
 namespace lrtune {
 namespace {
 
+DataProfile data_of(const KnownPolicy& known) {
+  return data_profile(known.dataset, known.facts, known.side);
+}
+DataProfile data_of(const NewTraining& run) {
+  return data_profile(run.dataset, run.facts, run.side);
+}
+
 double similarity_of(const KnownPolicy& known, const NewTraining& run) {
-  return dataset_similarity(known.dataset, run.dataset) *
-         network_similarity(known.model, run.model) *
+  return similarity(data_of(known), data_of(run)) * network_similarity(known.model, run.model) *
          optimizer_similarity(known.optimizer, run.optimizer);
 }
 
@@ -29,13 +35,16 @@ std::string evidence_of(const Recommendation& made, const NewTraining& run, doub
       "to {} on {} under {} ({}); {}.",
       describe(from.policy), from.top1, from.measured ? "measured" : "published, not measured",
       from.source, from.model, from.dataset, from.optimizer, from.iterations, made.similarity,
-      run.model, run.dataset, run.optimizer, similarity_words(from.dataset, run.dataset), stretch);
+      run.model, run.dataset, run.optimizer, similarity_words(data_of(from), data_of(run)),
+      stretch);
 }
 
-using Training = std::tuple<std::string, std::string, std::string, std::int64_t, bool>;
+using Training = std::tuple<std::string, Digest, std::string, std::string, std::int64_t, bool>;
 
 Training training_of(const KnownPolicy& one) {
-  return {one.dataset, one.model, one.optimizer, one.iterations, one.measured};
+  return {one.dataset,    one.facts ? one.facts->fingerprint : Digest{},
+          one.model,      one.optimizer,
+          one.iterations, one.measured};
 }
 
 }  // namespace

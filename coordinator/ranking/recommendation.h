@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "common/policy/policy.h"
+#include "common/training.h"
 #include "coordinator/ranking/published.h"
 
 namespace lrtune {
@@ -22,6 +24,9 @@ struct KnownPolicy {
   double top1 = 0;              // highest during the run, mean of its runs
   bool measured = false;        // by this store; else published
   std::string source;           // "Table 6", "policy 4 of the store, 3 runs"
+  // What a survey found of the data, and the side of a folder's images.
+  std::optional<DataFacts> facts = {};
+  int side = 0;
 };
 
 std::vector<KnownPolicy> known_policies(const PublishedContent& content);
@@ -31,6 +36,8 @@ struct NewTraining {
   std::string model;
   std::string optimizer;
   std::int64_t iterations = 0;
+  std::optional<DataFacts> facts = {};
+  int side = 0;
 };
 
 struct Recommendation {

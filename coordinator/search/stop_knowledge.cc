@@ -6,8 +6,9 @@ namespace lrtune {
 namespace {
 
 double value_of(const MetricPoint& point, RankBy by, const std::optional<Target>& target) {
+  const bool to_target = by == RankBy::kCost || by == RankBy::kSeconds;
   const bool by_loss =
-      by == RankBy::kLoss || (by == RankBy::kCost && target && target->measure == Measure::kLoss);
+      by == RankBy::kLoss || (to_target && target && target->measure == Measure::kLoss);
   return by_loss ? -point.evaluated.loss : point.evaluated.top1;
 }
 

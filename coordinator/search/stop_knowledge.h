@@ -22,7 +22,7 @@ struct RunSoFar {
   std::optional<std::int64_t> cost;  // iterations to the target, if it was met
 };
 
-// `points` of a run, by what the ranking goes by: by: cost ranks by the target's measure.
+// `points` of a run, by what the ranking goes by; by cost and by seconds the target's measure.
 RunSoFar run_so_far(std::span<const MetricPoint> points, RankBy by,
                     const std::optional<Target>& target);
 

@@ -89,6 +89,9 @@ RankKey Bound::key(RankBy by, RankAt at) const {
     case RankBy::kCost:
       if (!target_iteration) return {0, 0, 0, top1};
       return {0, -static_cast<double>(met), static_cast<double>(*target_iteration), 0};
+    case RankBy::kSeconds:  // these are not kept: at best it took none
+      if (!target_iteration) return {0, 0, 0, top1};
+      return {0, -static_cast<double>(met), 0, 0};
     case RankBy::kRobustness:
       return {0, 0, 0,
               best ? smallest_size(best_difference_low, best_difference_high)

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "common/training.h"
@@ -37,19 +39,52 @@ std::optional<double> real_at(const Rows& rows, int column) {
   return rows.real(column);
 }
 
-Bound bound_at(const Rows& rows, int first) {
+// What a key is made of beside runs, met and target_iteration: of a million rows, columns that
+// nobody asks for take most of the time.
+struct BoundColumn {
+  std::string_view name;
+  std::optional<double> Bound::*value;
+};
+
+std::vector<BoundColumn> columns_of(RankBy by, RankAt at) {
+  const bool best = at == RankAt::kBest;
+  switch (by) {
+    case RankBy::kTop1:
+    case RankBy::kCost:
+    case RankBy::kSeconds:
+      if (best) return {{"best_top1", &Bound::best_top1}};
+      return {{"final_top1", &Bound::final_top1}};
+    case RankBy::kLoss:
+      if (best) return {{"lowest_loss", &Bound::lowest_loss}};
+      return {{"final_loss", &Bound::final_loss}};
+    case RankBy::kRobustness:
+      if (best)
+        return {{"best_difference_low", &Bound::best_difference_low},
+                {"best_difference_high", &Bound::best_difference_high}};
+      return {{"final_difference_low", &Bound::final_difference_low},
+              {"final_difference_high", &Bound::final_difference_high}};
+  }
+  return {};
+}
+
+constexpr int kFirstColumn = 5;  // of those, after the ones that every key takes
+
+std::string select_of(const std::vector<BoundColumn>& columns, bool counts_target) {
+  std::string select = "SELECT policy, identity, runs, ";
+  select += counts_target ? "met, target_iteration" : "0, NULL";
+  for (const BoundColumn& column : columns) (select += ", ") += column.name;
+  return select + " FROM bound";
+}
+
+Bound bound_at(const Rows& rows, const std::vector<BoundColumn>& columns, bool counts_target) {
   Bound bound;
-  bound.runs = rows.integer(first);
-  bound.met = rows.integer(first + 1);
-  if (!rows.null(first + 2)) bound.target_iteration = rows.integer(first + 2);
-  bound.best_top1 = real_at(rows, first + 3);
-  bound.final_top1 = real_at(rows, first + 4);
-  bound.lowest_loss = real_at(rows, first + 5);
-  bound.final_loss = real_at(rows, first + 6);
-  bound.best_difference_low = real_at(rows, first + 7);
-  bound.best_difference_high = real_at(rows, first + 8);
-  bound.final_difference_low = real_at(rows, first + 9);
-  bound.final_difference_high = real_at(rows, first + 10);
+  bound.runs = rows.integer(2);
+  if (counts_target) {
+    bound.met = rows.integer(3);
+    if (!rows.null(4)) bound.target_iteration = rows.integer(4);
+  }
+  int place = kFirstColumn;
+  for (const BoundColumn& column : columns) bound.*column.value = real_at(rows, place++);
   return bound;
 }
 
@@ -60,10 +95,10 @@ constexpr RankKey kBestOfAll = {-1, 0, 0, 0};
 BoundOrder::BoundOrder(SQLite::Database& database, const PolicyFilter& filter, RankBy by,
                        RankAt at) {
   const auto identities = fitting_identities(database, filter);
-  Rows rows(database,
-            "SELECT policy, identity, runs, met, target_iteration, best_top1, final_top1, "
-            "lowest_loss, final_loss, best_difference_low, best_difference_high, "
-            "final_difference_low, final_difference_high FROM bound");
+  const std::vector<BoundColumn> columns = columns_of(by, at);
+  const bool counts_target = by == RankBy::kCost || by == RankBy::kSeconds;
+  const std::string select = select_of(columns, counts_target);
+  Rows rows(database, select.c_str());
   std::int64_t last = 0;  // identity: mostly that of the row before
   auto found = identities.end();
   while (rows.next()) {
@@ -73,7 +108,8 @@ BoundOrder::BoundOrder(SQLite::Database& database, const PolicyFilter& filter, R
     }
     if (found == identities.end()) continue;
     heap_.push_back(
-        {found->second.exact ? bound_at(rows, 2).key(by, at) : kBestOfAll, rows.integer(0)});
+        {found->second.exact ? bound_at(rows, columns, counts_target).key(by, at) : kBestOfAll,
+         rows.integer(0)});
   }
   std::make_heap(heap_.begin(), heap_.end(), std::greater<>());
 }

@@ -67,13 +67,14 @@ bool compares(const PolicyEntry& entry, const sql::Rows& row) {
 }
 
 // Thousands of policies are trained in the same way: each identity is parsed once.
-using Trainings = std::unordered_map<Digest, TrainSpec>;
+using Trainings = std::unordered_map<Digest, TrainingIdentity>;
 
-const TrainSpec& train_of(Trainings& known, const Digest& identity, std::string_view document) {
+const TrainingIdentity& training_of(Trainings& known, const Digest& identity,
+                                    std::string_view document) {
   const auto [place, added] = known.try_emplace(identity);
   if (added) {
     const auto json = nlohmann::json::parse(document);
-    place->second = stored(training_identity_from_json(json)).train;
+    place->second = stored(training_identity_from_json(json));
   }
   return place->second;
 }
@@ -84,7 +85,9 @@ PolicyEntry entry_of(const sql::Rows& row, Trainings& trainings) {
   entry.policy = stored(policy_from_json(nlohmann::json::parse(row.text(1)), {}));
   entry.description = row.text(2);
   entry.identity = row.digest(3);
-  entry.train = train_of(trainings, entry.identity, row.text(4));
+  const TrainingIdentity& training = training_of(trainings, entry.identity, row.text(4));
+  entry.train = training.train;
+  entry.data = training.data;
   entry.plan = plan_in(row);
   return entry;
 }
@@ -282,11 +285,14 @@ void EntryReader::add_trial(std::vector<PolicyEntry>& entries) {
 void add_realised(std::vector<PolicyEntry>& entries, std::vector<PolicyEntry> realised, RankAt at) {
   std::vector<PolicyEntry> others;
   for (PolicyEntry& entry : realised) {
-    const auto uses = std::ranges::equal_range(entries, entry.id, {}, &PolicyEntry::id);
-    const auto same = std::ranges::find_if(uses, [&](const PolicyEntry& known) {
+    // Not std::ranges: clang 14 cannot read libstdc++'s subrange.
+    const auto [first, past] = std::equal_range(
+        entries.begin(), entries.end(), entry,
+        [](const PolicyEntry& one, const PolicyEntry& other) { return one.id < other.id; });
+    const auto same = std::find_if(first, past, [&](const PolicyEntry& known) {
       return known.identity == entry.identity && known.plan == entry.plan;
     });
-    if (same == uses.end()) {
+    if (same == past) {
       others.push_back(std::move(entry));
       continue;
     }

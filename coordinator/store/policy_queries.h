@@ -57,6 +57,7 @@ struct PolicyEntry {
   std::vector<std::string> names;  // that experiments gave it, each once, in the order of trials
   Digest identity;
   TrainSpec train;
+  DataFacts data;  // that it was trained on
   RunPlan plan;
   std::int64_t open = 0;        // trials that have not ended
   std::vector<PolicyRun> runs;  // ascending by trial; trials that share one stage job count once

@@ -63,6 +63,79 @@ TEST_F(RunTest, OutputFilesAreThereAndWellFormed) {
   EXPECT_THAT(read("out/logs/worker-1.log"), testing::Not(HasSubstr("error")));
 }
 
+TEST_F(RunTest, TheParetoViewIsATableAndAChart) {
+  ASSERT_EQ(run().wait().exit_code, 0);
+  const ProcessResult top =
+      lrtune({"policies", "top", "--pareto", "--plot", "pareto.svg", "--json"}).wait();
+  ASSERT_EQ(top.exit_code, 0) << top.err;
+  std::istringstream svg(read("pareto.svg"));
+  boost::property_tree::ptree tree;
+  ASSERT_NO_THROW(boost::property_tree::read_xml(svg, tree));
+  const auto front = nlohmann::json::parse(top.out);
+  ASSERT_GE(front.size(), 1U);
+  for (const auto& policy : front) {
+    EXPECT_THAT(read("pareto.svg"),
+                HasSubstr(policy["id"].dump() + "  " + policy["description"].get<std::string>()));
+  }
+  const ProcessResult nowhere =
+      lrtune({"policies", "top", "--pareto", "--plot", "no/such/folder.svg"}).wait();
+  EXPECT_EQ(nowhere.exit_code, 1);
+  EXPECT_EQ(nowhere.err,
+            "lrtune policies: cannot write no/such/folder.svg: No such file or directory\n");
+  EXPECT_THAT(nowhere.out, IsEmpty());
+  const ProcessResult alone = lrtune({"policies", "top", "--plot", "a.svg"}).wait();
+  EXPECT_EQ(alone.exit_code, 2);
+  EXPECT_THAT(alone.err, HasSubstr("--plot requires --pareto"));
+  const ProcessResult none =
+      lrtune({"policies", "top", "--pareto", "--plot", "none.svg", "--dataset", "svhn"}).wait();
+  EXPECT_EQ(none.exit_code, 0);
+  EXPECT_THAT(none.err, HasSubstr("has no policies for dataset svhn"));
+  EXPECT_THAT(read("none.svg"), IsEmpty());
+}
+
+// All folders of images were one data set, and lengths in epochs of them were refused.
+TEST_F(RunTest, RecommendationsForAFolderGoByWhatIsInIt) {
+  const auto with_folder = [](const std::string& folder, const std::string& length) {
+    std::string text = experiment();
+    text.replace(text.find("name: mnist"), 11, "name: imagefolder, path: " + folder);
+    text.replace(text.find("iterations: 40"), 14, length);
+    return text;
+  };
+  write("experiment.yaml", with_folder("one", "iterations: 40"));
+  ASSERT_EQ(run().wait().exit_code, 0);
+  write("longer.yaml", with_folder("one", "epochs: 1"));
+  const ProcessResult same = lrtune({"recommend", "--experiment", "longer.yaml"}).wait();
+  EXPECT_EQ(same.exit_code, 0) << same.err;
+  EXPECT_THAT(same.out, HasSubstr("540 iterations, by lrtune recommend"));
+  EXPECT_THAT(same.out, HasSubstr("similarity 1.00 to lenet on imagefolder under sgd (the same "
+                                  "data set); its time is multiplied by 13.5 "));
+  for (int sign = 0; sign < 10; ++sign) {
+    const std::string name = "two/train/" + std::to_string(sign);
+    std::filesystem::create_directories(folder_.file(name));
+    write(name + "/image.jpg", "");
+    write(name + "/image.JPEG", "");
+    write(name + "/note.txt", "");
+  }
+  write("two.yaml", with_folder("two", "iterations: 40"));
+  const ProcessResult alike = lrtune({"recommend", "--experiment", "two.yaml"}).wait();
+  EXPECT_EQ(alike.exit_code, 0) << alike.err;
+  EXPECT_THAT(alike.out, HasSubstr("similarity 0.70 to lenet on imagefolder under sgd (? and ?, 3 "
+                                   "and 3 channels, side 224 and 224, 10 and 10 classes, 60000 "
+                                   "and 20 samples)"));
+  std::filesystem::create_directories(folder_.file("three/train/only"));
+  for (const char* image : {"a.jpg", "b.jpg", "c.jpg"})
+    write(std::string("three/train/only/") + image, "");
+  write("three.yaml", with_folder("three", "iterations: 40"));
+  const ProcessResult other = lrtune({"recommend", "--experiment", "three.yaml"}).wait();
+  EXPECT_EQ(other.exit_code, 1);
+  EXPECT_THAT(other.err, HasSubstr("is like lenet on imagefolder under sgd"));
+  write("unknown.yaml", with_folder("nowhere", "epochs: 1"));
+  const ProcessResult unknown = lrtune({"recommend", "--experiment", "unknown.yaml"}).wait();
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_THAT(unknown.err, HasSubstr("how many samples imagefolder has is not known here; give "
+                                     "run.iterations, not run.epochs"));
+}
+
 TEST_F(RunTest, JsonIsOneDocument) {
   const ProcessResult result = run({"--workers", "1", "--json"}).wait();
   ASSERT_EQ(result.exit_code, 0) << result.err;

@@ -134,6 +134,30 @@ TEST_F(SearchRunTest, StopRulesEndRunsAndAreReplayedHoweverOftenTheyAreKilled) {
   EXPECT_EQ(lrtune({"store", "check"}).wait().exit_code, 0);
 }
 
+// What a search saw is in its log, so that it can be replayed although no run takes as long again.
+TEST_F(SearchRunTest, ATpeBySecondsIsReplayedHoweverOftenItIsKilled) {
+  std::string text = searching("tpe\n  startup: 4");
+  const std::string run_line = "run: {iterations: 90, evaluate: {every: 10}}";
+  text.replace(text.find(run_line), run_line.size(),
+               "run: {iterations: 90, evaluate: {every: 10}, target: {top1: 0.13}}\n"
+               "rank: {by: seconds}");
+  write("experiment.yaml", text);
+  const ProcessResult killed = run_with_kills(3);
+  ASSERT_EQ(killed.exit_code, 0) << killed.err;
+  expect_replay("lrtune.db");
+  const auto document = nlohmann::json::parse(killed.out);
+  double before = 0;
+  int met = 0;
+  for (const auto& policy : document.at("policies")) {
+    if (policy.at("target_seconds").is_null()) break;
+    EXPECT_GE(policy.at("target_seconds"), before);
+    before = policy.at("target_seconds");
+    ++met;
+  }
+  EXPECT_GT(met, 1) << killed.out;
+  EXPECT_THAT(lrtune({"policies", "top", "--by", "seconds"}).wait().out, HasSubstr("s to target"));
+}
+
 TEST_F(SearchRunTest, DrawnCandidatesAreMadeAgainToo) {
   ASSERT_EQ(run({"--workers", "1"}).wait().exit_code, 0);
   EXPECT_THAT(lrtune({"replay", "tiny"}).wait().out, HasSubstr("4 candidates. Each decision"));

@@ -5,7 +5,7 @@ lrtune_library(lrtune_sim
           support/sim/acknowledged.cc support/sim/sim_people.cc
   DEPENDS lrtune_core lrtune_worker_core lrtune_wire lrtune_config lrtune_policy)
 
-# 13 families of 1,000 seeds; under a sanitizer, which makes them some ten times slower, of 50.
+# 14 families of 1,000 seeds; under a sanitizer, which makes them some ten times slower, of 50.
 lrtune_test(cluster_test
   SOURCES sim/cluster_test.cc
   DEPENDS lrtune_sim

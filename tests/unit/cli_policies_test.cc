@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "common/config/experiment.h"
+#include "coordinator/cli/policies_mixed.h"
 #include "coordinator/cli/policies_text.h"
 #include "coordinator/cli/why.h"
 #include "coordinator/core/decisions.h"
@@ -100,6 +101,52 @@ TEST_F(SampleStore, RanksByEachMeasure) {
   EXPECT_EQ(ids(best_first(entries(), RankBy::kLoss)), (Ids{6, 2, 5, 4, 3, 1, 7, 8}));
   EXPECT_EQ(ids(best_first(entries(), RankBy::kCost)), (Ids{5, 4, 2, 6, 3, 1, 7, 8}));
   EXPECT_EQ(ids(best_first(entries(), RankBy::kRobustness)), (Ids{1, 2, 6, 3, 5, 4, 7, 8}));
+  EXPECT_EQ(ids(best_first(entries(), RankBy::kSeconds)), (Ids{5, 4, 2, 6, 3, 1, 7, 8}));
+}
+
+// Of the policies of ListsPolicies: 5 has the highest top-1 and the fewest iterations to the
+// target; 6, 2 and 1 have ever smaller loss differences. 4 and 3 are beaten; 7 and 8 diverged and
+// are not compared.
+TEST_F(SampleStore, DrawsTheParetoView) {
+  const Chart chart = pareto_chart(entries(), 0);
+  EXPECT_EQ(chart.title, "Policies that no other beats: lenet on mnist, momentum, 2000 iterations");
+  EXPECT_EQ(chart.y_label, "top-1");
+  EXPECT_EQ(chart.x_label, "iterations to the target; missed: twice the run's");
+  std::vector<std::string> marks;
+  for (const Series& series : chart.series) {
+    for (const PointText& point : series.points)
+      marks.push_back((series.muted ? "beaten " : "") + point.mark);
+  }
+  EXPECT_THAT(marks, testing::ElementsAre("5", "6", "2", "1", "beaten 3", "beaten 4"));
+  EXPECT_EQ(chart.series[0].name,
+            "5  COS k0=0.01 k1=0.06 l=500: top-1 0.9834, 1000 to the target, loss diff -0.0290");
+  EXPECT_THAT(chart.series[0].x, testing::ElementsAre(1000));
+  EXPECT_THAT(chart.series[0].y, testing::ElementsAre(testing::DoubleNear(0.9834, 5e-5)));
+  EXPECT_EQ(chart.series[3].name, "1  FIX k0=0.1: top-1 0.1135, target not met, loss diff -0.0010");
+  EXPECT_THAT(chart.series[3].x, testing::ElementsAre(4000));
+  EXPECT_EQ(chart.series[4].name, "beaten by another: 2");
+  EXPECT_TRUE(chart.series[4].muted);
+  EXPECT_THAT(chart.series[4].points[1].note, StartsWith("4  SIN2 "));
+}
+
+TEST_F(SampleStore, AParetoChartNamesAsManyAsTheTable) {
+  const Chart chart = pareto_chart(entries(), 2);
+  std::vector<bool> named;
+  for (const Series& series : chart.series) named.push_back(!series.name.empty());
+  EXPECT_THAT(named, testing::ElementsAre(true, true, false, false, true));
+  EXPECT_TRUE(pareto_chart({}, 0).series.empty());
+}
+
+// Without a target all cost the same, so that loss differences tell policies apart.
+TEST_F(SampleStore, AParetoChartOfPoliciesOfOneCostShowsLossDifferences) {
+  std::vector<PolicyEntry> three = entries();
+  three.resize(3);
+  for (PolicyEntry& entry : three) entry.scores.met_target = 0;
+  three[2].train.model.name = "resnet32";
+  const Chart chart = pareto_chart(three, 0);
+  EXPECT_EQ(chart.title, "Policies that no other beats");
+  EXPECT_EQ(chart.x_label, "size of the loss difference");
+  EXPECT_THAT(chart.series.at(0).x, testing::ElementsAre(testing::DoubleNear(0.01, 1e-9)));
 }
 
 TEST_F(SampleStore, Filters) {

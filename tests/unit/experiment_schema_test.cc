@@ -133,6 +133,9 @@ TEST_F(ExperimentSchema, AcceptsWhatTheReaderAccepts) {
       {"every: 100}\nsearch:\n  method: random",
        "every: 100}\n  target: {top1: 0.9}\nrank: {by: cost}\nsearch:\n  method: tpe\n  stop: "
        "{cannot_win: {places: 2}, median: {after: 10}}"},
+      {"every: 100}\nsearch:\n  method: random",
+       "every: 100}\n  target: {loss: 0.1}\nrank: {by: seconds}\nsearch:\n  method: tpe\n  stop: "
+       "{median: {}}"},
       {"every: 100}", "every: 100}\n  m_opt: {every: 50}"},
       {"every: 100}", "every: 100}\n  m_opt: {every: 0.5 epochs}"},
       {"name: base", "name: base\ntolerance: {top: 3}"},

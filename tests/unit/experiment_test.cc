@@ -211,11 +211,13 @@ TEST(Experiment, TrainMayHoldDomains) {
 }
 
 TEST(Experiment, NamesRoundTrip) {
-  for (const RankBy by : {RankBy::kTop1, RankBy::kLoss, RankBy::kCost, RankBy::kRobustness}) {
+  for (const RankBy by :
+       {RankBy::kTop1, RankBy::kLoss, RankBy::kCost, RankBy::kRobustness, RankBy::kSeconds}) {
     EXPECT_EQ(rank_by_from_name(name_of(by)), by);
   }
   EXPECT_EQ(rank_by_from_name("top").error().message,
-            "a ranking is by one of top1, loss, cost, robustness, not 'top'; did you mean 'top1'?");
+            "a ranking is by one of top1, loss, cost, robustness, seconds, not 'top'; did you mean "
+            "'top1'?");
 }
 
 TEST(RunPlan, EpochsBecomeIterations) {

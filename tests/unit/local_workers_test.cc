@@ -32,7 +32,7 @@ class LocalWorkersTest : public testing::Test {
   }
 
   // Waits for the next worker to end, with a deadline.
-  std::optional<WorkerEnd> next_end(LocalWorkers& workers, SteadyTime now, bool joined,
+  std::optional<LocalWorkerEnd> next_end(LocalWorkers& workers, SteadyTime now, bool joined,
                                     bool finished = false) {
     std::vector<pollfd> polled;
     for (const int descriptor : workers.descriptors()) polled.push_back({descriptor, POLLIN, 0});

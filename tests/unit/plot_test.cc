@@ -198,5 +198,80 @@ TEST(Chart, LegendIsAboveTheData) {
   EXPECT_EQ(entries, 30U);
 }
 
+// The circles of the plot, without those of the legend: x, y and what a reader sees at them.
+std::vector<std::string> notes(const std::string& svg) {
+  static const std::regex kNote("<title>([^<]*)</title></circle>");
+  std::vector<std::string> found;
+  for (std::sregex_iterator it(svg.begin(), svg.end(), kNote), end; it != end; ++it)
+    found.push_back((*it)[1]);
+  return found;
+}
+
+TEST(Chart, PointsHaveMarksAndNotesAndNoLine) {
+  const std::string svg = to_svg(chart_of(
+      {{.name = "front", .x = {1, 2}, .y = {3, 4}, .points = {{"12", "a < b"}, {"7", "second"}}}}));
+  EXPECT_TRUE(well_formed(svg)) << svg;
+  EXPECT_THAT(notes(svg), ElementsAre("a &lt; b", "second"));
+  EXPECT_THAT(svg, HasSubstr(">12</text>"));
+  EXPECT_THAT(svg, HasSubstr(">7</text>"));
+  EXPECT_EQ(count(svg, "<circle"), 3U) << "two points and the legend's";
+  EXPECT_EQ(count(svg, "stroke-width=\"1.8\""), 0U);
+  // No point lies on the frame, which begins at the left.
+  const std::regex frame("<path d=\"M([0-9.]+) [0-9.]+V[0-9.]+H([0-9.]+)\" stroke=\"#777777\"");
+  std::smatch sides;
+  ASSERT_TRUE(std::regex_search(svg, sides, frame));
+  const std::regex circle("<circle cx=\"([0-9.]+)\"[^>]*><title>");
+  for (std::sregex_iterator it(svg.begin(), svg.end(), circle), end; it != end; ++it) {
+    EXPECT_GT(std::stod((*it)[1]), std::stod(sides[1]) + 5);
+    EXPECT_LT(std::stod((*it)[1]), std::stod(sides[2]) - 5);
+  }
+}
+
+// Of a million policies few can be told apart.
+TEST(Chart, MutedPointsAreBehindTheOthersAndDrawnOnceWhereTheyAreClose) {
+  Series muted{.name = "beaten", .muted = true};
+  for (int i = 0; i < 100'000; ++i) {
+    muted.x.push_back(i % 10);
+    muted.y.push_back(i % 5);
+    muted.points.push_back({std::to_string(i), "m" + std::to_string(i)});
+  }
+  const Series front{.name = "front", .x = {9}, .y = {4}, .points = {{"best", "the best"}}};
+  const std::string svg = to_svg(chart_of({front, muted}));
+  EXPECT_TRUE(well_formed(svg));
+  EXPECT_THAT(notes(svg),
+              ElementsAre("m0", "m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "m9", "the best"));
+  EXPECT_THAT(svg, HasSubstr(">best</text>"));
+  EXPECT_LT(svg.size(), 10'000U);
+}
+
+// Marks of points that lie close keep off each other; where there is no room they are left out.
+TEST(Chart, MarksDoNotCoverEachOther) {
+  Series close{.name = "close"};
+  for (int i = 0; i < 20; ++i) {
+    close.x.push_back(i % 2 == 0 ? 1 : 1.0001);
+    close.y.push_back(1);
+    close.points.push_back({"mark" + std::to_string(i), ""});
+  }
+  for (const double place : {0, 2}) {
+    close.x.push_back(place);
+    close.y.push_back(place);
+    close.points.push_back({"alone", ""});
+  }
+  const std::string svg = to_svg(chart_of({close}));
+  const std::regex mark("<text x=\"([0-9.]+)\" y=\"([0-9.]+)\">(mark[0-9]+|alone)<");
+  std::vector<std::pair<double, double>> places;
+  for (std::sregex_iterator it(svg.begin(), svg.end(), mark), end; it != end; ++it)
+    places.emplace_back(std::stod((*it)[1]), std::stod((*it)[2]));
+  EXPECT_EQ(places.size(), 6U) << "one on each side of the many, and the two alone";
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    for (std::size_t j = i + 1; j < places.size(); ++j) {
+      const bool apart = std::abs(places[i].second - places[j].second) > 10 ||
+                         std::abs(places[i].first - places[j].first) > 30;
+      EXPECT_TRUE(apart) << i << " and " << j;
+    }
+  }
+  EXPECT_EQ(count(svg, ">alone<"), 2U);
+}
+
 }  // namespace
 }  // namespace lrtune

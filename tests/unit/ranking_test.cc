@@ -14,7 +14,8 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr std::array kAllBy = {RankBy::kTop1, RankBy::kLoss, RankBy::kCost, RankBy::kRobustness};
+constexpr std::array kAllBy = {RankBy::kTop1, RankBy::kLoss, RankBy::kCost, RankBy::kRobustness,
+                               RankBy::kSeconds};
 constexpr std::array kAllAt = {RankAt::kBest, RankAt::kFinal};
 constexpr Target kTop1Target{.measure = Measure::kTop1, .value = 0.9};
 
@@ -118,6 +119,24 @@ TEST(Rank, CostPutsTrialsThatNeverMetTheTargetAfterAllThatDid) {
   const std::vector scores = {met_at(10, 0.5), met_at(900, 0.91), met_at(20, 0.89),
                               met_at(300, 0.9)};
   EXPECT_EQ(rank(scores, RankBy::kCost, RankAt::kBest), (Order{3, 1, 2, 0}));
+}
+
+// Of two ways of training the one with more iterations to the target may be there sooner.
+TEST(Rank, SecondsMayDifferFromCost) {
+  const auto met_at = [](std::int64_t iteration, double train_seconds, double top1) {
+    MetricPoint reached = point(iteration, top1, 1);
+    reached.train_seconds = train_seconds;
+    reached.evaluate_seconds = 1;
+    const std::vector points = {reached};
+    return score(points, OutcomeKind::kCompleted, kTop1Target);
+  };
+  const std::vector scores = {met_at(100, 60, 0.91), met_at(10, 1, 0.5), met_at(400, 9, 0.9),
+                              met_at(20, 1, 0.6), met_at(300, 9, 0.9)};
+  EXPECT_EQ(rank(scores, RankBy::kCost, RankAt::kBest), (Order{0, 4, 2, 3, 1}));
+  EXPECT_EQ(rank(scores, RankBy::kSeconds, RankAt::kBest), (Order{2, 4, 0, 3, 1}));
+  EXPECT_EQ(ranked_value(scores[2], RankBy::kSeconds, RankAt::kBest), -10);
+  EXPECT_EQ(ranked_value(scores[2], RankBy::kCost, RankAt::kBest), -400);
+  EXPECT_EQ(ranked_value(scores[1], RankBy::kSeconds, RankAt::kBest), std::nullopt);
 }
 
 TEST(Rank, DivergedComesLastAndUnmeasuredAfterMeasured) {
@@ -238,6 +257,7 @@ TEST(RankProperty, ImprovingATrialNeverWorsensItsPlace) {
     one.lowest_loss.evaluated.loss = -1;
     one.best.train.loss = one.best.evaluated.loss = 0.5;
     if (one.target_iteration) *one.target_iteration = -1;
+    one.target_seconds = -1;
     for (RankBy by : kAllBy) ASSERT_LE(place_of(scores, index, by), place_of(before, index, by));
   }
 }
@@ -268,6 +288,9 @@ TEST(Combine, CountsOnlyRepeatsThatEndedWell) {
   EXPECT_DOUBLE_EQ(combined.loss_difference.mean, -0.15);
   EXPECT_DOUBLE_EQ(combined.target_iteration.mean, 100);
   EXPECT_EQ(combined.target_iteration.deviation, 0);
+  EXPECT_DOUBLE_EQ(combined.target_seconds.mean, 3);
+  EXPECT_EQ(to_json(combined).at("target_seconds_mean"), combined.target_seconds.mean);
+  EXPECT_TRUE(to_json(combine({}, RankAt::kBest)).at("target_seconds_mean").is_null());
 }
 
 RepeatedScores repeated(int ended_well, int met, double top1, double target_iteration = 0) {
@@ -290,6 +313,15 @@ TEST(RankRepeated, CostAsksFirstHowManyRepeatsMetTheTarget) {
   const std::vector scores = {repeated(3, 2, 0.9, 10), repeated(3, 3, 0.9, 500),
                               repeated(3, 0, 0.7), repeated(3, 3, 0.9, 400), repeated(3, 0, 0.8)};
   EXPECT_EQ(rank_repeated(scores, RankBy::kCost), (Order{3, 1, 0, 4, 2}));
+}
+
+TEST(RankRepeated, SecondsAskFirstHowManyRepeatsMetTheTarget) {
+  std::vector scores = {repeated(3, 2, 0.9, 10), repeated(3, 3, 0.9, 500), repeated(3, 0, 0.7),
+                        repeated(3, 3, 0.9, 400), repeated(3, 0, 0.8)};
+  scores[0].target_seconds.mean = 1;
+  scores[1].target_seconds.mean = 5;
+  scores[3].target_seconds.mean = 6;
+  EXPECT_EQ(rank_repeated(scores, RankBy::kSeconds), (Order{1, 3, 0, 4, 2}));
 }
 
 TEST(RankRepeated, EqualsKeepTheirOrder) {

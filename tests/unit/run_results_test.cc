@@ -182,6 +182,25 @@ rank  trial  policy                     repeats            top-1             los
 )");
 }
 
+TEST(RunResults, BySecondsTheTablesHaveThem) {
+  nlohmann::json normal = some_experiment().normalised;
+  normal["rank"]["by"] = "seconds";
+  const Experiment experiment = experiment_from_json(normal).value();
+  StoredCampaign campaign;
+  campaign.stored.campaigns.at(0).hash = experiment.hash;
+  campaign.stored.campaigns.at(0).experiment = experiment.normalised;
+  const auto results = collect_results(campaign.stored, experiment.hash);
+  ASSERT_TRUE(results) << results.error().message;
+  const std::string text = results_text(*results, {});
+  EXPECT_THAT(text, HasSubstr("two: 3 policies ranked by seconds (best)"));
+  EXPECT_THAT(text, HasSubstr("  seconds  loss diff  s to target\n"));
+  EXPECT_THAT(text, HasSubstr("     10.0    -0.0625          5.0\n"));
+  EXPECT_THAT(text, HasSubstr("     10.0    -0.0625            -\n"));
+  EXPECT_THAT(text, HasSubstr("  -0.0625            -  diverged at 17\n"));
+  EXPECT_THAT(text, HasSubstr("  loss diff  s to target\n"));
+  EXPECT_THAT(text, HasSubstr("-0.0625 ± 0.0000    5.0 ± 0.0\n"));
+}
+
 TEST(RunResults, WhatTrialsSayIsShownOnceUnderTheTables) {
   StoredCampaign campaign;
   for (const std::size_t job : {0U, 1U, 3U}) {
@@ -261,6 +280,8 @@ TEST(RunResults, CsvHasALineForEachTrial) {
       HasSubstr(
           "\r\n1,2,search,0,\"the\nhigh, one\",\"{\"\"function\"\":\"\"fix\"\",\"\"k0\"\":0.1}\","
           "completed,100,0.95,50,0.94,"));
+  EXPECT_THAT(csv, HasSubstr(",target_seconds\r\n"));
+  EXPECT_THAT(csv, HasSubstr(",5\r\n"));
 }
 
 TEST(RunResults, BestPolicyIsYamlWithItsOrigin) {

@@ -69,6 +69,15 @@ TEST(StopKnowledge, LowLossesAreBetter) {
   EXPECT_FALSE(knowledge.judge(by_loss(0.4), 20, 0));
 }
 
+// Rankings by what it takes to the target compare runs on the way by what the target measures.
+TEST(StopKnowledge, ByCostAndBySecondsTheTargetSaysWhatIsBetter) {
+  const std::vector<MetricPoint> points = {point(10, 0.25, 0.5)};
+  for (const RankBy by : {RankBy::kCost, RankBy::kSeconds}) {
+    EXPECT_EQ(run_so_far(points, by, Target{Measure::kLoss, 0.1}).points.at(0).value, -0.5);
+    EXPECT_EQ(run_so_far(points, by, Target{Measure::kTop1, 0.9}).points.at(0).value, 0.25);
+  }
+}
+
 TEST(StopKnowledge, WhoCanNoLongerMeetTheTargetEarlyEnoughStops) {
   StopRules rules;
   rules.cannot_win = true;

@@ -131,6 +131,8 @@ class RandomStore {
                  "/" + std::to_string(iteration));
       point.point.train = {measure(), measure(), 1, {}};
       point.point.evaluated = {measure(), measure(), 1, {}};
+      point.point.train_seconds = below(4) * iteration;
+      point.point.evaluate_seconds = below(2);
       records_.emplace_back(point);
     }
     const int how = below(6);
@@ -198,7 +200,8 @@ TEST(BestPolicies, AreThoseOfTheWholeRanking) {
       for (int i = 0; i < 40; ++i) store.act();
       store.commit();
       const auto queries = PolicyQueries::open(folder.file("a.db")).value();
-      for (const RankBy by : {RankBy::kTop1, RankBy::kLoss, RankBy::kCost, RankBy::kRobustness}) {
+      for (const RankBy by :
+           {RankBy::kTop1, RankBy::kLoss, RankBy::kCost, RankBy::kRobustness, RankBy::kSeconds}) {
         for (const RankAt at : {RankAt::kBest, RankAt::kFinal}) {
           for (const char* dataset : {"", "mnist", "cifar-10", "svhn"}) {
             for (const std::size_t limit : {0U, 1U, 3U, 10U, 1000U}) {
