@@ -53,7 +53,8 @@ class Campaigns:
         if not self.wanted:
             return
         if self.status is None:
-            self.status = self.cluster.ask("status")
+            # Also the older ones: people extend them.
+            self.status = self.cluster.ask("status", "--all")
         if self.open() < self.options.open:
             self._submit()
 

@@ -35,7 +35,8 @@ TEST(CoreRegression, TrialsThatShareTheLastJobEndTheCampaignOnce) {
 }
 
 // A worker with one slot whose coordinator was restarted while an assignment was on its way: it
-// says HELLO, gets new work, and only then brings the job of the old assignment.
+// says HELLO without it, which gives it to the next one, here itself, and only then the old
+// assignment arrives.
 class LateOrphan : public testing::Test {
  protected:
   LateOrphan() {
@@ -53,37 +54,46 @@ class LateOrphan : public testing::Test {
 };
 
 // Bug: the worker then had two jobs in its one slot.
-TEST_F(LateOrphan, TakesThePlaceOfWhatHasNotStarted) {
-  ASSERT_NE(old_job.job, new_job.job);
-  harness.hello("a", {{old_job.job, old_job.attempt}});
-  EXPECT_THAT(harness.sent<wire::Cancel>("a"), SizeIs(1));
-  EXPECT_EQ(harness.sent<wire::Cancel>("a").at(0).job, new_job.job);
+TEST_F(LateOrphan, IsCancelledForTheAttemptThatTookItsPlace) {
+  ASSERT_EQ(old_job.job, new_job.job);
+  ASSERT_EQ(new_job.attempt, old_job.attempt + 1);
+  harness.hello("a", {{old_job.job, old_job.attempt}, {new_job.job, new_job.attempt}});
+  harness.core().check_invariants();
+  ASSERT_THAT(harness.sent<wire::Cancel>("a"), SizeIs(1));
+  EXPECT_EQ(harness.sent<wire::Cancel>("a").at(0).attempt, old_job.attempt);
   ASSERT_THAT(harness.campaign().running, SizeIs(1));
-  harness.run("a", old_job, 0.9);
-  const wire::Assign again = harness.assignment("a").value();
-  EXPECT_EQ(again.job, new_job.job);
-  EXPECT_EQ(again.attempt, new_job.attempt + 1);
-  harness.run("a", again, 0.8);
+  harness.run("a", new_job, 0.9);
+  const wire::Assign other = harness.assignment("a").value();
+  EXPECT_NE(other.job, old_job.job);
+  harness.run("a", other, 0.8);
   EXPECT_EQ(harness.campaign().state, CampaignState::kDone);
 }
 
-TEST_F(LateOrphan, GoesBackToTheQueueIfTheSlotIsBusy) {
-  harness.say("a", wire::Started{new_job.job, new_job.attempt});
-  harness.hello("a", {{old_job.job, old_job.attempt}, {new_job.job, new_job.attempt}});
-  EXPECT_EQ(harness.sent<wire::Cancel>("a").at(0).job, old_job.job);
-  harness.run("a", new_job, 0.8);
-  const wire::Assign again = harness.assignment("a").value();
-  EXPECT_EQ(again.job, old_job.job);
-  EXPECT_EQ(again.attempt, old_job.attempt + 1);
+TEST_F(LateOrphan, ItsReportsChangeNothing) {
+  harness.say("a", harness.measured(old_job, 1, 0, 0.1));
+  harness.core().check_invariants();
+  EXPECT_THAT(harness.sent<wire::Acknowledge>("a"), SizeIs(0));
+  ASSERT_THAT(harness.sent<wire::Cancel>("a"), SizeIs(1));
+  EXPECT_EQ(harness.sent<wire::Cancel>("a").at(0).attempt, old_job.attempt);
+  harness.run("a", new_job, 0.9);
+  EXPECT_EQ(harness.campaign().done, 1);
+  EXPECT_EQ(harness.kept().of<PointRecord>().size(), 2U);
 }
 
-// Bug: its reports were answered with CANCEL, and the job waited for a whole lease.
-TEST_F(LateOrphan, IsTakenBackByAReportToo) {
-  harness.say("a", wire::Refused{new_job.job, new_job.attempt, "no slot is free"});
-  harness.say("a", harness.measured(old_job, 1, 0, 0.1));
-  EXPECT_THAT(harness.sent<wire::Cancel>("a"), SizeIs(0));
-  EXPECT_THAT(harness.sent<wire::Acknowledge>("a"), SizeIs(1));
-  EXPECT_EQ(harness.campaign().running.at(0).worker, "a");
+// Bug: a job that another worker turned out to hold was cancelled, and waited for a whole lease.
+TEST(CoreRegression, AnOrphanIsTakenBackByAReportOfWhoeverHoldsIt) {
+  CoreHarness harness;
+  harness.step(event::Submitted{two_policies()});
+  harness.hello("a");
+  harness.answer_survey("a");
+  const wire::Assign job = harness.assignment("a").value();
+  harness.restart();
+  harness.hello("b");  // the same process under another name
+  harness.say("b", wire::Refused{harness.assignment("b").value().job, 1, "no slot is free"});
+  harness.say("b", harness.measured(job, 1, 0, 0.1));
+  EXPECT_THAT(harness.sent<wire::Cancel>("b"), SizeIs(0));
+  EXPECT_THAT(harness.sent<wire::Acknowledge>("b"), SizeIs(1));
+  EXPECT_EQ(harness.campaign().running.at(0).worker, "b");
 }
 
 // Bug: a worker that had no slot just then never got a job of that identity again, and if it was

@@ -88,7 +88,7 @@ TEST_F(Program, BadUsageIsTwoAndHelps) {
       {"policies show 0",
        "lrtune: ID: must be a whole number from 1, not '0'\nTry 'lrtune policies show --help'.\n"},
       {"policies top --by speed",
-       "lrtune: --by: speed not in {cost,loss,robustness,top1}\nTry 'lrtune policies top "
+       "lrtune: --by: speed not in {cost,loss,robustness,seconds,top1}\nTry 'lrtune policies top "
        "--help'.\n"},
       {"frobnicate", "lrtune: lrtune has no command 'frobnicate'\nTry 'lrtune --help'.\n"},
   };

@@ -8,7 +8,8 @@
 namespace lrtune::sim {
 namespace {
 
-constexpr Duration kSettle{30'000'000};
+// A worker whose thread hangs is given 30 s, and then some to start again.
+constexpr Duration kSettle{60'000'000};
 constexpr Duration kQuiet{20'000'000};
 
 bool poisonous(const Scenario& scenario, const Policy& policy) {
