@@ -1,5 +1,6 @@
 """Real processes of one coordinator and its workers, each of which may be killed, stopped or cut off."""
 
+import fcntl
 import os
 import re
 import signal
@@ -8,6 +9,9 @@ import time
 
 # What the coordinator's log says, in logfmt: `time=... level=... event=hello worker=w1 ...`.
 EVENT = re.compile(r"\bevent=(\S+)(?:.*?\bworker=(\S+))?")
+
+
+F_SETPIPE_SZ = 1031  # fcntl(2); Python names it from 3.10 on
 
 
 class Trouble(Exception):
@@ -133,11 +137,14 @@ class Cluster:
 
     def ask(self, *arguments):
         """A client's command, under way: it waits for a coordinator that is away."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             self.here.command([self.path("lrtune"), *arguments, *self.client_options,
                                "--patience", "120", "--json"]),
             cwd=self.folder, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE)
+        # It is read when the command has ended: a thousand campaigns have to fit.
+        fcntl.fcntl(process.stdout, F_SETPIPE_SZ, 1 << 20)
+        return process
 
     def end(self):
         for program in self.all():
