@@ -66,7 +66,7 @@ function(lrtune_test name)
       set(cost 1000)
     endif()
     add_test(NAME ${name} COMMAND ${name})
-    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" COST ${cost}
+    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" COST ${cost} TIMEOUT 3600
       ENVIRONMENT "${environment};GTEST_OUTPUT=xml:${PROJECT_BINARY_DIR}/gtest/${name}.xml")
   else()
     gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES LABELS "${ARG_LABELS}" ENVIRONMENT "${environment}")
