@@ -33,7 +33,7 @@ class LocalWorkersTest : public testing::Test {
 
   // Waits for the next worker to end, with a deadline.
   std::optional<LocalWorkerEnd> next_end(LocalWorkers& workers, SteadyTime now, bool joined,
-                                    bool finished = false) {
+                                         bool finished = false) {
     std::vector<pollfd> polled;
     for (const int descriptor : workers.descriptors()) polled.push_back({descriptor, POLLIN, 0});
     poll(polled.data(), polled.size(), 20'000);
