@@ -74,13 +74,13 @@ void SimNetwork::connect(const PeerId& name, std::function<void(const ToWorkerBa
   Peer& peer = peers_[name];
   peer.to_coordinator = std::make_shared<Channel<wire::ToCoordinator>>(
       loop_, random_, faults_, [this, name](const ToCoordinatorBatch& batch) {
-        trace_.line("{} -> coordinator: {}", name, describe(batch));
+        if (trace_.on()) trace_.line("{} -> coordinator: {}", name, describe(batch));
         receive_(name, batch);
       });
   peer.to_worker = std::make_shared<Channel<wire::FromCoordinator>>(
       loop_, random_, faults_,
       [this, name, receive = std::move(receive)](const ToWorkerBatch& batch) {
-        trace_.line("coordinator -> {}: {}", name, describe(batch));
+        if (trace_.on()) trace_.line("coordinator -> {}: {}", name, describe(batch));
         receive(batch);
       });
   if (!up_) peer.to_coordinator->block(true);
