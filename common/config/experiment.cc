@@ -46,7 +46,7 @@ Result<Experiment> checked_experiment(const nlohmann::json& json) {
 }  // namespace
 
 Result<Experiment> experiment_from_yaml(const std::string& text, const std::string& file,
-                                        const Result<RateRange>& range) {
+                                        const Result<RangeFinding>& range) {
   auto located = located_json_from_yaml(text, file);
   if (!located) return tl::unexpected(located.error());
   if (auto filled = fill_from_range_test(located->json, range); !filled)
@@ -63,7 +63,7 @@ Result<Experiment> experiment_from_yaml(const std::string& text, const std::stri
 
 bool takes_range_test(const std::string& text) {
   auto json = yaml_to_json(text, "");
-  return json && fill_from_range_test(*json, kAnyRateRange).value_or(0) > 0;
+  return json && fill_from_range_test(*json, kAnyRangeFinding).value_or(0) > 0;
 }
 
 Result<Experiment> experiment_from_json(const nlohmann::json& json) {

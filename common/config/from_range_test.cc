@@ -16,28 +16,35 @@ namespace {
 
 using nlohmann::json;
 
-enum class Bound : std::uint8_t { kLower, kUpper, kMiddle };
+// What a range test can say of a parameter.
+enum class Part : std::uint8_t { kLower, kUpper, kMiddle, kHalfCycle, kGamma, kNothing };
 
-// Of an unknown function any: whoever reads it refuses it.
-Bound bound_of(const json& function, bool k0) {
+// Of an unknown function what a cyclic one takes: whoever reads it refuses it.
+Part part_of(const json& function, const std::string& key) {
+  LrFamily family = LrFamily::kCyclic;
   for (const LrFunctionKind kind : all_lr_functions()) {
-    if (function != std::string(name_of(kind))) continue;
-    if (family_of(kind) == LrFamily::kFixed) return Bound::kMiddle;
-    if (family_of(kind) == LrFamily::kDecaying) return k0 ? Bound::kUpper : Bound::kLower;
+    if (function == std::string(name_of(kind))) family = family_of(kind);
   }
-  return k0 ? Bound::kLower : Bound::kUpper;
+  if (key == "l") return family == LrFamily::kCyclic ? Part::kHalfCycle : Part::kNothing;
+  if (key == "gamma") {
+    const bool falls_by_it = function.is_string() && function.get<std::string>().ends_with("exp");
+    return falls_by_it ? Part::kGamma : Part::kNothing;
+  }
+  if (key != "k0" && key != "k1") return Part::kNothing;
+  if (family == LrFamily::kFixed) return Part::kMiddle;
+  return (key == "k0") == (family == LrFamily::kDecaying) ? Part::kUpper : Part::kLower;
 }
 
 // `function` may be a domain; all of its choices must agree.
-std::optional<Bound> bound_of_all(json function, bool k0) {
+std::optional<Part> part_of_all(json function, const std::string& key) {
   if (function.is_object() && function.contains("choice")) function = function["choice"];
-  if (!function.is_array()) return bound_of(function, k0);
-  std::optional<Bound> bound;
+  if (!function.is_array()) return part_of(function, key);
+  std::optional<Part> part;
   for (const json& one : function) {
-    if (bound.value_or(bound_of(one, k0)) != bound_of(one, k0)) return std::nullopt;
-    bound = bound_of(one, k0);
+    if (part.value_or(part_of(one, key)) != part_of(one, key)) return std::nullopt;
+    part = part_of(one, key);
   }
-  return bound;
+  return part;
 }
 
 bool is_from(const json& value) {
@@ -47,12 +54,12 @@ bool is_from(const json& value) {
 // The bounds of an interval: {log: {from: range-test}}.
 bool has_bounds_from(const json& value) {
   return value.is_object() && value.size() == 1 && is_from(value.front()) &&
-         (value.contains("log") || value.contains("uniform"));
+         (value.contains("log") || value.contains("uniform") || value.contains("int"));
 }
 
 class Filler {
  public:
-  explicit Filler(const Result<RateRange>& range) : range_(range) {}
+  explicit Filler(const Result<RangeFinding>& range) : range_(range) {}
 
   // `node` and all inside.
   std::optional<Error> fill(json& node, const std::string& path) {
@@ -81,26 +88,52 @@ class Filler {
       return Error{
           fmt::format("{} is taken from range-test or not at all, not from {}", key, from.dump()),
           path};
-    if (key != "k0" && key != "k1") {
-      return Error{fmt::format("{} is no rate: k0 and k1 may come from a range test", key), path};
-    }
-    const auto bound = bound_of_all(function, key == "k0");
-    if (is_from(value) && !bound) {
-      return Error{fmt::format("the functions of {} take different bounds of a range test as {}; "
+    const auto part = part_of_all(function, key);
+    const bool rates = key == "k0" || key == "k1";
+    const bool whole = key == "l";
+    if (part == Part::kNothing ||
+        (!is_from(value) && (rates || whole) && value.contains("int") != whole) ||
+        (!is_from(value) && key == "gamma"))
+      return Error{
+          fmt::format("{} takes nothing from a range test: k0 and k1 do, l of cyclic functions, "
+                      "gamma of exp and the *exp functions; as a domain rates (log or uniform) "
+                      "and l (int)",
+                      key),
+          path};
+    if (!part && (is_from(value) || !rates)) {
+      return Error{fmt::format("the functions of {} take different things from a range test as {}; "
                                "give them policies of their own",
                                function.dump(), key),
                    path};
     }
     if (!range_) return Error{fmt::format("{}: {}", key, range_.error().message), path};
     ++filled_;
-    if (!is_from(value)) {
-      value.front() = {canonical(range_->lower), canonical(range_->upper)};
-    } else if (*bound == Bound::kMiddle) {
-      value = canonical(middle());
+    if (is_from(value)) {
+      value = found(*part);
+    } else if (whole) {
+      value.front() = {range_->half_cycle_low, range_->half_cycle_high};
     } else {
-      value = canonical(*bound == Bound::kLower ? range_->lower : range_->upper);
+      value.front() = {canonical(range_->lower), canonical(range_->upper)};
     }
     return std::nullopt;
+  }
+
+  json found(Part part) const {
+    switch (part) {
+      case Part::kLower:
+        return canonical(range_->lower);
+      case Part::kUpper:
+        return canonical(range_->upper);
+      case Part::kMiddle:
+        return canonical(middle());
+      case Part::kHalfCycle:
+        return range_->half_cycle;
+      case Part::kGamma:
+        return canonical(range_->gamma);
+      case Part::kNothing:
+        break;
+    }
+    return nullptr;
   }
 
   // Four digits, as people write rates.
@@ -108,13 +141,13 @@ class Filler {
     return std::stod(fmt::format("{:.3e}", std::sqrt(range_->lower * range_->upper)));
   }
 
-  const Result<RateRange>& range_;
+  const Result<RangeFinding>& range_;
   int filled_ = 0;
 };
 
 }  // namespace
 
-Result<int> fill_from_range_test(json& experiment, const Result<RateRange>& range) {
+Result<int> fill_from_range_test(json& experiment, const Result<RangeFinding>& range) {
   const json::json_pointer place("/search/policies");
   if (!experiment.is_object() || !experiment.contains(place)) return 0;
   Filler filler(range);

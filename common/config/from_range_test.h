@@ -1,7 +1,8 @@
-// `{from: range-test}` in the policies of an experiment's file: rates that an LR range test found
+// `{from: range-test}` in the policies of an experiment's file: what an LR range test found
 // (docs/EXPERIMENTS.md).
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -10,27 +11,39 @@
 
 namespace lrtune {
 
-// Bounds of good learning rates, as an LR range test found them: 0 < lower < upper.
-struct RateRange {
-  double lower = 0;
+// What an LR range test found for a training, and what follows from it for a run of some length
+// (coordinator/tuning/range_test.h).
+struct RangeFinding {
+  double lower = 0;  // bounds of good learning rates: 0 < lower < upper
   double upper = 0;
+  double gamma = 0;                 // from upper to lower within the run
+  std::int64_t half_cycle = 0;      // l, iterations: whole cycles fill the run
+  std::int64_t half_cycle_low = 0;  // where to search for l; below half_cycle_high
+  std::int64_t half_cycle_high = 0;
 };
 // For whoever reads a file for its `train` and `run` alone.
-inline constexpr RateRange kAnyRateRange = {.lower = 0.001, .upper = 0.01};
+inline constexpr RangeFinding kAnyRangeFinding = {.lower = 0.001,
+                                                  .upper = 0.01,
+                                                  .gamma = 0.999,
+                                                  .half_cycle = 1,
+                                                  .half_cycle_low = 1,
+                                                  .half_cycle_high = 2};
 
-// As experiment_from_yaml, with the bounds of `range` in the place of each `{from: range-test}`. If
-// there is one, the error of `range`, why there are no bounds, is told with its place.
+// As experiment_from_yaml, with what `range` has in the place of each `{from: range-test}`. If
+// there is one, the error of `range`, why nothing was found, is told with its place.
 Result<Experiment> experiment_from_yaml(const std::string& text, const std::string& file,
-                                        const Result<RateRange>& range);
+                                        const Result<RangeFinding>& range);
 
-// Whether policies of a file that experiment_from_yaml can read take rates from a range test.
+// Whether policies of a file that experiment_from_yaml can read take anything from a range test.
 bool takes_range_test(const std::string& text);
 
-// Puts the bounds of `range` in the place of each `{from: range-test}` under search.policies: k0 of
+// Puts what `range` has in the place of each `{from: range-test}` under search.policies: k0 of
 // cyclic functions and k1 of poly become the lower bound, k1 of cyclic functions and k0 of decaying
-// ones the upper, k0 of fix their geometric mean; as the bounds of a domain it becomes both. Gives
-// their number. Errors, with a path: another parameter, functions mixed that take different bounds,
-// and if there is one, the error of `range`.
-Result<int> fill_from_range_test(nlohmann::json& experiment, const Result<RateRange>& range);
+// ones the upper, k0 of fix their geometric mean; as the bounds of a domain it becomes both. l of
+// cyclic functions becomes the half cycle, or {int: ...} where to search for it; gamma of exp and
+// of the *exp functions that of the finding. Gives their number. Errors, with a path: another
+// parameter or function, functions mixed that take different bounds, and if there is one, the error
+// of `range`.
+Result<int> fill_from_range_test(nlohmann::json& experiment, const Result<RangeFinding>& range);
 
 }  // namespace lrtune

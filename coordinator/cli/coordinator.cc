@@ -98,7 +98,7 @@ Result<std::unique_ptr<Operations>> start_operations(const CoordinatorOptions& o
 // Rates that its policies take from a range test, out of the store. What cannot be read is left to
 // the core, which says why.
 Result<void> fill_rates_in(wire::Submit& submit, Store& store, const std::string& store_file) {
-  const auto experiment = experiment_from_yaml(submit.experiment, submit.file, kAnyRateRange);
+  const auto experiment = experiment_from_yaml(submit.experiment, submit.file, kAnyRangeFinding);
   if (!experiment || !takes_range_test(submit.experiment)) return {};
   const auto stored = store.load();
   if (!stored) return tl::unexpected(stored.error());
@@ -106,7 +106,7 @@ Result<void> fill_rates_in(wire::Submit& submit, Store& store, const std::string
       stored_range(*stored, *experiment,
                    fmt::format("lrtune range-test {} --store {}", submit.file, store_file));
   const auto filled =
-      experiment_from_yaml(submit.experiment, submit.file, range.map(&StoredRange::bounds));
+      experiment_from_yaml(submit.experiment, submit.file, range.map(&StoredRange::found));
   if (!filled) return tl::unexpected(filled.error());
   submit.experiment = filled->normalised.dump();
   return {};

@@ -175,16 +175,16 @@ tl::expected<Experiment, int> experiment_to_run(const RunOptions& options) {
   };
   const auto text = read_text_file(options.file, "an experiment");
   if (!text) return refuse(text.error());
-  auto experiment = read_experiment(options, kAnyRateRange);
+  auto experiment = read_experiment(options, kAnyRangeFinding);
   if (!experiment) return refuse(experiment.error());
   if (!takes_range_test(*text)) return *std::move(experiment);
   const auto range = look_up_range(options, *experiment);
   if (!range) return tl::unexpected(range.error());
-  experiment = read_experiment(options, range->map(&StoredRange::bounds));
+  experiment = read_experiment(options, range->map(&StoredRange::found));
   if (!experiment) return refuse(experiment.error());
   const StoredRange& found = **range;
-  say("lrtune: rates of {} are the bounds {} and {} of the range test {} (campaign {})\n",
-      options.file, found.bounds.lower, found.bounds.upper, found.name, found.campaign.value);
+  say("lrtune: rates of {} are within {} and {}, by the range test {} (campaign {})\n",
+      options.file, found.found.lower, found.found.upper, found.name, found.campaign.value);
   return *std::move(experiment);
 }
 

@@ -14,7 +14,7 @@ namespace lrtune {
 Result<PlannedRun> planned_run(const std::string& file, const Surveyed& surveyed) {
   const auto text = read_text_file(file, "an experiment");
   if (!text) return tl::unexpected(text.error());
-  auto experiment = experiment_from_yaml(*text, file, kAnyRateRange);
+  auto experiment = experiment_from_yaml(*text, file, kAnyRangeFinding);
   if (!experiment) return tl::unexpected(experiment.error());
   if (!experiment->train.holes.empty()) {
     return fail(

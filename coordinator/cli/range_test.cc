@@ -66,7 +66,7 @@ int run(RangeTestCommand command) {
   RangeTestSettings& settings = command.settings;
   if (settings.epochs.empty() && settings.iterations.empty())
     settings.epochs = settings.ramp ? std::vector{2.0} : std::vector{1.0, 2.0};  // as LRBench does
-  const auto experiment = read_experiment(command.local, kAnyRateRange);
+  const auto experiment = read_experiment(command.local, kAnyRangeFinding);
   if (!experiment) return say_error(experiment.error(), kExitBadInput);
   const auto campaigns = campaigns_of(settings, *experiment);
   if (!campaigns) return say_error(campaigns.error(), kExitBadInput);

@@ -10,7 +10,7 @@
 #include "common/config/experiment.h"
 #include "coordinator/cli/exit_code.h"
 #include "coordinator/cli/terminal.h"
-#include "coordinator/core/search_replay.h"
+#include "coordinator/core/campaign_replay.h"
 #include "coordinator/store/policy_queries.h"
 
 namespace lrtune {
@@ -22,7 +22,7 @@ struct ReplayOptions {
   bool json = false;
 };
 
-std::string replay_text(const SearchHistory& history, const SearchReplay& replayed) {
+std::string replay_text(const CampaignHistory& history, const CampaignReplay& replayed) {
   const auto& campaign = history.campaign;
   const std::string who =
       fmt::format("Campaign {} ({}), method {}", campaign.id.value, campaign.name,
@@ -34,16 +34,20 @@ std::string replay_text(const SearchHistory& history, const SearchReplay& replay
                           replayed.results);
   }
   if (replayed.stops > 0) counts += fmt::format("; {} runs stopped early", replayed.stops);
+  if (replayed.places > 0) counts += fmt::format("; {} places in rankings", replayed.places);
+  if (replayed.repeats > 0) counts += fmt::format("; {} repeats", replayed.repeats);
   return fmt::format("{}: {}. Each decision is the same again.\n", who, counts);
 }
 
-nlohmann::json replay_json(const SearchHistory& history, const SearchReplay& replayed) {
+nlohmann::json replay_json(const CampaignHistory& history, const CampaignReplay& replayed) {
   nlohmann::json json = {{"campaign", history.campaign.id.value},
                          {"name", history.campaign.name},
                          {"candidates", replayed.candidates},
                          {"promotions", replayed.promotions},
                          {"results", replayed.results},
                          {"stops", replayed.stops},
+                         {"places", replayed.places},
+                         {"repeats", replayed.repeats},
                          {"identical", replayed.difference.empty()},
                          {"difference", nullptr}};
   if (!replayed.difference.empty()) json["difference"] = replayed.difference;
@@ -52,13 +56,13 @@ nlohmann::json replay_json(const SearchHistory& history, const SearchReplay& rep
 
 int show_replay(const ReplayOptions& options) {
   const auto history = PolicyQueries::open(options.store).and_then([&](const PolicyQueries& store) {
-    return store.search_history(options.campaign);
+    return store.campaign_history(options.campaign);
   });
   if (!history) {
     say("lrtune replay: {}\n", history.error().message);
     return kExitBadInput;
   }
-  const auto replayed = replay_search(*history);
+  const auto replayed = replay_campaign(*history);
   if (!replayed) {
     say("lrtune replay: campaign {}: {}\n", options.campaign, replayed.error().message);
     return kExitFailure;
@@ -73,7 +77,7 @@ int show_replay(const ReplayOptions& options) {
 
 void add_replay_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand(
-      "replay", "Makes every decision of a campaign's search again, from what the store says");
+      "replay", "Makes every decision of a campaign again, from what the store says");
   const auto options = std::make_shared<ReplayOptions>();
   command
       ->add_option("CAMPAIGN", options->campaign, "Its number, name or the beginning of its hash")

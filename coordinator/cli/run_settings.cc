@@ -13,7 +13,7 @@
 #include "coordinator/search/search.h"
 
 namespace lrtune {
-Result<Experiment> read_experiment(const RunOptions& options, const Result<RateRange>& range) {
+Result<Experiment> read_experiment(const RunOptions& options, const Result<RangeFinding>& range) {
   const auto text = read_text_file(options.file, "an experiment");
   if (!text) return tl::unexpected(text.error());
   auto experiment = experiment_from_yaml(*text, options.file, range);

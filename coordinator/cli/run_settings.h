@@ -32,7 +32,7 @@ struct RunOptions {
 // The experiment of options.file with --device put in: that makes it another experiment, with
 // another hash. `range` is what its `{from: range-test}` stand for. Errors: FILE:LINE, or that the
 // file cannot be read.
-Result<Experiment> read_experiment(const RunOptions& options, const Result<RateRange>& range);
+Result<Experiment> read_experiment(const RunOptions& options, const Result<RangeFinding>& range);
 
 // What the local workers must offer, as the experiment's `train` says.
 struct WorkerNeeds {

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
+#include "common/config/run_plan.h"
 #include "coordinator/cli/range_test_plan.h"
 
 namespace lrtune {
@@ -19,8 +21,27 @@ nlohmann::json training_of(const nlohmann::json& experiment) {
 
 double rounded(double rate) { return std::stod(fmt::format("{:.3e}", rate)); }
 
+// For a run as `experiment` has it.
+Result<RangeFinding> finding_of(double lower, double upper, const Experiment& experiment,
+                                const TrainingIdentity& identity) {
+  const auto run = run_plan_of(experiment, identity.train, identity.data);
+  if (!run) return tl::unexpected(run.error());
+  const std::int64_t epoch =
+      (identity.data.train_samples + identity.train.batch - 1) / identity.train.batch;
+  const ParameterEstimate estimate = estimate_parameters(
+      lower, upper, std::max<std::int64_t>(2, run->iterations), std::max<std::int64_t>(1, epoch));
+  const std::int64_t shortest = std::max<std::int64_t>(1, estimate.half_cycle_low);
+  return RangeFinding{.lower = lower,
+                      .upper = upper,
+                      .gamma = 1 - rounded(1 - estimate.gamma),
+                      .half_cycle = estimate.half_cycle,
+                      .half_cycle_low = shortest,
+                      .half_cycle_high = std::max(estimate.half_cycle_high, shortest + 1)};
+}
+
 Result<StoredRange> range_of(const StoredState& stored, const CampaignRecord& campaign,
-                             const Experiment& test, const RangeTestSettings& settings) {
+                             const Experiment& test, const RangeTestSettings& settings,
+                             const Experiment& experiment) {
   const auto results = collect_results(stored, campaign.hash);
   if (!results) return tl::unexpected(results.error());
   const auto identity = identity_of(stored, *results);
@@ -33,9 +54,10 @@ Result<StoredRange> range_of(const StoredState& stored, const CampaignRecord& ca
     return fail(fmt::format("the range test {} (campaign {}) cannot tell the {} bound: {}",
                             campaign.name, campaign.id.value, name, words(bound->why)));
   }
-  return StoredRange{{rounded(report->range.lower.rate), rounded(report->range.upper.rate)},
-                     campaign.id,
-                     campaign.name};
+  const auto found = finding_of(rounded(report->range.lower.rate),
+                                rounded(report->range.upper.rate), experiment, *identity);
+  if (!found) return tl::unexpected(found.error());
+  return StoredRange{*found, campaign.id, campaign.name};
 }
 
 }  // namespace
@@ -57,7 +79,7 @@ Result<StoredRange> stored_range(const StoredState& stored, const Experiment& ex
     if (!test) continue;
     const auto settings = range_test_settings(*test);
     if (!settings) continue;
-    auto found = range_of(stored, *campaign, *test, *settings);
+    auto found = range_of(stored, *campaign, *test, *settings, experiment);
     if (found) return found;
     if (!refusal) refusal = found.error();
   }

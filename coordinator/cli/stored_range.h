@@ -1,4 +1,4 @@
-// What `{from: range-test}` in an experiment stands for: bounds out of the range tests that a store
+// What `{from: range-test}` in an experiment stands for: out of the range tests that a store
 // keeps. Pure.
 #pragma once
 
@@ -13,7 +13,7 @@
 namespace lrtune {
 
 struct StoredRange {
-  RateRange bounds;     // of four digits
+  RangeFinding found;   // for the experiment's own run; rates of four digits
   CampaignId campaign;  // the range test
   std::string name;     // its campaign's
 };

@@ -33,7 +33,7 @@ Result<wire::Submit> request_of(const SubmitOptions& options) {
     return fail(fmt::format("{} has {} bytes; an experiment that is submitted has at most {}",
                             options.file, text->size(), wire::kMaxExperimentBytes));
   }
-  if (auto experiment = experiment_from_yaml(*text, options.file, kAnyRateRange); !experiment)
+  if (auto experiment = experiment_from_yaml(*text, options.file, kAnyRangeFinding); !experiment)
     return tl::unexpected(experiment.error());
   return wire::Submit{0, options.file, std::move(*text), options.device, options.priority};
 }

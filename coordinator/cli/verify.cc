@@ -242,7 +242,7 @@ Result<std::vector<json>> policy_documents(const VerifyCommand& command) {
 // The experiment, with all of the command's own input checked; nothing is changed before.
 Result<Experiment> read_input(VerifyCommand& command) {
   command.settings.m_opt = !command.no_m_opt;
-  auto experiment = read_experiment(command.local, kAnyRateRange);
+  auto experiment = read_experiment(command.local, kAnyRangeFinding);
   if (!experiment) return experiment;
   if (!command.target.empty()) {
     const auto target = target_from_text(command.target);

@@ -1,9 +1,8 @@
 #include <algorithm>
 
+#include "coordinator/core/campaign_ranking.h"
 #include "coordinator/core/core_state.h"
 #include "coordinator/ranking/ranking.h"
-#include "coordinator/tuning/settled_order.h"
-#include "coordinator/tuning/verification.h"
 
 namespace lrtune {
 namespace {
@@ -29,40 +28,33 @@ struct SearchRanking {
 
 SearchRanking search_ranking(const CoreState& state, const Campaign& campaign) {
   SearchRanking ranking;
-  for (const TrialId id : campaign.candidates) ranking.scores.push_back(scores_of(state, id));
-  ranking.order = rank(ranking.scores, campaign.experiment.rank_by, campaign.experiment.rank_at);
-  if (!has_rungs(campaign.experiment.method)) return ranking;
   std::vector<std::int64_t> lengths;
-  for (const TrialId id : campaign.candidates)
+  for (const TrialId id : campaign.candidates) {
+    ranking.scores.push_back(scores_of(state, id));
     lengths.push_back(state.trials.at(id).plan.iterations);
-  ranking.order = by_rung(std::move(ranking.order), ranking.scores, lengths);
+  }
+  ranking.order = order_of_candidates(campaign.experiment, ranking.scores, lengths);
   return ranking;
 }
 
-struct VerificationRanking {
-  std::vector<TrialId> verified;         // in the order of the search's ranking
-  std::vector<RepeatedScores> combined;  // of each
-  std::vector<std::size_t> order;        // of them, best first
+std::vector<JudgedRepeat> judged_repeats(const CoreState& state, const Campaign& campaign) {
+  std::vector<JudgedRepeat> repeats;
+  for (const TrialId id : campaign.trials) {
+    const TrialRecord& trial = state.trials.at(id);
+    if (trial.phase == TrialPhase::kVerify && state.is_current(trial))
+      repeats.push_back({&trial, scores_of(state, id)});
+  }
+  return repeats;
+}
 
+struct VerificationRanking : RankedRepeats {
   RankedTrial row(std::size_t place, const Campaign&) const {
     return {verified[order[place]], to_json(combined[order[place]])};
   }
 };
 
 VerificationRanking verification_ranking(const CoreState& state, const Campaign& campaign) {
-  VerificationRanking ranking;
-  std::map<TrialId, std::vector<Scores>> repeats;
-  for (const TrialId id : campaign.trials) {
-    const TrialRecord& trial = state.trials.at(id);
-    if (trial.phase != TrialPhase::kVerify || !state.is_current(trial)) continue;
-    auto& scores = repeats[trial.verifies];
-    if (scores.empty()) ranking.verified.push_back(trial.verifies);
-    scores.push_back(scores_of(state, id));
-  }
-  for (const TrialId id : ranking.verified)
-    ranking.combined.push_back(combine(repeats.at(id), campaign.experiment.rank_at));
-  ranking.order = rank_repeated(ranking.combined, campaign.experiment.rank_by);
-  return ranking;
+  return {rank_repeats(campaign.experiment, judged_repeats(state, campaign))};
 }
 
 template <typename Ranking>
@@ -77,15 +69,16 @@ void keep_best(Campaign& campaign, const Ranking& ranking) {
 Scores scores_of(const CoreState& state, TrialId id) {
   const TrialRecord& trial = state.trials.at(id);
   const Job& job = state.jobs.at(trial.job);
-  const bool ended = job.record.outcome && trial.state != TrialState::kStopped;
-  return score(job.points, ended ? job.record.outcome->kind : OutcomeKind::kStopped,
-               trial.plan.target);
+  const auto& outcome = job.record.outcome;
+  return scores_of_run(trial, job.points, outcome ? std::optional(outcome->kind) : std::nullopt);
 }
 
 std::vector<TrialId> rank_search(CoreState& state, Campaign& campaign) {
   const Experiment& experiment = campaign.experiment;
   const SearchRanking ranking = search_ranking(state, campaign);
   keep_best(campaign, ranking);
+  std::optional<std::int64_t> whole;
+  if (campaign.search) whole = campaign.search->train.plan.iterations;
   std::vector<TrialId> well;
   const std::size_t count = ranking.order.size();
   for (std::size_t place = 0; place < count; ++place) {
@@ -98,10 +91,7 @@ std::vector<TrialId> rank_search(CoreState& state, Campaign& campaign) {
         campaign.record.id, id, "ranked",
         to_flat_json(score, experiment.rank_at,
                      {{"rank", place + 1}, {"of", count}, {"by", name_of(experiment.rank_by)}}));
-    // Repeats compare whole runs.
-    const bool whole = !campaign.search || state.trials.at(id).plan.iterations ==
-                                               campaign.search->train.plan.iterations;
-    if (score.ended_well && score.measured && whole) well.push_back(id);
+    if (is_repeatable(state.trials.at(id), score, whole)) well.push_back(id);
   }
   return well;
 }
@@ -126,35 +116,15 @@ std::vector<TrialId> rank_verification(CoreState& state, Campaign& campaign) {
 void repeat_unsettled(CoreState& state, Campaign& campaign) {
   const Experiment& experiment = campaign.experiment;
   if (!experiment.verify_settled) return;
-  std::map<TrialId, std::vector<double>> values;  // of those that always ended well
-  std::map<TrialId, std::uint32_t> repeats;
-  for (const TrialId id : campaign.trials) {
-    const TrialRecord& trial = state.trials.at(id);
-    if (trial.phase != TrialPhase::kVerify || !state.is_current(trial)) continue;
-    repeats[trial.verifies] = std::max(repeats[trial.verifies], trial.repeat);
-    const auto value = ranked_value(scores_of(state, id), experiment.rank_by, experiment.rank_at);
-    if (value) values[trial.verifies].push_back(*value);
-  }
-  std::vector<TrialId> policies;
-  std::vector<std::vector<double>> compared;
-  for (auto& [id, of_policy] : values) {
-    if (of_policy.size() != repeats.at(id)) continue;  // its place is at the end
-    policies.push_back(id);
-    compared.push_back(std::move(of_policy));
-  }
-  const OrderOptions options{.alpha = *experiment.verify_settled,
-                             .min_repeats = kFirstRepeats,
-                             .max_repeats = experiment.verify_repeats};
-  const SettledOrder order = settled_order(compared, options);
+  const auto [order, next] = order_so_far(experiment, judged_repeats(state, campaign));
   const auto settled = std::count_if(order.neighbours.begin(), order.neighbours.end(),
                                      [](const NeighbourOrder& pair) { return pair.settled; });
   state.decide(campaign.record.id, {}, "order",
                {{"settled", settled},
                 {"neighbours", order.neighbours.size()},
                 {"alpha", *experiment.verify_settled},
-                {"repeated", order.repeat.size()}});
-  for (const std::size_t place : order.repeat)
-    make_repeat(state, campaign, policies[place], repeats.at(policies[place]) + 1);
+                {"repeated", next.size()}});
+  for (const auto& [policy, repeat] : next) make_repeat(state, campaign, policy, repeat);
 }
 
 void recall_best(const CoreState& state, Campaign& campaign) {

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -176,14 +177,17 @@ struct StoredState {
   bool operator==(const StoredState&) const = default;
 };
 
-// What a campaign's search did.
-struct SearchHistory {
+// What a campaign's search and verification did.
+struct CampaignHistory {
   CampaignRecord campaign;
   std::vector<IdentityRecord> identities;  // the candidates' and perhaps others
   std::vector<TrialRecord> candidates;     // the search's trials, ascending
+  std::vector<TrialRecord> repeats;        // the verification's, ascending
   std::vector<DecisionRecord> log;         // as StoredState::search_log
-  // Of the candidates' jobs, ascending by (job, iteration): each iteration once, whichever attempt.
+  // Of the jobs of both, ascending by (job, iteration): each iteration once, whichever attempt.
   std::vector<PointRecord> points;
+  std::map<JobId, OutcomeKind> outcomes;  // of those of the jobs that have ended
+  std::vector<RankingRecord> rankings;    // ascending by (phase, rank)
 };
 
 std::string_view name_of(CampaignState state);  // "surveying", "searching" ...

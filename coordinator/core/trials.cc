@@ -6,6 +6,7 @@
 #include "common/policy/policy_json.h"
 #include "common/random.h"
 #include "common/state_name.h"
+#include "coordinator/core/campaign_ranking.h"
 #include "coordinator/core/core_state.h"
 #include "coordinator/search/search.h"
 #include "coordinator/tuning/tolerance.h"
@@ -199,15 +200,10 @@ std::vector<TrialId> trials_from(const Campaign& campaign, std::size_t first) {
   return {campaign.trials.begin() + static_cast<std::ptrdiff_t>(first), campaign.trials.end()};
 }
 
-// Trials that share a job are one policy; repeating it twice would tell nothing.
-std::vector<TrialId> without_repetition(const CoreState& state,
-                                        const std::vector<TrialId>& ranked) {
-  std::vector<TrialId> distinct;
-  std::set<JobId> seen;
-  for (const TrialId id : ranked) {
-    if (seen.insert(state.trials.at(id).job).second) distinct.push_back(id);
-  }
-  return distinct;
+std::vector<TrialId> distinct_of(const CoreState& state, const std::vector<TrialId>& ranked) {
+  std::vector<const TrialRecord*> trials;
+  for (const TrialId id : ranked) trials.push_back(&state.trials.at(id));
+  return without_repetition(trials);
 }
 
 }  // namespace
@@ -412,7 +408,7 @@ void make_repeat(CoreState& state, Campaign& campaign, TrialId of, std::uint32_t
 
 void make_verification_trials(CoreState& state, Campaign& campaign,
                               const std::vector<TrialId>& ranked) {
-  const std::vector<TrialId> distinct = without_repetition(state, ranked);
+  const std::vector<TrialId> distinct = distinct_of(state, ranked);
   const std::size_t first = campaign.trials.size();
   campaign.record.state = CampaignState::kVerifying;
   state.write(campaign.record);
@@ -429,9 +425,8 @@ void make_tolerance_trials(CoreState& state, Campaign& campaign,
   campaign.record.state = CampaignState::kScaling;
   state.write(campaign.record);
   const Experiment& experiment = campaign.experiment;
-  for (const ScaledRun& run :
-       plan_tolerance(without_repetition(state, ranked), experiment.tolerance_top,
-                      experiment.tolerance_scales)) {
+  for (const ScaledRun& run : plan_tolerance(distinct_of(state, ranked), experiment.tolerance_top,
+                                             experiment.tolerance_scales)) {
     if (has_run(state, campaign, TrialPhase::kTolerance, run.of, 0, run.scale)) continue;
     TrialRecord trial = state.trials.at(run.of);
     trial.phase = TrialPhase::kTolerance;

@@ -471,8 +471,8 @@ Result<TrialStory> PolicyQueries::story(TrialId trial) const {
   });
 }
 
-Result<SearchHistory> PolicyQueries::search_history(const std::string& campaign) const {
-  return guarded(path_, [&]() -> Result<SearchHistory> {
+Result<CampaignHistory> PolicyQueries::campaign_history(const std::string& campaign) const {
+  return guarded(path_, [&]() -> Result<CampaignHistory> {
     sql::Rows rows(*database_,
                    "SELECT id FROM campaign WHERE CAST(id AS TEXT) = ?1 OR name = ?1 OR "
                    "(length(?1) >= 4 AND substr(lower(hex(hash)), 1, length(?1)) = ?1) "

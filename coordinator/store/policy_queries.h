@@ -103,7 +103,7 @@ class PolicyQueries {
   Result<TrialStory> story(TrialId trial) const;
 
   // Of the campaign with that number, that name (the newest one) or a hash that begins so.
-  Result<SearchHistory> search_history(const std::string& campaign) const;
+  Result<CampaignHistory> campaign_history(const std::string& campaign) const;
 
  private:
   explicit PolicyQueries(std::string path, std::unique_ptr<SQLite::Database> database);

@@ -248,25 +248,51 @@ constexpr const char* kOfOneJob =
     "WHERE job = ?2 AND attempt = (SELECT max(other.attempt) FROM point AS other WHERE "
     "other.job = point.job AND other.iteration = point.iteration) ORDER BY iteration";
 
-SearchHistory read_history(SQLite::Database& database, CampaignId campaign) {
+void read_rankings(SQLite::Database& database, CampaignHistory& history) {
+  Rows rows(database,
+            "SELECT phase, rank, trial, scores FROM ranking WHERE campaign = ? "
+            "ORDER BY phase <> 'search', rank");
+  rows.use(history.campaign.id);
+  while (rows.next()) {
+    history.rankings.push_back({history.campaign.id, stored(trial_phase_from_name(rows.text(0))),
+                                static_cast<int>(rows.integer(1)), TrialId{rows.integer(2)},
+                                json_of(rows, 3)});
+  }
+}
+
+// The points and outcomes of the history's jobs.
+void read_runs(SQLite::Database& database, CampaignHistory& history) {
+  std::set<JobId> jobs;
+  for (const TrialRecord& trial : history.candidates) jobs.insert(trial.job);
+  for (const TrialRecord& trial : history.repeats) jobs.insert(trial.job);
+  Rows points(database, std::string(kSelectPoints) + kOfOneJob);
+  Rows outcomes(database, "SELECT outcome FROM job WHERE id = ? AND outcome IS NOT NULL");
+  for (const JobId job : jobs) {
+    points.use(static_cast<std::int64_t>(kMetricVersion), job);
+    while (points.next()) history.points.push_back({job, 0, {}, 0, point_of(points)});
+    outcomes.use(job);
+    if (outcomes.next())
+      history.outcomes.emplace(job, stored(outcome_kind_from_name(outcomes.text(0))));
+  }
+}
+
+CampaignHistory read_history(SQLite::Database& database, CampaignId campaign) {
   const SQLite::Transaction snapshot(database);
-  SearchHistory history;
+  CampaignHistory history;
   for (CampaignRecord& record : read_campaigns(database)) {
     if (record.id == campaign) history.campaign = std::move(record);
   }
   const auto identities = read_identities(database, history.identities);
   for (TrialRecord& trial : read_trials(database, identities, read_policies(database))) {
-    if (trial.campaign == campaign && trial.phase == TrialPhase::kSearch)
+    if (trial.campaign != campaign) continue;
+    if (trial.phase == TrialPhase::kSearch)
       history.candidates.push_back(std::move(trial));
+    else if (trial.phase == TrialPhase::kVerify)
+      history.repeats.push_back(std::move(trial));
   }
   history.log = read_search_log(database, campaign);
-  std::set<JobId> jobs;
-  for (const TrialRecord& trial : history.candidates) jobs.insert(trial.job);
-  sql::Rows rows(database, std::string(kSelectPoints) + kOfOneJob);
-  for (const JobId job : jobs) {
-    rows.use(static_cast<std::int64_t>(kMetricVersion), job);
-    while (rows.next()) history.points.push_back({job, 0, {}, 0, point_of(rows)});
-  }
+  read_runs(database, history);
+  read_rankings(database, history);
   return history;
 }
 

@@ -30,6 +30,6 @@ std::optional<Outcome> outcome_of(const sql::Rows& row, int first);
 StoredState read_all(SQLite::Database& database);
 
 // Of one campaign, which is there. Throws as above.
-SearchHistory read_history(SQLite::Database& database, CampaignId campaign);
+CampaignHistory read_history(SQLite::Database& database, CampaignId campaign);
 
 }  // namespace lrtune

@@ -36,6 +36,14 @@ StoredState KeptRecords::state() const {
   return stored;
 }
 
+std::vector<RankingRecord> KeptRecords::rankings() const {
+  std::map<std::pair<TrialPhase, int>, RankingRecord> newest;
+  for (const RankingRecord& row : of<RankingRecord>()) newest[{row.phase, row.rank}] = row;
+  std::vector<RankingRecord> rows;
+  for (auto& [place, row] : newest) rows.push_back(std::move(row));
+  return rows;
+}
+
 std::vector<std::string> KeptRecords::codes(std::int64_t trial) const {
   std::vector<std::string> codes;
   for (const DecisionRecord& decision : of<DecisionRecord>()) {

@@ -54,6 +54,7 @@ struct KeptRecords {
     }
     return found;
   }
+  std::vector<RankingRecord> rankings() const;  // the newest row of each place, by (phase, rank)
   // Codes of the decisions about `trial`, in order.
   std::vector<std::string> codes(std::int64_t trial) const;
 };

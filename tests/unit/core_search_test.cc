@@ -4,8 +4,8 @@
 
 #include <map>
 
+#include "coordinator/core/campaign_replay.h"
 #include "coordinator/core/decisions.h"
-#include "coordinator/core/search_replay.h"
 #include "tests/unit/core_harness.h"
 
 namespace lrtune {
@@ -64,16 +64,30 @@ class CoreSearchTest : public testing::Test {
     }
     return codes;
   }
-  SearchHistory history() {
+  CampaignHistory history() {
     const StoredState stored = harness.kept().state();
-    SearchHistory history{stored.campaigns.front(), stored.identities, {}, stored.search_log};
+    CampaignHistory history{.campaign = stored.campaigns.front(),
+                            .identities = stored.identities,
+                            .candidates = {},
+                            .repeats = {},
+                            .log = stored.search_log,
+                            .points = stored.points,
+                            .outcomes = {},
+                            .rankings = harness.kept().rankings()};
     for (const TrialRecord& trial : stored.trials) {
       if (trial.phase == TrialPhase::kSearch) history.candidates.push_back(trial);
+      if (trial.phase == TrialPhase::kVerify) history.repeats.push_back(trial);
     }
+    for (const JobRecord& job : stored.jobs) {
+      if (job.outcome) history.outcomes.emplace(job.id, job.outcome->kind);
+    }
+    std::ranges::sort(history.points, {}, [](const PointRecord& record) {
+      return std::pair(record.job, record.point.iteration);
+    });
     return history;
   }
   std::string replayed() {
-    const auto again = replay_search(history());
+    const auto again = replay_campaign(history());
     return again ? again->difference : again.error().message;
   }
 
@@ -141,7 +155,7 @@ TEST_F(CoreSearchTest, EachMethodIsReplayedFromTheRecords) {
     for (int i = 0; !open().empty(); ++i) end_first(0.3 + 0.05 * (i * 7 % 11));
     EXPECT_EQ(harness.campaign().state, CampaignState::kDone) << method;
     EXPECT_EQ(replayed(), "") << method;
-    EXPECT_EQ(replay_search(history())->candidates, 9) << method;
+    EXPECT_EQ(replay_campaign(history())->candidates, 9) << method;
   }
 }
 
@@ -170,8 +184,8 @@ TEST_F(CoreSearchTest, ATreeGoesOnFromItsBestPath) {
   while (!open().empty()) end_first(0.8);
   EXPECT_EQ(harness.campaign().state, CampaignState::kDone);
   EXPECT_EQ(replayed(), "");
-  EXPECT_EQ(replay_search(history())->candidates, 6);
-  EXPECT_EQ(replay_search(history())->promotions, 2);
+  EXPECT_EQ(replay_campaign(history())->candidates, 6);
+  EXPECT_EQ(replay_campaign(history())->promotions, 2);
   EXPECT_THAT(harness.kept().codes(2), Contains("promoted"));
 }
 
@@ -200,18 +214,61 @@ TEST_F(CoreSearchTest, ATreeEndsWhereAllDiverge) {
 TEST_F(CoreSearchTest, AnAlteredLogIsNoticed) {
   begin(searching("asha", 9), 1);
   for (int i = 0; !open().empty(); ++i) end_first(0.3 + 0.05 * (i * 7 % 11));
-  SearchHistory altered = history();
+  CampaignHistory altered = history();
   for (DecisionRecord& decision : altered.log) {
     if (decision.code != "observed") continue;
     nlohmann::json numbers = decision.numbers.json();
     numbers["value"] = 0.0;
     decision.numbers = numbers;
   }
-  EXPECT_THAT(replay_search(altered)->difference, HasSubstr("of the log was"));
+  EXPECT_THAT(replay_campaign(altered)->difference, HasSubstr("of the log was"));
   altered = history();
   altered.log.pop_back();
   altered.candidates.back().plan.iterations = 55;
-  EXPECT_THAT(replay_search(altered)->difference, HasSubstr("55 iterations"));
+  EXPECT_THAT(replay_campaign(altered)->difference, HasSubstr("55 iterations"));
+}
+
+TEST_F(CoreSearchTest, RankingsAndRepeatsAreMadeAgain) {
+  begin(searching("halving", 3, "verify: {top: 1, repeats: 2}\n"), 1);
+  for (int i = 0; !open().empty(); ++i) end_first(0.3 + 0.05 * (i * 7 % 11));
+  EXPECT_EQ(harness.campaign().state, CampaignState::kDone);
+  const auto again = replay_campaign(history());
+  EXPECT_EQ(again->difference, "");
+  EXPECT_EQ(again->places, 3 + 1);
+  EXPECT_EQ(again->repeats, 2);
+}
+
+TEST_F(CoreSearchTest, AnAlteredRankingIsNoticed) {
+  begin(searching("halving", 3, "verify: {top: 1, repeats: 2}\n"), 1);
+  for (int i = 0; !open().empty(); ++i) end_first(0.3 + 0.05 * (i * 7 % 11));
+  CampaignHistory altered = history();
+  std::swap(altered.rankings[0].trial, altered.rankings[1].trial);
+  EXPECT_THAT(replay_campaign(altered)->difference,
+              HasSubstr("place 1 of the search's ranking was trial"));
+  altered = history();
+  nlohmann::json scores = altered.rankings[0].scores.json();
+  scores["top1"] = 0.99;
+  altered.rankings[0].scores = scores;
+  EXPECT_THAT(replay_campaign(altered)->difference,
+              HasSubstr("top1 of place 1 of the search's ranking was 0.99"));
+  altered = history();
+  altered.rankings.pop_back();
+  EXPECT_THAT(replay_campaign(altered)->difference, HasSubstr("0 places are in the ranking"));
+  altered = history();
+  altered.repeats.pop_back();
+  EXPECT_THAT(replay_campaign(altered)->difference, HasSubstr("repeat 2 of trial"));
+  altered = history();
+  altered.repeats.back().verifies = altered.rankings[2].trial;
+  EXPECT_THAT(replay_campaign(altered)->difference, HasSubstr("was not made, and would be now"));
+}
+
+TEST_F(CoreSearchTest, RepeatsUntilTheOrderIsSettledAreMadeAgain) {
+  begin(searching("halving", 9, "verify: {top: 3, repeats: 6, settled: 0.05}\n"), 1);
+  for (int i = 0; !open().empty(); ++i) end_first(0.3 + 0.05 * (i * 7 % 11));
+  EXPECT_EQ(harness.campaign().state, CampaignState::kDone);
+  CampaignHistory whole = history();
+  EXPECT_EQ(replay_campaign(whole)->difference, "");
+  EXPECT_GT(replay_campaign(whole)->repeats, 3 * 2);
 }
 
 TEST_F(CoreSearchTest, ARestartGoesOnFromTheSameKnowledge) {
@@ -225,7 +282,7 @@ TEST_F(CoreSearchTest, ARestartGoesOnFromTheSameKnowledge) {
   }
   EXPECT_EQ(harness.kept().state().campaigns.front().state, CampaignState::kDone);
   EXPECT_EQ(replayed(), "");
-  EXPECT_EQ(replay_search(history())->results, 6);
+  EXPECT_EQ(replay_campaign(history())->results, 6);
 }
 
 TEST_F(CoreSearchTest, NothingIsAskedWhilePaused) {

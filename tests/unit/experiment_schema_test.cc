@@ -66,7 +66,7 @@ TEST_F(ExperimentSchema, AcceptsEveryExperiment) {
     const std::string text = test::file_text("experiments/" + entry.path().filename().string());
     EXPECT_EQ(refusal(text), "") << entry.path();
     const auto experiment =
-        experiment_from_yaml(text, entry.path().filename().string(), kAnyRateRange);
+        experiment_from_yaml(text, entry.path().filename().string(), kAnyRangeFinding);
     EXPECT_TRUE(experiment) << experiment.error().message;
     EXPECT_EQ(text.rfind("# yaml-language-server: $schema=../docs/experiment.schema.json\n", 0),
               0u);
@@ -151,20 +151,28 @@ TEST_F(ExperimentSchema, AcceptsWhatTheReaderAccepts) {
   }
 }
 
-TEST_F(ExperimentSchema, AcceptsBoundsOfARangeTestAsRatesAlone) {
+TEST_F(ExperimentSchema, AcceptsWhatARangeTestCanSay) {
   const auto with = [](const std::string& k1) {
     return replaced(base_experiment(), "{log: [0.02, 0.2]}", k1);
   };
   for (const std::string good :
        {"{from: range-test}", "{log: {from: range-test}}", "{uniform: {from: range-test}}"}) {
     EXPECT_EQ(refusal(with(good)), "") << good;
-    EXPECT_TRUE(experiment_from_yaml(with(good), "e.yaml", kAnyRateRange)) << good;
+    EXPECT_TRUE(experiment_from_yaml(with(good), "e.yaml", kAnyRangeFinding)) << good;
   }
-  const std::string length = replaced(base_experiment(), "l: 200", "l: {from: range-test}");
-  for (const std::string& bad : {with("{from: elsewhere}"), with("{int: {from: range-test}}"),
-                                 with("{log: [0.01, {from: range-test}]}"), length}) {
+  const auto of_length = [](const std::string& l) {
+    return replaced(base_experiment(), "l: 200", "l: " + l);
+  };
+  for (const std::string good : {"{from: range-test}", "{int: {from: range-test}}"}) {
+    EXPECT_EQ(refusal(of_length(good)), "") << good;
+    EXPECT_TRUE(experiment_from_yaml(of_length(good), "e.yaml", kAnyRangeFinding)) << good;
+  }
+  for (const std::string& bad :
+       {with("{from: elsewhere}"), with("{int: {from: range-test}}"),
+        with("{log: [0.01, {from: range-test}]}"), of_length("{log: {from: range-test}}"),
+        of_length("{from: elsewhere}")}) {
     EXPECT_NE(refusal(bad), "") << bad;
-    EXPECT_FALSE(experiment_from_yaml(bad, "e.yaml", kAnyRateRange)) << bad;
+    EXPECT_FALSE(experiment_from_yaml(bad, "e.yaml", kAnyRangeFinding)) << bad;
   }
 }
 

@@ -1,5 +1,6 @@
 #include "common/config/experiment.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -246,11 +247,18 @@ TEST(RunPlan, NothingToEvaluateIsAnError) {
             "no sample is left to train on");
 }
 
-// The policies of a file that has `lines` in their place, with the bounds 0.002 and 0.05.
+constexpr RangeFinding kFound = {.lower = 0.002,
+                                 .upper = 0.05,
+                                 .gamma = 0.9968,
+                                 .half_cycle = 250,
+                                 .half_cycle_low = 100,
+                                 .half_cycle_high = 500};
+
+// The policies of a file that has `lines` in their place, and kFound for a range test.
 nlohmann::json with_bounds(const std::string& lines) {
   std::string text = base_experiment();
   text.resize(text.find("    - {function: fix"));
-  const auto made = experiment_from_yaml(text + lines, "e.yaml", RateRange{0.002, 0.05});
+  const auto made = experiment_from_yaml(text + lines, "e.yaml", kFound);
   EXPECT_TRUE(made) << made.error().message;
   return made ? made->normalised["search"]["policies"] : nlohmann::json();
 }
@@ -283,6 +291,18 @@ TEST(ExperimentRangeTest, BoundsOfADomainBecomeBoth) {
   EXPECT_EQ(policies[1]["k0"], nlohmann::json::parse(R"({"uniform": [0.002, 0.05]})"));
 }
 
+TEST(ExperimentRangeTest, LengthsAndFactorsComeFromItToo) {
+  const nlohmann::json policies = with_bounds(R"(
+    - {function: [tri, cos2], k0: 0.01, k1: 0.1, l: {from: range-test}}
+    - {function: sinexp, k0: 0.01, k1: 0.1, l: {int: {from: range-test}}, gamma: {from: range-test}}
+    - {function: exp, k0: 0.1, gamma: {from: range-test}}
+)");
+  EXPECT_EQ(policies[0]["l"], 250);
+  EXPECT_EQ(policies[1]["l"], nlohmann::json::parse(R"({"int": [100, 500]})"));
+  EXPECT_EQ(policies[1]["gamma"], 0.9968);
+  EXPECT_EQ(policies[2]["gamma"], 0.9968);
+}
+
 // Written down, the numbers are the same experiment.
 TEST(ExperimentRangeTest, TheNormalFormHasTheNumbers) {
   const std::string text =
@@ -290,29 +310,48 @@ TEST(ExperimentRangeTest, TheNormalFormHasTheNumbers) {
   EXPECT_TRUE(takes_range_test(text));
   EXPECT_FALSE(takes_range_test(base_experiment()));
   EXPECT_FALSE(takes_range_test("{"));
-  const auto found = experiment_from_yaml(text, "e.yaml", RateRange{0.002, 0.05});
+  const auto found = experiment_from_yaml(text, "e.yaml", kFound);
   ASSERT_TRUE(found) << found.error().message;
   EXPECT_EQ(found->hash, with("k1: {log: [0.02, 0.2]}", "k1: 0.05").hash);
 }
 
 TEST(ExperimentRangeTest, AnErrorNamesTheParameterAndItsLine) {
   const auto message = [](const std::string& part, const std::string& instead,
-                          const Result<RateRange>& range = kAnyRateRange) {
+                          const Result<RangeFinding>& range = kAnyRangeFinding) {
     const std::string text = replaced(base_experiment(), part, instead);
     const auto made = experiment_from_yaml(text, "e.yaml", range);
     return made ? "made" : made.error().message;
   };
   EXPECT_EQ(message("k1: {log: [0.02, 0.2]}", "k1: {from: range-test}", fail("there is none")),
             "e.yaml:18: k1: there is none (search.policies[1].k1)");
-  EXPECT_EQ(message("l: 200", "l: {from: range-test}"),
-            "e.yaml:19: l is no rate: k0 and k1 may come from a range test (search.policies[1].l)");
+  const auto nothing = [](int line, const std::string& key, int policy) {
+    return fmt::format(
+        "e.yaml:{}: {} takes nothing from a range test: k0 and k1 do, l of cyclic functions, gamma "
+        "of exp and the *exp functions; as a domain rates (log or uniform) and l (int) "
+        "(search.policies[{}].{})",
+        line, key, policy, key);
+  };
+  EXPECT_EQ(message("l: 200", "l: {log: {from: range-test}}"), nothing(19, "l", 1));
+  EXPECT_EQ(message("k1: {log: [0.02, 0.2]}", "k1: {int: {from: range-test}}"),
+            nothing(18, "k1", 1));
+  EXPECT_EQ(message("{function: fix, k0: 0.01}",
+                    "{function: step, k0: 0.1, gamma: 0.5, l: {from: range-test}}"),
+            nothing(15, "l", 0));
+  EXPECT_EQ(message("{function: fix, k0: 0.01}",
+                    "{function: step, k0: 0.1, l: 5, gamma: {from: range-test}}"),
+            nothing(15, "gamma", 0));
+  EXPECT_EQ(message("{function: fix, k0: 0.01}",
+                    "{function: exp, k0: 0.1, gamma: {log: {from: range-test}}}"),
+            nothing(15, "gamma", 0));
+  EXPECT_EQ(
+      message("{function: fix, k0: 0.01}", "{function: poly, k0: 0.1, p: {from: range-test}}"),
+      nothing(15, "p", 0));
   EXPECT_EQ(message("k1: {log: [0.02, 0.2]}", "k1: {from: afar}"),
             "e.yaml:18: k1 is taken from range-test or not at all, not from \"afar\" "
             "(search.policies[1].k1)");
-  EXPECT_EQ(
-      message("{function: fix, k0: 0.01}", "{function: [fix, exp], k0: {from: range-test}}"),
-      "e.yaml:15: the functions of [\"fix\",\"exp\"] take different bounds of a range test as "
-      "k0; give them policies of their own (search.policies[0].k0)");
+  EXPECT_EQ(message("{function: fix, k0: 0.01}", "{function: [fix, exp], k0: {from: range-test}}"),
+            "e.yaml:15: the functions of [\"fix\",\"exp\"] take different things from a range test "
+            "as k0; give them policies of their own (search.policies[0].k0)");
 }
 
 }  // namespace

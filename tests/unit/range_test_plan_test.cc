@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
+#include "common/config/run_plan.h"
 #include "common/policy/policy_json.h"
 #include "coordinator/cli/stored_range.h"
 
@@ -287,8 +290,12 @@ TEST(StoredRange, IsTheOneOfTheNewestRangeTestOfTheSameTraining) {
   StoredState stored = tested(mine(), {0.3, 0.9, 0.9, 0});
   const auto found = stored_range(stored, mine(), "");
   ASSERT_TRUE(found) << found.error().message;
-  EXPECT_EQ(found->bounds.lower, 0.01);
-  EXPECT_EQ(found->bounds.upper, 0.1);
+  EXPECT_EQ(found->found.lower, 0.01);
+  EXPECT_EQ(found->found.upper, 0.1);
+  // mine() runs for one cycle: 0.1 becomes 0.01 within it.
+  const auto run = run_plan_of(mine(), identity().train, identity().data);
+  EXPECT_EQ(found->found.half_cycle, run->iterations / 2);
+  EXPECT_NEAR(std::pow(found->found.gamma, run->iterations), 0.1, 1e-3);
   EXPECT_EQ(found->campaign, CampaignId{1});
   EXPECT_EQ(found->name, "mine-range-test");
   const std::string none =

@@ -51,11 +51,11 @@ TEST(RunSettings, AnotherDeviceMakesAnotherExperiment) {
          "search: {method: list, policies: [{function: fix, k0: 0.1}]}\n";
   RunOptions options;
   options.file = folder.file("x.yaml");
-  const Experiment as_written = read_experiment(options, kAnyRateRange).value();
+  const Experiment as_written = read_experiment(options, kAnyRangeFinding).value();
   options.device = "cpu";
-  EXPECT_EQ(read_experiment(options, kAnyRateRange)->hash, as_written.hash);
+  EXPECT_EQ(read_experiment(options, kAnyRangeFinding)->hash, as_written.hash);
   options.device = "cuda";
-  const Experiment on_gpu = read_experiment(options, kAnyRateRange).value();
+  const Experiment on_gpu = read_experiment(options, kAnyRangeFinding).value();
   EXPECT_NE(on_gpu.hash, as_written.hash);
   EXPECT_EQ(worker_needs(on_gpu).device, "cuda");
 }
@@ -63,10 +63,10 @@ TEST(RunSettings, AnotherDeviceMakesAnotherExperiment) {
 TEST(RunSettings, AMissingFileIsNamed) {
   RunOptions options;
   options.file = "/nowhere/x.yaml";
-  EXPECT_EQ(read_experiment(options, kAnyRateRange).error().message,
+  EXPECT_EQ(read_experiment(options, kAnyRangeFinding).error().message,
             "cannot read /nowhere/x.yaml: No such file or directory");
   options.file = "/";
-  EXPECT_EQ(read_experiment(options, kAnyRateRange).error().message,
+  EXPECT_EQ(read_experiment(options, kAnyRangeFinding).error().message,
             "/ is a folder, not an experiment's file");
 }
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <map>
 
-#include "coordinator/core/search_replay.h"
+#include "coordinator/core/campaign_replay.h"
 #include "tests/support/sim/sim_cluster.h"
 
 namespace lrtune::sim {
@@ -51,7 +51,7 @@ void SimCluster::check_end() const {
 
 // All that the search decided follows from what it knew.
 void SimCluster::check_replay(CampaignId campaign) const {
-  const auto replayed = replay_search(store_.search_history(campaign));
+  const auto replayed = replay_campaign(store_.campaign_history(campaign));
   require(replayed.has_value(), "the search can be replayed");
   require(replayed->difference.empty(),
           [&] { return "the search is the same when replayed, but " + replayed->difference; });

@@ -195,13 +195,14 @@ Result<StoredState> SimStore::load() {
   return stored;
 }
 
-SearchHistory SimStore::search_history(CampaignId campaign) const {
-  SearchHistory history;
+CampaignHistory SimStore::campaign_history(CampaignId campaign) const {
+  CampaignHistory history;
   history.campaign = campaigns_.at(campaign);
   for (const auto& [hash, record] : identities_) history.identities.push_back(record);
   for (const auto& [id, trial] : trials_) {
-    if (trial.campaign == campaign && trial.phase == TrialPhase::kSearch)
-      history.candidates.push_back(trial);
+    if (trial.campaign != campaign) continue;
+    if (trial.phase == TrialPhase::kSearch) history.candidates.push_back(trial);
+    if (trial.phase == TrialPhase::kVerify) history.repeats.push_back(trial);
   }
   std::ranges::copy_if(
       search_log_, std::back_inserter(history.log),
@@ -212,6 +213,11 @@ SearchHistory SimStore::search_history(CampaignId campaign) const {
       continue;  // of a later attempt
     history.points.push_back(record);
   }
+  for (const auto& [id, job] : jobs_) {
+    if (job.outcome) history.outcomes.emplace(id, job.outcome->kind);
+  }
+  for (const TrialPhase phase : {TrialPhase::kSearch, TrialPhase::kVerify})
+    std::ranges::move(ranking(campaign, phase), std::back_inserter(history.rankings));
   return history;
 }
 

@@ -55,7 +55,7 @@ class SimStore : public Store {
   // How many decisions of each code were made.
   const std::map<std::string, std::int64_t>& decisions() const { return decisions_; }
   // Of a campaign's search.
-  SearchHistory search_history(CampaignId campaign) const;
+  CampaignHistory campaign_history(CampaignId campaign) const;
   // Rank 1 first.
   std::vector<RankingRecord> ranking(CampaignId campaign, TrialPhase phase) const;
 

@@ -1,4 +1,4 @@
-#include "coordinator/core/search_replay.h"
+#include "coordinator/core/campaign_replay.h"
 
 #include <fmt/format.h>
 
@@ -7,13 +7,14 @@
 
 #include "common/config/run_plan.h"
 #include "common/policy/policy_json.h"
+#include "coordinator/core/ranking_replay.h"
 #include "coordinator/core/search_log.h"
 #include "coordinator/search/search.h"
 
 namespace lrtune {
 namespace {
 
-const TrainingIdentity& identity_of(const SearchHistory& history, const TrialRecord& trial) {
+const TrainingIdentity& identity_of(const CampaignHistory& history, const TrialRecord& trial) {
   return std::ranges::find(history.identities, trial.identity, &IdentityRecord::hash)->identity;
 }
 
@@ -36,8 +37,8 @@ std::string difference_of(const TrialRecord& trial, const Result<Policy>& made,
 
 std::string words(const SearchDecision& decision) { return log_numbers(decision).text(); }
 
-Result<SearchReplay> replay_draws(const SearchHistory& history, const Experiment& experiment) {
-  SearchReplay replayed;
+Result<CampaignReplay> replay_draws(const CampaignHistory& history, const Experiment& experiment) {
+  CampaignReplay replayed;
   for (const TrialRecord& trial : history.candidates) {
     // Its number counts the verification between two extensions, too.
     const std::int64_t index = replayed.candidates++;
@@ -56,7 +57,7 @@ Result<SearchReplay> replay_draws(const SearchHistory& history, const Experiment
   return replayed;
 }
 
-Result<std::vector<SearchLogEntry>> entries_of(const SearchHistory& history) {
+Result<std::vector<SearchLogEntry>> entries_of(const CampaignHistory& history) {
   std::vector<SearchLogEntry> entries;
   for (const DecisionRecord& decision : history.log) {
     if (decision.code == kWeighed || decision.code == kStoppedEarly) continue;
@@ -77,8 +78,8 @@ std::vector<std::size_t> last_rungs(std::span<const SearchLogEntry> entries, std
   return rungs;
 }
 
-Result<SearchReplay> replay_log(const SearchHistory& history, const Experiment& experiment) {
-  SearchReplay replayed;
+Result<CampaignReplay> replay_log(const CampaignHistory& history, const Experiment& experiment) {
+  CampaignReplay replayed;
   if (history.candidates.empty()) return replayed;
   const TrainingIdentity& identity = identity_of(history, history.candidates.front());
   const auto plan = run_plan_of(experiment, identity.train, identity.data);
@@ -117,7 +118,7 @@ Result<SearchReplay> replay_log(const SearchHistory& history, const Experiment& 
 }
 
 // The trial's points up to `iteration`.
-std::vector<MetricPoint> points_until(const SearchHistory& history, const TrialRecord& trial,
+std::vector<MetricPoint> points_until(const CampaignHistory& history, const TrialRecord& trial,
                                       std::int64_t iteration) {
   std::vector<MetricPoint> points;
   for (auto at = std::ranges::lower_bound(history.points, trial.job, {}, &PointRecord::job);
@@ -128,7 +129,7 @@ std::vector<MetricPoint> points_until(const SearchHistory& history, const TrialR
 }
 
 // The stop again, with what was weighed before it.
-std::optional<EarlyStop> judged_again(const SearchHistory& history, const Experiment& experiment,
+std::optional<EarlyStop> judged_again(const CampaignHistory& history, const Experiment& experiment,
                                       const StopKnowledge& knowledge, const TrialRecord& trial,
                                       std::int64_t iteration) {
   const TrainingIdentity& identity = identity_of(history, trial);
@@ -141,8 +142,8 @@ std::optional<EarlyStop> judged_again(const SearchHistory& history, const Experi
       next, *after);
 }
 
-void replay_stops(const SearchHistory& history, const Experiment& experiment,
-                  SearchReplay& replayed) {
+void replay_stops(const CampaignHistory& history, const Experiment& experiment,
+                  CampaignReplay& replayed) {
   StopKnowledge knowledge(experiment.stop);
   std::set<TrialId> weighed;
   for (const DecisionRecord& decision : history.log) {
@@ -166,14 +167,29 @@ void replay_stops(const SearchHistory& history, const Experiment& experiment,
   }
 }
 
+// Of a search by results, whose runs have several lengths.
+std::optional<std::int64_t> whole_run(const CampaignHistory& history,
+                                      const Experiment& experiment) {
+  if (!decides_by_results(experiment.method) || history.candidates.empty()) return std::nullopt;
+  const TrainingIdentity& identity = identity_of(history, history.candidates.front());
+  const auto plan = run_plan_of(experiment, identity.train, identity.data);
+  return plan ? std::optional(plan->iterations) : std::nullopt;
+}
+
 }  // namespace
 
-Result<SearchReplay> replay_search(const SearchHistory& history) {
+Result<CampaignReplay> replay_campaign(const CampaignHistory& history) {
   const auto experiment = experiment_from_json(history.campaign.experiment);
   if (!experiment) return tl::unexpected(experiment.error());
   auto replayed = decides_by_results(experiment->method) ? replay_log(history, *experiment)
                                                          : replay_draws(history, *experiment);
   if (replayed && replayed->difference.empty()) replay_stops(history, *experiment, *replayed);
+  if (replayed && replayed->difference.empty()) {
+    RankingReplay ranked = replay_rankings(history, *experiment, whole_run(history, *experiment));
+    replayed->places = ranked.places;
+    replayed->repeats = ranked.repeats;
+    replayed->difference = std::move(ranked.difference);
+  }
   return replayed;
 }
 

@@ -1,5 +1,5 @@
-// Makes the decisions of a campaign's search again from what the store says was known, and holds
-// them against those that were carried out. Pure.
+// Makes the decisions of a campaign again from what the store says was known - its search, its
+// stops, its rankings, what it repeated - and holds them against those that were carried out. Pure.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +11,17 @@
 
 namespace lrtune {
 
-struct SearchReplay {
+struct CampaignReplay {
   std::int64_t candidates = 0;  // whose policies and lengths were made again
   std::int64_t promotions = 0;
   std::int64_t results = 0;  // by which promotions and proposals were decided
   std::int64_t stops = 0;    // by stop rules
+  std::int64_t places = 0;   // of the rankings
+  std::int64_t repeats = 0;  // of the verification
   std::string difference;    // the first one, as a sentence; empty: all is the same
 };
 
 // Errors: its experiment cannot be read.
-Result<SearchReplay> replay_search(const SearchHistory& history);
+Result<CampaignReplay> replay_campaign(const CampaignHistory& history);
 
 }  // namespace lrtune
