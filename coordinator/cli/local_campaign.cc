@@ -183,8 +183,8 @@ tl::expected<Experiment, int> experiment_to_run(const RunOptions& options) {
   experiment = read_experiment(options, range->map(&StoredRange::found));
   if (!experiment) return refuse(experiment.error());
   const StoredRange& found = **range;
-  say("lrtune: rates of {} are within {} and {}, by the range test {} (campaign {})\n",
-      options.file, found.found.lower, found.found.upper, found.name, found.campaign.value);
+  say("lrtune: {} goes by the range test {} (campaign {}): rates from {} to {}\n", options.file,
+      found.name, found.campaign.value, found.found.lower, found.found.upper);
   return *std::move(experiment);
 }
 

@@ -9,6 +9,7 @@
 
 #include "common/result.h"
 #include "coordinator/cli/terminal.h"
+#include "coordinator/cli/text_table.h"
 #include "coordinator/core/records.h"
 #include "coordinator/ranking/ranking.h"
 
@@ -70,9 +71,25 @@ struct CampaignResults {
 // Of the campaign with that hash. Errors: the store has none, or its experiment cannot be read.
 Result<CampaignResults> collect_results(const StoredState& stored, const Digest& hash);
 
+// A table that people read, under its title.
+struct ResultTable {
+  std::string title;
+  TextTable table;
+  std::size_t left_out = 0;  // rows that are not in it
+};
+
 // The ranked tables: all policies by the search (the first 30), then the verified ones as mean ±
-// deviation over their repeats, then their tolerance to scaled rates. Lines end with a newline;
-// those of tables are at most terminal.width columns.
+// deviation over their repeats, then their tolerance to scaled rates.
+std::vector<ResultTable> result_tables(const CampaignResults& results);
+
+// "done, 65.2 s of work; 12 trials have ended": for people.
+std::string state_line(const CampaignResults& results);
+
+// What people should know beside the tables, a line each: what shared beginnings have spared, why
+// trials failed and what else they say.
+std::vector<std::string> result_notes(const CampaignResults& results);
+
+// Tables and notes. Lines end with a newline; those of tables are at most terminal.width columns.
 std::string results_text(const CampaignResults& results, const Terminal& terminal);
 
 // One document: campaign, best, policies (with policy, scores, repeats), verified.

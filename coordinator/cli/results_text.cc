@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 
 #include "common/policy/policy_json.h"
 #include "coordinator/cli/results.h"
-#include "coordinator/cli/text_table.h"
 
 namespace lrtune {
 namespace {
@@ -75,7 +75,11 @@ std::vector<std::string> search_row(std::size_t number, const PolicyResult& poli
   return row;
 }
 
-std::string search_table(const CampaignResults& results, const Terminal& terminal) {
+std::string order_words(const CampaignResults& results) {
+  return fmt::format("by {} ({})", name_of(results.by), name_of(results.at));
+}
+
+ResultTable search_table(const CampaignResults& results) {
   std::vector<TableColumn> columns = {{"rank", Align::kRight},
                                       {"trial", Align::kRight},
                                       {"policy", Align::kLeft, true},
@@ -100,11 +104,10 @@ std::string search_table(const CampaignResults& results, const Terminal& termina
                                                      : Ink::kPlain;
     table.add_row(search_row(i + 1, result, results, longest), ink);
   }
-  std::string text = table.text(terminal);
-  if (rows < results.policies.size()) {
-    text += fmt::format("... and {} more\n", results.policies.size() - rows);
-  }
-  return text;
+  return {fmt::format("{}: {} {} ranked {}, evaluated on the {} part", results.campaign.name,
+                      results.policies.size(), results.policies.size() == 1 ? "policy" : "policies",
+                      order_words(results), name_of(results.evaluated_on)),
+          std::move(table), results.policies.size() - rows};
 }
 
 std::vector<std::string> verified_row(std::size_t number, const PolicyResult& result,
@@ -133,7 +136,7 @@ std::vector<std::string> verified_row(std::size_t number, const PolicyResult& re
   return row;
 }
 
-std::string verified_table(const CampaignResults& results, const Terminal& terminal) {
+ResultTable verified_table(const CampaignResults& results) {
   std::vector<TableColumn> columns = {{"rank", Align::kRight},
                                       {"trial", Align::kRight},
                                       {"policy", Align::kLeft, true},
@@ -151,7 +154,9 @@ std::string verified_table(const CampaignResults& results, const Terminal& termi
     table.add_row(verified_row(i + 1, results.policies[results.verified[i]], by_seconds),
                   i == 0 ? Ink::kGood : Ink::kPlain);
   }
-  return table.text(terminal);
+  return {fmt::format("Verified with new seeds (mean ± sample deviation), ranked {}",
+                      order_words(results)),
+          std::move(table)};
 }
 
 std::vector<std::string> tolerance_row(const CampaignResults& results, const PolicyResult& policy) {
@@ -173,7 +178,7 @@ std::vector<std::string> tolerance_row(const CampaignResults& results, const Pol
   return row;
 }
 
-std::string tolerance_table(const CampaignResults& results, const Terminal& terminal) {
+ResultTable tolerance_table(const CampaignResults& results) {
   std::vector<TableColumn> columns{{"trial", Align::kRight}, {"policy", Align::kLeft, true}};
   for (const double scale : results.scales)
     columns.push_back({fmt::format("x{}", scale), Align::kRight});
@@ -182,12 +187,12 @@ std::string tolerance_table(const CampaignResults& results, const Terminal& term
   for (const PolicyResult* policy : results.top(results.policies.size())) {
     if (!policy->scaled.empty()) table.add_row(tolerance_row(results, *policy), Ink::kPlain);
   }
-  return table.text(terminal);
+  return {"Tolerance: best top-1 with all rates scaled", std::move(table)};
 }
 
-// What people should know of trials that say something: why one failed, which images were skipped,
-// on which numerics an inexact one went on. That a loss was not finite is in the tables.
-std::string messages(const CampaignResults& results) {
+// Of trials that say something: why one failed, which images were skipped, on which numerics an
+// inexact one went on. That a loss was not finite is in the tables.
+std::vector<std::string> messages(const CampaignResults& results) {
   constexpr std::size_t kMostLines = 10;
   std::map<std::string, std::vector<std::int64_t>> trials;  // by what they say
   const auto note = [&](const TrialResult& result) {
@@ -201,26 +206,26 @@ std::string messages(const CampaignResults& results) {
       if (run.trial.phase == TrialPhase::kTolerance) note(run);
     }
   }
-  std::string text;
-  std::size_t lines = 0;
+  std::vector<std::string> lines;
   for (auto& [message, said_by] : trials) {
-    if (++lines > kMostLines) continue;
+    if (lines.size() == kMostLines) {
+      lines.push_back(fmt::format("{} more; lrtune why TRIAL tells", trials.size() - kMostLines));
+      break;
+    }
     std::ranges::sort(said_by);
-    text += said_by.size() == 1 ? fmt::format("Trial {}: {}\n", said_by.front(), message)
-                                : fmt::format("Trial {} and {} more: {}\n", said_by.front(),
-                                              said_by.size() - 1, message);
+    lines.push_back(said_by.size() == 1 ? fmt::format("Trial {}: {}", said_by.front(), message)
+                                        : fmt::format("Trial {} and {} more: {}", said_by.front(),
+                                                      said_by.size() - 1, message));
   }
-  if (lines > kMostLines)
-    text += fmt::format("{} more; lrtune why TRIAL tells\n", lines - kMostLines);
-  return text.empty() ? text : '\n' + text;
+  return lines;
 }
 
 // What shared beginnings have spared; nothing where there were none.
 std::string cost_text(const TrainingCost& cost) {
   if (cost.asked == cost.trained || cost.asked == 0) return {};
   return fmt::format(
-      "\n{} of the {} iterations asked for were trained ({:.1f} %): what runs have in common is "
-      "trained once.\n",
+      "{} of the {} iterations asked for were trained ({:.1f} %): what runs have in common is "
+      "trained once.",
       cost.trained, cost.asked,
       100.0 * static_cast<double>(cost.trained) / static_cast<double>(cost.asked));
 }
@@ -265,26 +270,51 @@ std::string csv_line(std::size_t rank, const std::string& name, const TrialResul
 
 }  // namespace
 
+std::vector<ResultTable> result_tables(const CampaignResults& results) {
+  std::vector<ResultTable> tables;
+  tables.push_back(search_table(results));
+  if (!results.verified.empty()) tables.push_back(verified_table(results));
+  if (std::ranges::any_of(results.policies, [](const auto& one) { return !one.scaled.empty(); }))
+    tables.push_back(tolerance_table(results));
+  return tables;
+}
+
+std::string state_line(const CampaignResults& results) {
+  std::int64_t ended = 0;
+  for (const PolicyResult& policy : results.policies) {
+    ended += 1 + std::ssize(policy.repeats);
+    ended += std::ranges::count(policy.scaled, TrialPhase::kTolerance,
+                                [](const TrialResult& run) { return run.trial.phase; });
+  }
+  const CampaignRecord& campaign = results.campaign;
+  std::string line =
+      fmt::format("{}{}", name_of(campaign.state), campaign.paused ? ", paused" : "");
+  if (!campaign.failure.empty()) line += fmt::format(" ({})", campaign.failure);
+  if (campaign.busy_seconds > 0) line += fmt::format(", {:.1f} s of work", campaign.busy_seconds);
+  line += fmt::format("; {} {} ended", ended, ended == 1 ? "trial has" : "trials have");
+  if (results.open > 0) line += fmt::format(", {} have not", results.open);
+  return line;
+}
+
+std::vector<std::string> result_notes(const CampaignResults& results) {
+  std::vector<std::string> notes;
+  if (std::string cost = cost_text(results.cost); !cost.empty()) notes.push_back(std::move(cost));
+  std::ranges::move(messages(results), std::back_inserter(notes));
+  return notes;
+}
+
 std::string results_text(const CampaignResults& results, const Terminal& terminal) {
-  const std::string order = fmt::format("by {} ({})", name_of(results.by), name_of(results.at));
-  std::string text = paint(
-      fmt::format("{}: {} {} ranked {}, evaluated on the {} part", results.campaign.name,
-                  results.policies.size(), results.policies.size() == 1 ? "policy" : "policies",
-                  order, name_of(results.evaluated_on)),
-      Ink::kBold, terminal.colour);
-  text += '\n' + search_table(results, terminal);
-  if (!results.verified.empty()) {
-    text += '\n' + paint(fmt::format("Verified with new seeds (mean ± sample deviation), ranked {}",
-                                     order),
-                         Ink::kBold, terminal.colour);
-    text += '\n' + verified_table(results, terminal);
+  std::string text;
+  for (const ResultTable& one : result_tables(results)) {
+    text += (text.empty() ? "" : "\n") + paint(one.title, Ink::kBold, terminal.colour) + '\n' +
+            one.table.text(terminal);
+    if (one.left_out > 0) text += fmt::format("... and {} more\n", one.left_out);
   }
-  if (std::ranges::any_of(results.policies, [](const auto& one) { return !one.scaled.empty(); })) {
-    text +=
-        '\n' + paint("Tolerance: best top-1 with all rates scaled", Ink::kBold, terminal.colour);
-    text += '\n' + tolerance_table(results, terminal);
-  }
-  return text + cost_text(results.cost) + messages(results);
+  const std::string cost = cost_text(results.cost);
+  if (!cost.empty()) text += '\n' + cost + '\n';
+  const std::vector<std::string> said = messages(results);
+  if (!said.empty()) text += fmt::format("\n{}\n", fmt::join(said, "\n"));
+  return text;
 }
 
 std::string m_opt_csv(const CampaignResults& results) {

@@ -33,16 +33,19 @@ class TextTable {
   // `cells`: one a column.
   void add_row(std::vector<std::string> cells, Ink ink = Ink::kPlain);
 
+  struct Row {
+    std::vector<std::string> cells;
+    Ink ink;
+  };
+  const std::vector<TableColumn>& columns() const { return columns_; }
+  const std::vector<Row>& rows() const { return rows_; }
+
   // Lines that end with a newline, two spaces between columns, none at a line's end. On a terminal
   // that is too narrow, first the columns that shrink are cut to 28, then columns are left out
   // (named in a last line), then those that shrink are cut to 8, and at last every line.
   std::string text(const Terminal& terminal) const;
 
  private:
-  struct Row {
-    std::vector<std::string> cells;
-    Ink ink;
-  };
   struct Layout {
     std::vector<std::size_t> columns;  // that are shown
     std::vector<std::size_t> widths;   // of all columns

@@ -471,18 +471,35 @@ Result<TrialStory> PolicyQueries::story(TrialId trial) const {
   });
 }
 
+Result<CampaignId> PolicyQueries::find_campaign(const std::string& campaign) const {
+  sql::Rows rows(*database_,
+                 "SELECT id FROM campaign WHERE CAST(id AS TEXT) = ?1 OR name = ?1 OR "
+                 "(length(?1) >= 4 AND substr(lower(hex(hash)), 1, length(?1)) = ?1) "
+                 "ORDER BY CAST(id AS TEXT) = ?1 DESC, name = ?1 DESC, id DESC",
+                 std::string_view(campaign));
+  if (rows.next()) return CampaignId{rows.integer(0)};
+  return fail(
+      fmt::format("the store {} has no campaign '{}'; a campaign is named by its number, "
+                  "its name or the beginning of its hash",
+                  path_, campaign));
+}
+
+Result<PolicyQueries::CampaignInStore> PolicyQueries::campaign_in_store(
+    const std::string& campaign) const {
+  return guarded(path_, [&]() -> Result<CampaignInStore> {
+    const auto id = find_campaign(campaign);
+    if (!id) return tl::unexpected(id.error());
+    CampaignInStore found{read_moment(*database_), {}};
+    found.campaign = std::ranges::find(found.stored.campaigns, *id, &CampaignRecord::id)->hash;
+    return found;
+  });
+}
+
 Result<CampaignHistory> PolicyQueries::campaign_history(const std::string& campaign) const {
   return guarded(path_, [&]() -> Result<CampaignHistory> {
-    sql::Rows rows(*database_,
-                   "SELECT id FROM campaign WHERE CAST(id AS TEXT) = ?1 OR name = ?1 OR "
-                   "(length(?1) >= 4 AND substr(lower(hex(hash)), 1, length(?1)) = ?1) "
-                   "ORDER BY CAST(id AS TEXT) = ?1 DESC, name = ?1 DESC, id DESC",
-                   std::string_view(campaign));
-    if (rows.next()) return read_history(*database_, CampaignId{rows.integer(0)});
-    return fail(
-        fmt::format("the store {} has no campaign '{}'; a campaign is named by its number, "
-                    "its name or the beginning of its hash",
-                    path_, campaign));
+    const auto id = find_campaign(campaign);
+    if (!id) return tl::unexpected(id.error());
+    return read_history(*database_, *id);
   });
 }
 

@@ -102,10 +102,17 @@ class PolicyQueries {
 
   Result<TrialStory> story(TrialId trial) const;
 
-  // Of the campaign with that number, that name (the newest one) or a hash that begins so.
+  // All that the store has at one moment, and the hash of the campaign that is asked for.
+  struct CampaignInStore {
+    StoredState stored;
+    Digest campaign;
+  };
+  // Both: of the campaign with that number, that name (the newest one) or a hash that begins so.
+  Result<CampaignInStore> campaign_in_store(const std::string& campaign) const;
   Result<CampaignHistory> campaign_history(const std::string& campaign) const;
 
  private:
+  Result<CampaignId> find_campaign(const std::string& campaign) const;
   explicit PolicyQueries(std::string path, std::unique_ptr<SQLite::Database> database);
   std::string path_;
   std::unique_ptr<SQLite::Database> database_;

@@ -226,11 +226,9 @@ std::future<std::vector<PointRecord>> points_of(SQLite::Database& database) {
   });
 }
 
-StoredState read_all(SQLite::Database& database) {
-  // One state of the file for all the reads: nobody can write meanwhile.
-  SQLite::Transaction snapshot(database, SQLite::TransactionBehavior::IMMEDIATE);
-  StoredState state;
-  auto points = points_of(database);
+namespace {
+
+void read_all_but_points(SQLite::Database& database, StoredState& state) {
   state.campaigns = read_campaigns(database);
   const auto identities = read_identities(database, state.identities);
   const Policies policies = read_policies(database);
@@ -238,8 +236,26 @@ StoredState read_all(SQLite::Database& database) {
   state.jobs = read_jobs(database, policies);
   state.orders = read_orders(database);
   state.search_log = read_search_log(database, CampaignId{});
+}
+
+}  // namespace
+
+StoredState read_all(SQLite::Database& database) {
+  // One state of the file for all the reads: nobody can write meanwhile.
+  SQLite::Transaction snapshot(database, SQLite::TransactionBehavior::IMMEDIATE);
+  StoredState state;
+  auto points = points_of(database);
+  read_all_but_points(database, state);
   state.points = points.get();
   snapshot.commit();
+  return state;
+}
+
+StoredState read_moment(SQLite::Database& database) {
+  const SQLite::Transaction snapshot(database);
+  StoredState state;
+  read_all_but_points(database, state);
+  state.points = read_points(database);
   return state;
 }
 

@@ -29,6 +29,9 @@ std::optional<Outcome> outcome_of(const sql::Rows& row, int first);
 // std::exception if the file holds what no lrtune writes.
 StoredState read_all(SQLite::Database& database);
 
+// The same for a reader that must not write: the state of one moment, while a coordinator goes on.
+StoredState read_moment(SQLite::Database& database);
+
 // Of one campaign, which is there. Throws as above.
 CampaignHistory read_history(SQLite::Database& database, CampaignId campaign);
 

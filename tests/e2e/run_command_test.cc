@@ -63,6 +63,41 @@ TEST_F(RunTest, OutputFilesAreThereAndWellFormed) {
   EXPECT_THAT(read("out/logs/worker-1.log"), testing::Not(HasSubstr("error")));
 }
 
+TEST_F(RunTest, AReportIsWhatTheRunShowed) {
+  const ProcessResult ran = run().wait();
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  const std::string store = read("lrtune.db");
+  const ProcessResult report =
+      lrtune({"report", "tiny", "--output", "again", "--html", "page.html"}).wait();
+  ASSERT_EQ(report.exit_code, 0) << report.err;
+  EXPECT_THAT(report.out, StartsWith("Campaign 1: done, "));
+  EXPECT_THAT(report.out, HasSubstr("8 trials have ended\n"));
+  EXPECT_THAT(report.out, HasSubstr(ran.out)) << "tables, notes and the best policy";
+  for (const std::string file : {"results.csv", "ranking.json", "best.yaml", "accuracy.svg"})
+    EXPECT_EQ(read("again/" + file), read("out/" + file)) << file;
+  auto document = nlohmann::json::parse(lrtune({"report", "1", "--json"}).wait().out);
+  EXPECT_EQ(document, nlohmann::json::parse(read("out/ranking.json")));
+  const std::string page = read("page.html");
+  EXPECT_THAT(page, StartsWith("<!DOCTYPE html>"));
+  for (const std::string part : {"<h1>tiny</h1>", "Verified with new seeds", "<svg", "</html>"})
+    EXPECT_THAT(page, HasSubstr(part));
+  EXPECT_EQ(read("lrtune.db"), store) << "nothing is written";
+}
+
+TEST_F(RunTest, AReportOfWhatIsNotThereIsRefused) {
+  ASSERT_EQ(run().wait().exit_code, 0);
+  const ProcessResult none = lrtune({"report", "other"}).wait();
+  EXPECT_EQ(none.exit_code, 2);
+  EXPECT_THAT(none.err, HasSubstr("has no campaign 'other'; a campaign is named by its number"));
+  const ProcessResult no_store = lrtune({"report", "tiny", "--store", "none.db"}).wait();
+  EXPECT_EQ(no_store.exit_code, 2);
+  EXPECT_THAT(no_store.err, HasSubstr("there is no store none.db"));
+  const ProcessResult no_folder = lrtune({"report", "tiny", "--html", "none/page.html"}).wait();
+  EXPECT_EQ(no_folder.exit_code, 1);
+  EXPECT_THAT(no_folder.err, HasSubstr("cannot write none/page.html"));
+  EXPECT_THAT(no_folder.out, IsEmpty());
+}
+
 TEST_F(RunTest, TheParetoViewIsATableAndAChart) {
   ASSERT_EQ(run().wait().exit_code, 0);
   const ProcessResult top =

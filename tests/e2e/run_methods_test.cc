@@ -83,7 +83,8 @@ TEST_F(MethodsTest, RatesOfAnExperimentComeFromARangeTest) {
   ASSERT_TRUE(range["estimate"].is_object()) << test.out;
   const ProcessResult result = with_workers(command);
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.err, HasSubstr("of the range test tiny-range-test (campaign 1)"));
+  EXPECT_THAT(result.err,
+              HasSubstr("goes by the range test tiny-range-test (campaign 1): rates from "));
   const auto policies = nlohmann::json::parse(result.out)["policies"];
   int found = 0;  // the geometric mean of both bounds, of four digits
   for (const auto& policy : policies) {

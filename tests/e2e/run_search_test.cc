@@ -102,8 +102,8 @@ TEST_F(SearchRunTest, TheReplaySaysWhatItMadeAgain) {
   ASSERT_EQ(run({"--workers", "1"}).wait().exit_code, 0);
   EXPECT_THAT(lrtune({"replay", "1"}).wait().out,
               MatchesRegex("Campaign 1 \\(searching\\), method asha: 18 candidates and [0-9]+ "
-                           "promotions, decided by [0-9]+ results. Each decision is the same "
-                           "again.\n"));
+                           "promotions, decided by [0-9]+ results; 20 places in rankings; 4 "
+                           "repeats. Each decision is the same again.\n"));
   EXPECT_THAT(lrtune({"why", "1"}).wait().out, HasSubstr("was proposed by the search"));
   EXPECT_EQ(lrtune({"store", "check"}).wait().exit_code, 0);
   const ProcessResult unknown = lrtune({"replay", "nothing"}).wait();
@@ -160,7 +160,8 @@ TEST_F(SearchRunTest, ATpeBySecondsIsReplayedHoweverOftenItIsKilled) {
 
 TEST_F(SearchRunTest, DrawnCandidatesAreMadeAgainToo) {
   ASSERT_EQ(run({"--workers", "1"}).wait().exit_code, 0);
-  EXPECT_THAT(lrtune({"replay", "tiny"}).wait().out, HasSubstr("4 candidates. Each decision"));
+  EXPECT_THAT(lrtune({"replay", "tiny"}).wait().out,
+              HasSubstr("4 candidates; 6 places in rankings; 4 repeats. Each decision"));
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 lrtune_test(run_test
   SOURCES unit/run_progress_test.cc unit/run_results_test.cc unit/run_settings_test.cc unit/local_workers_test.cc
-  DEPENDS lrtune_cli_run
+  DEPENDS lrtune_cli_report lrtune_cli_run
   LABELS unit)
 lrtune_test(runtime_test
   SOURCES unit/runtime_test.cc unit/record_log_test.cc unit/outbox_test.cc unit/scripted_peer.cc

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "common/config/experiment.h"
+#include "coordinator/cli/report_page.h"
 #include "coordinator/cli/result_files.h"
 #include "coordinator/cli/results.h"
 #include "coordinator/cli/text_table.h"
@@ -296,6 +297,38 @@ TEST(RunResults, ChartsShowThoseThatEndedWell) {
   EXPECT_EQ(chart.series[0].x, (std::vector<double>{50, 100}));  // not the untrained
   EXPECT_EQ(chart.series[0].y, (std::vector<double>{0.95, 0.94}));
   EXPECT_EQ(learning_rate_chart(some_results()).series[1].y, std::vector<double>(100, 0.01));
+}
+
+// A name is a person's text, and a browser would read it as markup.
+TEST(Report, ThePageEscapesWhatPeopleWrite) {
+  CampaignResults results = some_results();
+  results.campaign.name = "<b>&name";
+  results.policies.at(0).name = "<script>alert(1)</script>";
+  const std::string page = report_page(results);
+  EXPECT_THAT(page, HasSubstr("<h1>&lt;b&gt;&amp;name</h1>"));
+  EXPECT_THAT(page, HasSubstr("&lt;script&gt;"));
+  EXPECT_EQ(page.find("<script"), std::string::npos);
+  EXPECT_EQ(page.find("<b>"), std::string::npos);
+}
+
+TEST(Report, ThePageHasEveryTableAndPlot) {
+  const std::string page = report_page(some_results());
+  EXPECT_THAT(page, HasSubstr("<tr class=\"good\"><td class=\"right\">1</td>"));
+  EXPECT_THAT(page, HasSubstr("<tr class=\"bad\"><td class=\"right\">3</td>"));
+  EXPECT_THAT(page, HasSubstr("0.9500 ± 0.0141"));
+  EXPECT_THAT(page, HasSubstr("validation accuracy"));
+  EXPECT_THAT(page, HasSubstr("learning rate of the best policies"));
+}
+
+TEST(Report, SaysHowFarTheCampaignIs) {
+  CampaignResults results = some_results();
+  EXPECT_EQ(state_line(results), "done; 5 trials have ended");
+  results.open = 3;
+  results.campaign.state = CampaignState::kSearching;
+  results.campaign.paused = true;
+  results.campaign.busy_seconds = 2.5;
+  EXPECT_EQ(state_line(results),
+            "searching, paused, 2.5 s of work; 5 trials have ended, 3 have not");
 }
 
 }  // namespace
