@@ -18,14 +18,16 @@ constexpr std::size_t kMaxBar = 40;  // columns
 constexpr std::size_t kMaxPolicyColumn = 48;
 
 double share_done(const CampaignView& view) {
-  if (view.iterations_total <= 0) return 0;
+  if (view.iterations_most <= 0) return 0;
   const double share =
-      static_cast<double>(view.iterations_done) / static_cast<double>(view.iterations_total);
+      static_cast<double>(view.iterations_done) / static_cast<double>(view.iterations_most);
   return std::clamp(share, 0.0, 1.0);
 }
 
 std::string counts(const CampaignView& view) {
-  std::string text = fmt::format("{}/{} trials", view.done, view.trials);
+  std::string text = view.trials_most > view.trials
+                         ? fmt::format("{} of at most {} trials", view.done, view.trials_most)
+                         : fmt::format("{}/{} trials", view.done, view.trials);
   if (view.reused > 0) text += fmt::format(", {} reused", view.reused);
   if (view.diverged > 0) text += fmt::format(", {} diverged", view.diverged);
   if (view.failed > 0) text += fmt::format(", {} failed", view.failed);
@@ -76,7 +78,7 @@ std::string clock_text(double seconds) {
 }
 
 std::optional<double> TimeLeft::estimate(const CampaignView& view, double seconds) {
-  if (view.iterations_total <= 0) return std::nullopt;
+  if (view.iterations_most <= 0) return std::nullopt;
   if (!started_) {
     started_ = true;
     start_seconds_ = seconds;
@@ -85,7 +87,7 @@ std::optional<double> TimeLeft::estimate(const CampaignView& view, double second
   const auto here = static_cast<double>(view.iterations_done - start_iterations_);
   const double spent = seconds - start_seconds_;
   if (here <= 0 || spent <= 0) return std::nullopt;
-  const auto left = static_cast<double>(view.iterations_total - view.iterations_done);
+  const auto left = static_cast<double>(view.iterations_most - view.iterations_done);
   return std::max(left, 0.0) * spent / here;
 }
 

@@ -62,6 +62,17 @@ std::string figure(const Chart& chart) {
   return "<figure>" + svg.substr(begins == std::string::npos ? 0 : begins) + "</figure>\n";
 }
 
+// escaped() takes one line.
+std::string block(std::string_view text) {
+  std::string html = "<pre>";
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    html += escaped(text.substr(0, end)) + '\n';
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+  return html + "</pre>\n";
+}
+
 std::string plots(const CampaignResults& results) {
   if (results.top(1).empty()) return {};
   std::string html = "<h2>The best policies</h2>\n";
@@ -89,12 +100,9 @@ std::string report_page(const CampaignResults& results) {
     html += fmt::format("<p>{}</p>\n", escaped(note));
   html += plots(results);
   const std::string best = best_policy_yaml(results);
-  if (!best.empty())
-    html += fmt::format("<h2>The best policy</h2>\n<pre>{}</pre>\n", escaped(best));
-  html += fmt::format(
-      "<details><summary>The experiment in normal form</summary>\n<pre>{}</pre>\n"
-      "</details>\n</body>\n</html>\n",
-      escaped(campaign.experiment.dump(2)));
+  if (!best.empty()) html += "<h2>The best policy</h2>\n" + block(best);
+  html += "<details><summary>The experiment in normal form</summary>\n" +
+          block(campaign.experiment.dump(2)) + "</details>\n</body>\n</html>\n";
   return html;
 }
 

@@ -108,10 +108,11 @@ std::string campaigns_table(const json& campaigns, const Terminal& terminal) {
 }
 
 std::string campaign_line(const json& campaign) {
+  const std::int64_t most = campaign.value("trials_most", count_of(campaign, "trials"));
   std::string line =
-      fmt::format("campaign {} ({}): {}, {} of {} trials ended", count_of(campaign, "campaign"),
+      fmt::format("campaign {} ({}): {}, {} of {}{} trials ended", count_of(campaign, "campaign"),
                   text_of(campaign, "name"), state_text(campaign), count_of(campaign, "ended"),
-                  count_of(campaign, "trials"));
+                  most > count_of(campaign, "trials") ? "at most " : "", most);
   if (const std::string why = trouble(campaign); !why.empty()) line += "; " + why;
   return line;
 }
@@ -190,6 +191,8 @@ CampaignView campaign_view(const json& campaign) {
   view.reused = count_of(campaign, "reused");
   view.iterations_done = count_of(campaign, "iterations_done");
   view.iterations_total = count_of(campaign, "iterations_total");
+  view.trials_most = campaign.value("trials_most", view.trials);
+  view.iterations_most = campaign.value("iterations_most", view.iterations_total);
   view.best_top1 = number_of(campaign, "best_top1");
   view.best_trial = {count_of(campaign, "best_trial")};
   view.waiting_for = text_of(campaign, "waiting_for");

@@ -89,6 +89,10 @@ CampaignView view(const CoreState& state, const Campaign& campaign) {
   view.iterations_done = campaign.iterations_ended;
   view.iterations_total = campaign.iterations_total;
   view.iterations_asked = campaign.iterations_asked;
+  const bool searches = campaign.search && view.state == CampaignState::kSearching;
+  const SearchExtent most = searches ? most_of(campaign.search->decides.plan()) : SearchExtent{};
+  view.trials_most = std::max(view.trials, most.candidates);
+  view.iterations_most = std::max(view.iterations_total, most.iterations);
   view.best_top1 = campaign.best_top1;
   view.best_trial = campaign.best_trial;
   view.waiting_for = waits_for(state, campaign);

@@ -41,6 +41,10 @@ struct CampaignView {
   std::int64_t iterations_total = 0;
   std::int64_t iterations_done = 0;   // of them, running ones included
   std::int64_t iterations_asked = 0;  // by its trials, each alone: more, where they share stages
+  // What `trials` and `iterations_total` may come to while a search by results goes on, at most;
+  // else as they are.
+  std::int64_t trials_most = 0;
+  std::int64_t iterations_most = 0;
   std::optional<double> best_top1;
   TrialId best_trial;
   std::string waiting_for;  // why nothing runs, e.g. "no worker offers cuda"; empty if all is well

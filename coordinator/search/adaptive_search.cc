@@ -61,6 +61,25 @@ Result<AdaptivePlan> adaptive_plan(const Experiment& experiment, const RunPlan& 
   return made;
 }
 
+SearchExtent most_of(const AdaptivePlan& plan) {
+  const bool tree = plan.method == AdaptiveMethod::kTree;
+  SearchExtent most{tree ? plan.tries : plan.halving.candidates, 0};
+  std::int64_t members = most.candidates;  // of the rung
+  std::int64_t below = 0;
+  for (const std::int64_t rung : plan.halving.rungs) {
+    if (below > 0 && tree) {
+      const std::int64_t kept = std::min(plan.keep, members);
+      most.candidates += kept * plan.tries;
+      members = kept * (1 + plan.tries);
+    } else if (below > 0) {
+      members = std::max<std::int64_t>(1, members / plan.halving.eta);
+    }
+    most.iterations += members * (rung - below);
+    below = rung;
+  }
+  return most;
+}
+
 class AdaptiveSearch::Method {
  public:
   virtual ~Method() = default;

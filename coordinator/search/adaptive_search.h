@@ -43,6 +43,14 @@ struct AdaptivePlan {
 Result<AdaptivePlan> adaptive_plan(const Experiment& experiment, const RunPlan& plan,
                                    const TrainSpec& train, const DataFacts& data);
 
+// The most that a search may come to. The true numbers are lower where runs diverge; of
+// asynchronous halving the iterations are about these.
+struct SearchExtent {
+  std::int64_t candidates = 0;
+  std::int64_t iterations = 0;  // of training, a promotion's own alone
+};
+SearchExtent most_of(const AdaptivePlan& plan);
+
 struct SearchDecision {
   HalvingAction action;
   // What was known, in numbers for people and for comparison; a start has the candidate's policy

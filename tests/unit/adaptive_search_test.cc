@@ -107,6 +107,49 @@ RC_GTEST_PROP(AdaptiveSearchProperty, AChangedDecisionIsFound, ()) {
   RC_ASSERT(difference->recorded == log[changed].decision);
 }
 
+RC_GTEST_PROP(AdaptiveSearchProperty, NoSearchComesToMoreThanItsMost, ()) {
+  AdaptivePlan plan = arbitrary_plan();
+  RC_PRE(plan.method != AdaptiveMethod::kAsha);  // what it promotes is known by its results alone
+  if (*rc::gen::arbitrary<bool>()) {
+    plan.method = AdaptiveMethod::kTree;
+    plan.tries = *rc::gen::inRange<std::int64_t>(1, 5);
+    plan.keep = *rc::gen::inRange<std::int64_t>(1, 4);
+  }
+  AdaptiveSearch search(space(), plan);
+  SearchExtent extent;
+  for (const SearchLogEntry& entry : arbitrary_log(search)) {
+    if (entry.result) continue;
+    const auto& [kind, candidate, rung] = entry.decision.action;
+    const auto& rungs = plan.halving.rungs;
+    extent.candidates += kind == Kind::kStart ? 1 : 0;
+    extent.iterations += rungs[rung] - (rung > 0 ? rungs[rung - 1] : 0);
+  }
+  const SearchExtent most = most_of(plan);
+  RC_ASSERT(extent.candidates <= most.candidates);
+  RC_ASSERT(extent.iterations <= most.iterations);
+}
+
+// 8 paths to 150, then twice the best 2 as they are and with 8 new functions each.
+TEST(AdaptiveSearch, TheMostOfATree) {
+  AdaptivePlan plan;
+  plan.method = AdaptiveMethod::kTree;
+  plan.halving.rungs = {150, 300, 450};
+  plan.tries = 8;
+  plan.keep = 2;
+  EXPECT_EQ(most_of(plan).candidates, 8 + 16 + 16);
+  EXPECT_EQ(most_of(plan).iterations, 8 * 150 + 2 * 18 * 150);
+}
+
+TEST(AdaptiveSearch, TheMostOfHalvingAndOfTpe) {
+  AdaptivePlan plan;
+  plan.halving = {.candidates = 9, .rungs = {10, 30, 90}, .eta = 3};
+  EXPECT_EQ(most_of(plan).candidates, 9);
+  EXPECT_EQ(most_of(plan).iterations, 9 * 10 + 3 * 20 + 1 * 60);
+  plan.method = AdaptiveMethod::kTpe;
+  plan.halving = {.candidates = 9, .rungs = {90}, .eta = 3};
+  EXPECT_EQ(most_of(plan).iterations, 9 * 90);
+}
+
 TEST(AdaptiveSearch, AResultOfNothingIsADifference) {
   AdaptivePlan plan;
   plan.halving = {.candidates = 2, .rungs = {1}, .eta = 2};

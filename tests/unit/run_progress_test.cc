@@ -14,11 +14,11 @@ CampaignView some_view() {
   CampaignView view;
   view.name = "mnist-lenet";
   view.state = CampaignState::kSearching;
-  view.trials = 40;
+  view.trials = view.trials_most = 40;
   view.done = 12;
   view.diverged = 1;
   view.iterations_done = 125;
-  view.iterations_total = 400;
+  view.iterations_total = view.iterations_most = 400;
   view.best_top1 = 0.99214;
   view.best_trial = TrialId{7};
   view.running.push_back(
@@ -39,7 +39,7 @@ TEST(Progress, TimeLeftCountsOnlyTheWorkOfThisRun) {
   TimeLeft left;
   CampaignView view;
   EXPECT_FALSE(left.estimate(view, 0)) << "nothing is known before the trials are";
-  view.iterations_total = 1000;
+  view.iterations_total = view.iterations_most = 1000;
   view.iterations_done = 600;  // by an earlier run
   EXPECT_FALSE(left.estimate(view, 2));
   view.iterations_done = 700;
@@ -120,10 +120,20 @@ TEST(Progress, PlainLinesEndWithTheCountsOfTheLastPhase) {
                           "best top-1 0.9921 (trial 7), 0:05 elapsed"));
 }
 
+// The share of what was proposed so far said nothing, and fell each time that more was.
+TEST(Progress, ASearchByResultsIsMeasuredByTheMostItMayComeTo) {
+  CampaignView view = some_view();
+  view.trials_most = 60;
+  view.iterations_most = 1000;
+  const auto lines = progress_block(view, {252, 560.0}, {true, 100, false});
+  EXPECT_EQ(lines[0], "mnist-lenet: searching, 12 of at most 60 trials, 1 diverged");
+  EXPECT_THAT(lines[1], testing::HasSubstr("]  12 %  4:12 elapsed"));
+}
+
 TEST(Progress, PlainLinesSayWhatIsWaitedForOnceItLasts) {
   PlainProgress progress;
   CampaignView view = some_view();
-  view.trials = view.done = 0;
+  view.trials = view.trials_most = view.done = 0;
   progress.lines(view, {0, {}});
   view.waiting_for = "no worker is connected";
   EXPECT_THAT(progress.lines(view, {0.1, {}}), IsEmpty()) << "workers need a moment to start";

@@ -318,6 +318,7 @@ TEST(Report, ThePageHasEveryTableAndPlot) {
   EXPECT_THAT(page, HasSubstr("0.9500 ± 0.0141"));
   EXPECT_THAT(page, HasSubstr("validation accuracy"));
   EXPECT_THAT(page, HasSubstr("learning rate of the best policies"));
+  EXPECT_THAT(page, HasSubstr("\nfunction: fix\nk0: 0.1\n</pre>"));
 }
 
 TEST(Report, SaysHowFarTheCampaignIs) {
