@@ -110,6 +110,8 @@ class Filler {
     ++filled_;
     if (is_from(value)) {
       value = found(*part);
+    } else if (whole && range_->half_cycle_low >= range_->half_cycle_high) {
+      value = range_->half_cycle_low;  // a run too short for a choice
     } else if (whole) {
       value.front() = {range_->half_cycle_low, range_->half_cycle_high};
     } else {

@@ -16,10 +16,10 @@ namespace lrtune {
 struct RangeFinding {
   double lower = 0;  // bounds of good learning rates: 0 < lower < upper
   double upper = 0;
-  double gamma = 0;                 // from upper to lower within the run
-  std::int64_t half_cycle = 0;      // l, iterations: whole cycles fill the run
-  std::int64_t half_cycle_low = 0;  // where to search for l; below half_cycle_high
-  std::int64_t half_cycle_high = 0;
+  double gamma = 0;                  // from upper to lower within the run
+  std::int64_t half_cycle = 0;       // l, iterations: whole cycles fill the run
+  std::int64_t half_cycle_low = 0;   // where to search for l
+  std::int64_t half_cycle_high = 0;  // at least that; if it is the same, there is nothing to search
 };
 // For whoever reads a file for its `train` and `run` alone.
 inline constexpr RangeFinding kAnyRangeFinding = {.lower = 0.001,

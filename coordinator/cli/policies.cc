@@ -22,6 +22,7 @@
 #include "coordinator/cli/whole_file.h"
 #include "coordinator/cli/whole_number.h"
 #include "coordinator/plot/chart.h"
+#include "coordinator/ranking/mix.h"
 
 namespace lrtune {
 namespace {
@@ -63,6 +64,10 @@ std::string filter_words(const PolicyFilter& filter) {
         std::pair("optimizer", &filter.optimizer)}) {
     if (!name->empty())
       words += fmt::format("{}{} {}", words.empty() ? " for " : ", ", what, *name);
+  }
+  if (filter.iterations > 0) {
+    words +=
+        fmt::format("{}runs of {} iterations", words.empty() ? " for " : ", ", filter.iterations);
   }
   return words;
 }
@@ -164,6 +169,11 @@ void add_filter_options(CLI::App& command, const Options& options, std::int64_t 
   command.add_option("--model", options->filter.model, "Only policies that trained this model")
       ->type_name("NAME");
   command
+      .add_option("--iterations", options->filter.iterations,
+                  "Only runs of this length: those of other lengths do not compare")
+      ->check(whole_number_from(1))
+      ->type_name("N");
+  command
       .add_option("--optimizer", options->filter.optimizer, "Only policies under this optimizer")
       ->type_name("NAME");
   command.add_option("--limit", options->limit, "At most so many lines; 0: all")
@@ -196,24 +206,32 @@ void add_top(CLI::App& policies, int& exit_code) {
   CLI::App* command =
       policies.add_subcommand("top", "The best policies, by the mean over their runs");
   const auto options = std::make_shared<PoliciesOptions>();
-  command
-      ->add_option("--by", options->by,
-                   "top1, loss: of the evaluated part; cost: iterations to the target; robustness: "
-                   "the size of loss diff; seconds: to the target, which depend on the machine")
-      ->check(one_of(kBy))
-      ->type_name("top1|loss|cost|robustness|seconds")
-      ->capture_default_str();
+  CLI::Option* by =
+      command
+          ->add_option(
+              "--by", options->by,
+              "top1, loss: of the evaluated part; cost: iterations to the target; robustness: "
+              "the size of loss diff; seconds: to the target, which depend on the machine")
+          ->check(one_of(kBy))
+          ->type_name("top1|loss|cost|robustness|seconds")
+          ->capture_default_str();
   CLI::Option* weights =
       command
           ->add_option("--weights", options->weights,
                        "Rank by a weighted mix, such as utility=1,cost=0.5,robustness=0.2")
-          ->type_name("M=W,...");
+          ->check([](const std::string& text) {
+            const auto read = weights_from_text(text);
+            return read ? std::string() : read.error().message;
+          })
+          ->type_name("M=W,...")
+          ->excludes(by);
   CLI::Option* pareto =
       command
           ->add_flag("--pareto", options->pareto,
                      "Only policies that no other beats in top-1, iterations to the target and "
                      "loss diff together")
-          ->excludes(weights);
+          ->excludes(weights)
+          ->excludes(by);
   command
       ->add_option("--plot", options->plot,
                    "Write a chart in SVG to this file: all policies as points, those that no other "

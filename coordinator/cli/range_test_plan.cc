@@ -286,7 +286,7 @@ Result<TrainingIdentity> identity_of(const StoredState& stored, const CampaignRe
 std::string words(CannotTell why) {
   switch (why) {
     case CannotTell::kNothingLearned:
-      return "with some seed no rate rose above chance: longer runs are needed";
+      return "with some seed no rate rose above chance: other rates or longer runs are needed";
     case CannotTell::kOutsideGrid:
       return "it is at the end of the grid or beyond: --low or --high must go further";
     case CannotTell::kSeedsDisagree:

@@ -149,7 +149,8 @@ int recommend_policies(const RecommendOptions& options) {
   for (KnownPolicy& one : known_policies(*published)) known.push_back(std::move(one));
   const NewTraining training{run->train.dataset.name,   run->train.model.name,
                              run->train.optimizer.name, run->plan.iterations,
-                             surveyed(run->train),      run->train.input.size};
+                             surveyed(run->train),      run->train.input.size,
+                             run->plan.evaluate_every};
   const auto made = recommend(known, training, static_cast<std::size_t>(options.top));
   if (made.empty()) {
     say("lrtune recommend: no training in the store or in what is published is like {} on {} under "

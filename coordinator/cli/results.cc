@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "common/policy/policy_json.h"
@@ -33,22 +34,31 @@ class StageCosts {
  public:
   StageCosts(const StoredState& stored, const JobIndex& jobs, CampaignId campaign)
       : stored_(stored), jobs_(jobs) {
+    std::unordered_set<JobId> known;  // an earlier campaign leads through it
+    for (const TrialRecord& trial : stored.trials) {
+      if (trial.campaign < campaign && trial.state != TrialState::kCancelled)
+        for_path(trial.job, [&](const JobRecord& job) { known.insert(job.id); });
+    }
     for (const TrialRecord& trial : stored.trials) {
       const bool ended =
           trial.state > TrialState::kRunning && trial.state != TrialState::kCancelled;
       if (trial.campaign != campaign || !ended || !jobs.contains(trial.job)) continue;
-      total_.asked +=
-          trial.state == TrialState::kStopped ? trial.plan.iterations : end_of(*jobs.at(trial.job));
-      for_path(trial.job, [this](const JobRecord& job) {
-        if (users_[job.id]++ == 0) total_.trained += own(job);
+      total_.asked += trial.plan.iterations;
+      total_.early +=
+          std::max<std::int64_t>(0, trial.plan.iterations - end_of(*jobs.at(trial.job)));
+      for_path(trial.job, [&](const JobRecord& job) {
+        if (users_[job.id]++ > 0) return;
+        (known.contains(job.id) ? total_.known : total_.trained) += own(job);
+        if (known.contains(job.id)) known_.insert(job.id);
       });
     }
+    total_.shared = total_.asked - total_.early - total_.known - total_.trained;
   }
   double paid_by(const TrialRecord& trial) const {
     double sum = 0;
     for_path(trial.job, [&](const JobRecord& job) {
       const auto users = users_.find(job.id);
-      if (users != users_.end())
+      if (users != users_.end() && !known_.contains(job.id))
         sum += static_cast<double>(own(job)) / static_cast<double>(users->second);
     });
     return sum;
@@ -75,6 +85,7 @@ class StageCosts {
   const StoredState& stored_;
   const JobIndex& jobs_;
   std::unordered_map<JobId, std::int64_t> users_;
+  std::unordered_set<JobId> known_;
   TrainingCost total_;
 };
 
@@ -286,7 +297,12 @@ nlohmann::json to_json(const CampaignResults& results) {
       {"ranked_at", name_of(results.at)},
       {"evaluated_on", name_of(results.evaluated_on)},
       {"open", results.open},
-      {"iterations", {{"asked", results.cost.asked}, {"trained", results.cost.trained}}},
+      {"iterations",
+       {{"asked", results.cost.asked},
+        {"trained", results.cost.trained},
+        {"shared", results.cost.shared},
+        {"known", results.cost.known},
+        {"ended_early", results.cost.early}}},
       {"best", nullptr},
       {"policies", nlohmann::json::array()},
       {"verified", nlohmann::json::array()},

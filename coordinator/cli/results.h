@@ -28,14 +28,18 @@ struct TrialResult {
   std::vector<MoptValue> m_opt() const;  // by iteration; empty: not measured
 
   // Of what was trained for it, its share: a beginning that n trials of the campaign have in common
-  // costs each of them an n-th. Alone it had cost outcome.iteration.
+  // costs each of them an n-th, and what an earlier campaign trained costs nothing. Alone it had
+  // cost outcome.iteration.
   double iterations_paid = 0;
 };
 
-// Iterations of a campaign's trials that have ended.
+// Iterations of a campaign's trials that have ended. asked = trained + shared + known + early.
 struct TrainingCost {
-  std::int64_t asked = 0;    // by each trial alone
-  std::int64_t trained = 0;  // each shared beginning once, whoever trained it
+  std::int64_t asked = 0;    // by their run plans, each trial alone
+  std::int64_t trained = 0;  // by this campaign
+  std::int64_t shared = 0;   // beginnings that several have in common, but for the first time
+  std::int64_t known = 0;    // trained by an earlier campaign of the store
+  std::int64_t early = 0;    // not needed: runs ended before their plan did
 };
 
 struct PolicyResult {

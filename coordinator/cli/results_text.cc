@@ -220,14 +220,23 @@ std::vector<std::string> messages(const CampaignResults& results) {
   return lines;
 }
 
-// What shared beginnings have spared; nothing where there were none.
-std::string cost_text(const TrainingCost& cost) {
-  if (cost.asked == cost.trained || cost.asked == 0) return {};
-  return fmt::format(
-      "{} of the {} iterations asked for were trained ({:.1f} %): what runs have in common is "
-      "trained once.",
-      cost.trained, cost.asked,
-      100.0 * static_cast<double>(cost.trained) / static_cast<double>(cost.asked));
+// What did not have to be trained, and why not. Nothing where all had to be, or only runs that
+// diverged were shorter: the tables have them.
+std::string cost_text(const CampaignResults& results) {
+  const TrainingCost& cost = results.cost;
+  const bool stops = std::ranges::any_of(results.policies, [](const PolicyResult& policy) {
+    const OutcomeKind kind = policy.search.outcome.kind;
+    return kind == OutcomeKind::kStopped || kind == OutcomeKind::kTargetReached;
+  });
+  if (cost.shared == 0 && cost.known == 0 && !stops) return {};
+  std::vector<std::string> why;
+  if (cost.shared > 0) why.push_back(fmt::format("{} are beginnings that runs share", cost.shared));
+  if (cost.known > 0) why.push_back(fmt::format("{} were trained before", cost.known));
+  if (cost.early > 0) why.push_back(fmt::format("{} were left when runs ended early", cost.early));
+  return fmt::format("{} of the {} iterations asked for were trained ({:.1f} %): {}.", cost.trained,
+                     cost.asked,
+                     100.0 * static_cast<double>(cost.trained) / static_cast<double>(cost.asked),
+                     fmt::join(why, ", "));
 }
 
 std::string quoted(const std::string& text) {
@@ -298,7 +307,7 @@ std::string state_line(const CampaignResults& results) {
 
 std::vector<std::string> result_notes(const CampaignResults& results) {
   std::vector<std::string> notes;
-  if (std::string cost = cost_text(results.cost); !cost.empty()) notes.push_back(std::move(cost));
+  if (std::string cost = cost_text(results); !cost.empty()) notes.push_back(std::move(cost));
   std::ranges::move(messages(results), std::back_inserter(notes));
   return notes;
 }
@@ -310,7 +319,7 @@ std::string results_text(const CampaignResults& results, const Terminal& termina
             one.table.text(terminal);
     if (one.left_out > 0) text += fmt::format("... and {} more\n", one.left_out);
   }
-  const std::string cost = cost_text(results.cost);
+  const std::string cost = cost_text(results);
   if (!cost.empty()) text += '\n' + cost + '\n';
   const std::vector<std::string> said = messages(results);
   if (!said.empty()) text += fmt::format("\n{}\n", fmt::join(said, "\n"));

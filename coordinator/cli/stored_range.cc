@@ -36,7 +36,7 @@ Result<RangeFinding> finding_of(double lower, double upper, const Experiment& ex
                       .gamma = 1 - rounded(1 - estimate.gamma),
                       .half_cycle = estimate.half_cycle,
                       .half_cycle_low = shortest,
-                      .half_cycle_high = std::max(estimate.half_cycle_high, shortest + 1)};
+                      .half_cycle_high = std::max(estimate.half_cycle_high, shortest)};
 }
 
 Result<StoredRange> range_of(const StoredState& stored, const CampaignRecord& campaign,

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -59,11 +60,12 @@ class Verification {
     TrainingIdentity identity;  // what it trained; all policies alike
   };
   OrExit<Campaign> carried_out(const Result<Experiment>& experiment);
-  OrExit<std::vector<Rival>> stored_rivals(const Policy& policy) const;
+  OrExit<std::vector<json>> stored_rivals(const TrialRecord& alone,
+                                          const TrainingIdentity& identity) const;
   OrExit<Judgement> judge_one(const json& document, const PolicyResult& alone,
                               const Campaign& first);
-  OrExit<void> generate(Judgement& judgement, const json& document, const Policy& policy,
-                        std::int64_t iterations);
+  OrExit<void> generate(Judgement& judgement, const json& document, const TrialRecord& alone,
+                        std::vector<json> stored);
   OrExit<void> keep(const Judgement& judgement, const PolicyResult& alone);
   OrExit<void> plot_m_opt(const PolicyResult& alone, const CampaignResults& results) const;
 
@@ -89,42 +91,61 @@ OrExit<Verification::Campaign> Verification::carried_out(const Result<Experiment
   return Campaign{*std::move(results), identity->identity};
 }
 
-OrExit<std::vector<Rival>> Verification::stored_rivals(const Policy& policy) const {
+OrExit<std::vector<json>> Verification::stored_rivals(const TrialRecord& alone,
+                                                      const TrainingIdentity& identity) const {
   const auto queries = PolicyQueries::open(command_.local.store);
   if (!queries) return ends(queries.error(), kExitFailure);
-  const auto entries = queries->policies({}, RankAt::kBest);
+  const auto entries = queries->policies({.target = command_.settings.target}, RankAt::kBest);
   if (!entries) return ends(entries.error(), kExitFailure);
-  const json& train = experiment_.normalised.at("train");
-  const json& model = train.at("model");
-  return rivals(*entries, train.at("dataset").at("name"),
-                model.is_object() ? model.at("name") : model, command_.settings.target, policy,
-                static_cast<std::size_t>(command_.settings.top));
+  const TrainSpec& train = identity.train;
+  const RivalSearch search{.dataset = train.dataset.name,
+                           .model = train.model.name,
+                           .optimizer = train.optimizer.name,
+                           .evaluated_on = alone.plan.evaluate_on,
+                           .target = command_.settings.target,
+                           .iterations = alone.plan.iterations};
+  const auto top = static_cast<std::size_t>(command_.settings.top);
+  std::vector<Rival> best = rivals(*entries, search, alone.policy, top);
+  const auto published = published_content();
+  if (!published) return ends(published.error(), kExitFailure);
+  for (Rival& rival : published_rivals(published->policies, search, alone.policy, top)) {
+    const bool known =
+        std::ranges::find(best, rival.description, &Rival::description) != best.end();
+    if (!known && best.size() < top) best.push_back(std::move(rival));
+  }
+  std::vector<json> found;
+  for (Rival& rival : best) found.push_back(std::move(rival.policy));
+  return found;
 }
 
 // Phase 3: where rates are worth searching, candidates from there, and the comparison.
 OrExit<void> Verification::generate(Judgement& judgement, const json& document,
-                                    const Policy& policy, std::int64_t iterations) {
+                                    const TrialRecord& alone, std::vector<json> stored) {
+  const std::int64_t iterations = alone.plan.iterations;
   const RangeTestSettings range = generation_range(iterations);
   const auto tested = carried_out(range_test_experiment(experiment_, range));
   if (!tested) return tl::unexpected(tested.error());
   const auto report = range_report(experiment_, range, tested->results, tested->identity);
   if (!report) return ends(report.error(), kExitFailure);
   judgement.phases.push_back({{"phase", 3}, {"what", "range test"}, {"range", to_json(*report)}});
-  const auto estimate = estimate_of(*report);
-  if (!estimate) {
+  std::vector<json> others;
+  if (const auto estimate = estimate_of(*report)) {
+    others =
+        generated_policies(*estimate, iterations, experiment_.seed, command_.settings.candidates);
+    if (auto schedule = m_opt_candidate(judgement.m_opt)) others.push_back(*std::move(schedule));
+  }
+  std::ranges::move(stored, std::back_inserter(others));
+  if (others.empty()) {
     judgement.phase = 3;
     judgement.verdict = Verdict::kBest;
     judgement.phases.push_back(
         {{"phase", 3}, {"what", "no fixed rate learns anything: nothing can be generated"}});
     return {};
   }
-  std::vector<json> generated =
-      generated_policies(*estimate, iterations, experiment_.seed, command_.settings.candidates);
-  if (auto schedule = m_opt_candidate(judgement.m_opt)) generated.push_back(*std::move(schedule));
   const auto compared =
-      carried_out(generation_experiment(experiment_, document, generated, command_.settings));
+      carried_out(generation_experiment(experiment_, document, others, command_.settings));
   if (!compared) return tl::unexpected(compared.error());
-  judge(judgement, 3, policy, compared->results);
+  judge(judgement, 3, alone.policy, compared->results, command_.settings.target);
   return {};
 }
 
@@ -139,28 +160,33 @@ OrExit<Judgement> Verification::judge_one(const json& document, const PolicyResu
                               {"what", verified ? "the target is met" : "the target is not met"},
                               {"policies", json::array({outcome_json(alone, first.results)})}});
   if (verified && !command_.settings.compare) return judgement;
-  const Policy& policy = alone.search.trial.policy;
-  const auto stored = stored_rivals(policy);
+  const TrialRecord& trial = alone.search.trial;
+  auto stored = stored_rivals(trial, first.identity);
   if (!stored) return tl::unexpected(stored.error());
   const std::size_t least =
       command_.settings.compare ? 1 : static_cast<std::size_t>(command_.settings.top);
   if (stored->size() < least) {
     judgement.phases.push_back(
         {{"phase", 2},
-         {"what", "only " + std::to_string(stored->size()) +
-                      " stored policies meet the target for this data set or network"}});
+         {"what",
+          fmt::format("only {} stored {} the target for this data set or network within {} "
+                      "iterations",
+                      stored->size(), stored->size() == 1 ? "policy meets" : "policies meet",
+                      trial.plan.iterations)}});
   } else {
-    std::vector<json> others;
-    for (const Rival& rival : *stored) others.push_back(rival.policy);
     const auto compared =
-        carried_out(comparison_experiment(experiment_, document, others, command_.settings));
+        carried_out(comparison_experiment(experiment_, document, *stored, command_.settings));
     if (!compared) return tl::unexpected(compared.error());
-    const bool beaten = judge(judgement, 2, policy, compared->results);
+    const bool beaten =
+        judge(judgement, 2, trial.policy, compared->results, command_.settings.target);
     if (!beaten && verified) judgement.verdict = Verdict::kVerified;
-    if (beaten) return judgement;
+    if (judgement.replacement_meets) return judgement;
+    // Those that were stored did not hold what they promised; the best of them goes on.
+    stored->clear();
+    if (beaten) stored->push_back(*judgement.replacement);
   }
   if (command_.settings.compare) return judgement;
-  if (auto done = generate(judgement, document, policy, alone.search.trial.plan.iterations); !done)
+  if (auto done = generate(judgement, document, trial, *std::move(stored)); !done)
     return tl::unexpected(done.error());
   return judgement;
 }
@@ -175,7 +201,8 @@ OrExit<void> Verification::plot_m_opt(const PolicyResult& alone,
   return {};
 }
 
-// The verdict, as a decision about the policy's own trial: `lrtune why` tells it.
+// The verdict, as a decision about the policy's own trial: `lrtune why` tells it. The same command
+// again finds the same, which is known.
 OrExit<void> Verification::keep(const Judgement& judgement, const PolicyResult& alone) {
   const std::string replacement = judgement.replacement ? judgement.replacement->dump() : "";
   const DecisionRecord verdict{alone.search.trial.campaign,
@@ -187,6 +214,15 @@ OrExit<void> Verification::keep(const Judgement& judgement, const PolicyResult& 
                                 {"measure", name_of(command_.settings.target.measure)},
                                 {"target", command_.settings.target.value},
                                 {"replacement", replacement}}};
+  const auto queries = PolicyQueries::open(command_.local.store);
+  if (!queries) return ends(queries.error(), kExitFailure);
+  const auto story = queries->story(alone.search.trial.id);
+  if (!story) return ends(story.error(), kExitFailure);
+  for (auto decision = story->decisions.rbegin(); decision != story->decisions.rend(); ++decision) {
+    if (decision->code != verdict.code) continue;
+    if (decision->numbers.json() == verdict.numbers.json()) return {};
+    break;
+  }
   const std::vector<Record> records = {verdict};
   if (auto kept = store_.commit(records); !kept) return ends(kept.error(), kExitFailure);
   return {};

@@ -99,46 +99,64 @@ json composite(const ParameterEstimate& e, std::int64_t iterations) {
   return {{"segments", {std::move(first), std::move(second), segment("tri2", 0.01, 4)}}};
 }
 
-bool meets(const Target& target, const Scores& scores) {
-  if (!scores.ended_well || !scores.measured) return false;
-  return target.measure == Measure::kTop1 ? scores.best.evaluated.top1 >= target.value
-                                          : scores.lowest_loss.evaluated.loss <= target.value;
+double best_value(const Scores& scores, Measure measure) {
+  return measure == Measure::kTop1 ? scores.best.evaluated.top1 : scores.lowest_loss.evaluated.loss;
 }
 
-std::vector<double> best_values(const PolicyResult& result) {
+std::vector<double> best_values(const PolicyResult& result, Measure measure) {
   std::vector<double> values;
   for (const TrialResult& repeat : result.repeats) {
-    if (repeat.scores.ended_well) values.push_back(repeat.scores.best.evaluated.top1);
+    if (repeat.scores.ended_well) values.push_back(best_value(repeat.scores, measure));
   }
   return values;
 }
 
 // Is the first really better than the second? From their repeats, if there are enough.
-json settled(const PolicyResult& first, const PolicyResult& second) {
-  const std::vector<std::vector<double>> values = {best_values(first), best_values(second)};
+json settled(const PolicyResult& first, const PolicyResult& second, Measure measure) {
+  const std::vector<std::vector<double>> values = {best_values(first, measure),
+                                                   best_values(second, measure)};
   if (values[0].size() < 2 || values[1].size() < 2) return nullptr;
   const WelchTest test = welch_test(sample_of(values[0]), sample_of(values[1]), 0.95);
   return {{"difference", test.difference}, {"low", test.low}, {"high", test.high}, {"p", test.p}};
 }
 
-std::string line_of(const json& one) {
+// `measure`: "top1" or "loss".
+std::string line_of(const json& one, const std::string& measure) {
+  const std::string shown = measure == "top1" ? "top-1" : measure;
   const std::string name = one.value("name", "");
   std::string line = fmt::format("  {}{}{}: ", name, name.empty() ? "" : ": ",
                                  one.at("description").get<std::string>());
   if (one.contains("verified")) {
     const json& v = one.at("verified");
-    return line + fmt::format("top-1 {:.4f} ± {:.4f} over {} new seeds\n",
-                              v.value("top1_mean", 0.0), v.value("top1_deviation", 0.0),
-                              v.value("repeats", 0));
+    const int well = v.value("ended_well", 0);
+    const int repeats = v.value("repeats", 0);
+    if (well == 0) return line + fmt::format("none of {} new seeds ended well\n", repeats);
+    line += fmt::format("{} {:.4f}", shown, v.at(measure + "_mean").get<double>());
+    if (well > 1) line += fmt::format(" ± {:.4f}", v.at(measure + "_deviation").get<double>());
+    if (well == repeats) return line + fmt::format(" over {} new seeds\n", repeats);
+    return line + fmt::format(" over {} of {} new seeds; {} did not end well\n", well, repeats,
+                              repeats - well);
   }
-  if (one.at("top1").is_null()) return line + "never measured\n";
-  return line + fmt::format("top-1 {:.4f}\n", one.at("top1").get<double>());
+  if (one.at(measure).is_null()) return line + "never measured\n";
+  return line + fmt::format("{} {:.4f}\n", shown, one.at(measure).get<double>());
 }
 
-std::string phase_text(const json& phase) {
+// "0.00316 to 0.1", or what is known of it.
+std::string range_words(const json& range) {
+  const auto bound = [&](const char* name) {
+    const json& one = range.at(name);
+    return one.at("told").get<bool>()
+               ? fmt::format("{:.3g}", one.at("rate").get<double>())
+               : fmt::format("cannot tell ({})", one.at("why").get<std::string>());
+  };
+  return fmt::format("  rates worth searching: from {} to {}\n", bound("lower"), bound("upper"));
+}
+
+std::string phase_text(const json& phase, const std::string& measure) {
   std::string text = fmt::format("Phase {}: {}\n", phase.at("phase").get<int>(),
                                  phase.at("what").get<std::string>());
-  for (const json& one : phase.value("policies", json::array())) text += line_of(one);
+  if (phase.contains("range")) text += range_words(phase.at("range"));
+  for (const json& one : phase.value("policies", json::array())) text += line_of(one, measure);
   const json settled = phase.value("settled", json());
   if (settled.is_object()) {
     text += fmt::format("  the best two differ by {:.4f} (95 %: {:.4f} to {:.4f}; p {:.3g})\n",
@@ -147,6 +165,42 @@ std::string phase_text(const json& phase) {
   }
   return text;
 }
+
+// Those with data set and network in common before those with the data set, and these before those
+// with the network; then by value.
+class RivalOrder {
+ public:
+  explicit RivalOrder(const RivalSearch& search) : search_(search) {}
+
+  void add(const std::string& dataset, const std::string& model, Rival rival) {
+    const bool same_data = dataset == search_.dataset;
+    const bool same_model = model == search_.model;
+    if (!same_data && !same_model) return;
+    const int rank = same_data && same_model ? 0 : same_data ? 1 : 2;
+    rival.reason = rank == 0   ? "the same data set and network"
+                   : rank == 1 ? "the same data set"
+                               : "the same network";
+    found_.emplace_back(rank, std::move(rival));
+  }
+
+  std::vector<Rival> best(std::size_t top) {
+    const double sign = search_.target.measure == Measure::kLoss ? 1 : -1;  // the better one first
+    std::ranges::stable_sort(found_, [&](const auto& a, const auto& b) {
+      return std::pair(a.first, sign * a.second.value) < std::pair(b.first, sign * b.second.value);
+    });
+    std::vector<Rival> best;
+    std::set<std::string> seen;
+    for (auto& [rank, rival] : found_) {
+      if (best.size() < top && seen.insert(rival.description).second)
+        best.push_back(std::move(rival));
+    }
+    return best;
+  }
+
+ private:
+  const RivalSearch& search_;
+  std::vector<std::pair<int, Rival>> found_;
+};
 
 }  // namespace
 
@@ -270,33 +324,42 @@ std::optional<ParameterEstimate> estimate_of(const RangeReport& report) {
                              std::max<std::int64_t>(1, report.run_iterations / 8));
 }
 
-std::vector<Rival> rivals(std::span<const PolicyEntry> entries, const std::string& dataset,
-                          const std::string& model, const Target& target, const Policy& policy,
-                          std::size_t top) {
-  std::vector<std::pair<int, Rival>> found;  // by how much they have in common, most first
+std::vector<Rival> rivals(std::span<const PolicyEntry> entries, const RivalSearch& search,
+                          const Policy& policy, std::size_t top) {
+  const bool by_loss = search.target.measure == Measure::kLoss;
+  RivalOrder order(search);
   for (const PolicyEntry& entry : entries) {
-    const bool same_data = entry.train.dataset.name == dataset;
-    const bool same_model = entry.train.model.name == model;
-    const bool met_it = std::ranges::any_of(
-        entry.runs, [&](const PolicyRun& run) { return meets(target, run.scores); });
-    if ((!same_data && !same_model) || !met_it || entry.policy == policy) continue;
-    const int rank = same_data && same_model ? 0 : same_data ? 1 : 2;
-    const char* reason = rank == 0   ? "the same data set and network"
-                         : rank == 1 ? "the same data set"
-                                     : "the same network";
-    found.emplace_back(
-        rank, Rival{to_json(entry.policy), entry.description, entry.scores.top1.mean, reason});
+    const bool met_it = std::ranges::any_of(entry.runs, [&](const PolicyRun& run) {
+      return run.scores.ended_well &&
+             run.scores.target_iteration.value_or(search.iterations + 1) <= search.iterations;
+    });
+    if (!met_it || entry.policy == policy || entry.policy.reactive() ||
+        entry.train.optimizer.name != search.optimizer ||
+        entry.plan.evaluate_on != search.evaluated_on)
+      continue;
+    const MeanAndDeviation& value = by_loss ? entry.scores.loss : entry.scores.top1;
+    order.add(entry.train.dataset.name, entry.train.model.name,
+              {to_json(entry.policy), entry.description, value.mean, {}});
   }
-  std::ranges::stable_sort(found, [](const auto& a, const auto& b) {
-    return std::pair(a.first, -a.second.top1) < std::pair(b.first, -b.second.top1);
-  });
-  std::vector<Rival> best;
-  std::set<std::string> seen;
-  for (auto& [rank, rival] : found) {
-    if (best.size() < top && seen.insert(rival.policy.dump()).second)
-      best.push_back(std::move(rival));
+  return order.best(top);
+}
+
+std::vector<Rival> published_rivals(std::span<const PublishedPolicy> published,
+                                    const RivalSearch& search, const Policy& policy,
+                                    std::size_t top) {
+  if (search.target.measure != Measure::kTop1) return {};
+  RivalOrder order(search);
+  for (const PublishedPolicy& one : published) {
+    if (one.top1.value_or(0) < search.target.value || one.policy == policy ||
+        one.at.value_or(one.iterations) > search.iterations ||
+        one.keys.optimizer != search.optimizer)
+      continue;
+    json document = to_json(one.policy);
+    document["name"] = "published, " + one.source;
+    order.add(one.keys.dataset, one.keys.model,
+              {std::move(document), describe(one.policy), *one.top1, {}});
   }
-  return best;
+  return order.best(top);
 }
 
 std::string_view name_of(Verdict verdict) {
@@ -313,6 +376,13 @@ std::string_view name_of(Verdict verdict) {
 
 bool met(const PolicyResult& result) { return result.search.scores.target_iteration.has_value(); }
 
+bool meets(const PolicyResult& result, const Target& target) {
+  const std::vector<double> values = best_values(result, target.measure);
+  if (values.empty()) return met(result);
+  const double mean = sample_of(values).mean;
+  return target.measure == Measure::kTop1 ? mean >= target.value : mean <= target.value;
+}
+
 json outcome_json(const PolicyResult& result, const CampaignResults& results) {
   json one = to_json(result.search.scores, results.at);
   one["policy"] = to_json(result.search.trial.policy);
@@ -323,7 +393,8 @@ json outcome_json(const PolicyResult& result, const CampaignResults& results) {
   return one;
 }
 
-bool judge(Judgement& judgement, int phase, const Policy& policy, const CampaignResults& results) {
+bool judge(Judgement& judgement, int phase, const Policy& policy, const CampaignResults& results,
+           const Target& target) {
   const auto top = results.top(results.policies.size());
   json policies = json::array();
   for (const PolicyResult* one : top) policies.push_back(outcome_json(*one, results));
@@ -332,17 +403,23 @@ bool judge(Judgement& judgement, int phase, const Policy& policy, const Campaign
   judgement.verdict = beaten ? Verdict::kReplaced : Verdict::kBest;
   judgement.replacement.reset();
   if (beaten) judgement.replacement = to_json(top.front()->search.trial.policy);
+  judgement.replacement_meets = beaten && meets(*top.front(), target);
+  const char* const what = !beaten                       ? "nothing beats the policy"
+                           : judgement.replacement_meets ? "another policy is better"
+                                                         : "another policy is better, and misses "
+                                                           "the target too";
   judgement.phases.push_back(
       {{"phase", phase},
-       {"what", beaten ? "another policy is better" : "nothing beats the policy"},
+       {"what", what},
        {"policies", std::move(policies)},
-       {"settled", top.size() > 1 ? settled(*top[0], *top[1]) : json()}});
+       {"settled", top.size() > 1 ? settled(*top[0], *top[1], target.measure) : json()}});
   return beaten;
 }
 
 std::string verdict_text(const Judgement& judgement, const VerifySettings& settings) {
   std::string text;
-  for (const json& phase : judgement.phases) text += phase_text(phase);
+  const std::string measure(name_of(settings.target.measure));
+  for (const json& phase : judgement.phases) text += phase_text(phase, measure);
   if (!judgement.m_opt.empty()) text += m_opt_words(judgement.m_opt);
   const std::string target =
       fmt::format("{} {}", name_of(settings.target.measure), settings.target.value);
@@ -350,8 +427,11 @@ std::string verdict_text(const Judgement& judgement, const VerifySettings& setti
     case Verdict::kVerified:
       return text + fmt::format("Verdict: verified: it meets {}.\n", target);
     case Verdict::kReplaced:
-      return text + fmt::format("Verdict: replaced, in phase {}. The better policy:\n{}\n",
-                                judgement.phase, judgement.replacement->dump());
+      return text +
+             fmt::format("Verdict: replaced, in phase {}. The better policy{}:\n{}\n",
+                         judgement.phase,
+                         judgement.replacement_meets ? "" : ", which misses " + target + " too",
+                         judgement.replacement->dump());
     case Verdict::kBest:
       break;
   }
@@ -365,6 +445,8 @@ json to_json(const Judgement& judgement, const VerifySettings& settings) {
           {"target", to_json(settings.target)},
           {"policy", judgement.policy},
           {"replacement", judgement.replacement ? *judgement.replacement : json()},
+          {"replacement_meets_target",
+           judgement.replacement ? json(judgement.replacement_meets) : json()},
           {"m_opt", judgement.m_opt.empty() ? json() : m_opt_json(judgement.m_opt)},
           {"phases", judgement.phases}};
 }

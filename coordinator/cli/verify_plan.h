@@ -2,9 +2,10 @@
 // what their results say. Pure.
 //   1. The policy is trained; if it meets the target, it is verified.
 //   2. Else it is compared with the best stored policies that meet the target, for the same data
-//      set or network, side by side: one that beats it replaces it.
-//   3. If nothing beats it, or too few are stored: a range test, candidates generated from it and
-//      composed like the paper's, the schedule that M-opt recommends, and the same comparison.
+//      set or network, side by side: one that beats it and meets the target replaces it.
+//   3. If there is none, or too few are stored: a range test, candidates generated from it and
+//      composed like the paper's, the schedule that M-opt recommends, and the same comparison, with
+//      those that are stored.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -17,6 +18,7 @@
 #include "common/result.h"
 #include "coordinator/cli/range_test_plan.h"
 #include "coordinator/cli/results.h"
+#include "coordinator/ranking/published.h"
 #include "coordinator/store/policy_queries.h"
 
 namespace lrtune {
@@ -75,15 +77,31 @@ std::optional<ParameterEstimate> estimate_of(const RangeReport& report);
 struct Rival {
   nlohmann::json policy;
   std::string description;
-  double top1 = 0;     // mean over its runs
+  double value = 0;    // of the target's measure, the mean over its runs
   std::string reason;  // "the same data set and network" ...
 };
 
-// Stored policies that met `target` on `dataset` or with `model`, best first: those with both in
-// common before those with the data set, and these before those with the network. Not `policy`.
-std::vector<Rival> rivals(std::span<const PolicyEntry> entries, const std::string& dataset,
-                          const std::string& model, const Target& target, const Policy& policy,
-                          std::size_t top);
+// What a stored policy must have done to be one.
+struct RivalSearch {
+  std::string dataset;          // this, or the model, or both
+  std::string model;            // likewise
+  std::string optimizer;        // the same: another one's rates are others
+  Part evaluated_on;            // the same
+  Target target;                // met by a run ...
+  std::int64_t iterations = 0;  // ... within so many iterations
+};
+
+// `entries`: with scores that count to search.target (PolicyFilter::target). Best first: those with
+// data set and network in common before those with the data set, and these before those with the
+// network. Neither `policy` nor reactive ones, whose schedules stand beside them.
+std::vector<Rival> rivals(std::span<const PolicyEntry> entries, const RivalSearch& search,
+                          const Policy& policy, std::size_t top);
+
+// The same of the starting content, whose figures are published and not measured: by top-1 alone,
+// named by where they stand.
+std::vector<Rival> published_rivals(std::span<const PublishedPolicy> published,
+                                    const RivalSearch& search, const Policy& policy,
+                                    std::size_t top);
 
 // ---- the verdict
 
@@ -99,6 +117,7 @@ struct Judgement {
   int phase = 1;  // that decided
   nlohmann::json policy;
   std::optional<nlohmann::json> replacement;
+  bool replacement_meets = false;                   // the target
   nlohmann::json phases = nlohmann::json::array();  // the numbers of each, in order
   std::vector<MoptValue> m_opt;                     // of the policy in phase 1; empty: not measured
 };
@@ -109,9 +128,13 @@ nlohmann::json outcome_json(const PolicyResult& result, const CampaignResults& r
 // Whether the search trial met the target, and where.
 bool met(const PolicyResult& result);
 
+// The same of the mean over its repeats, if it was repeated.
+bool meets(const PolicyResult& result, const Target& target);
+
 // Adds a comparison's numbers as `phase`; true if another policy than `policy` came out best, which
 // is then the replacement.
-bool judge(Judgement& judgement, int phase, const Policy& policy, const CampaignResults& results);
+bool judge(Judgement& judgement, int phase, const Policy& policy, const CampaignResults& results,
+           const Target& target);
 
 std::string verdict_text(const Judgement& judgement, const VerifySettings& settings);
 nlohmann::json to_json(const Judgement& judgement, const VerifySettings& settings);

@@ -1,6 +1,7 @@
 // The plain state that the core's handlers work on. Private to coordinator/core.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -126,8 +127,12 @@ struct Job {
     return record.state == JobState::kAssigned || record.state == JobState::kRunning;
   }
   bool ended() const { return record.state >= JobState::kDone; }
-  // What it trains if it goes on where it should.
-  std::int64_t own_iterations() const { return record.iterations - record.from_iteration; }
+  // What it trains if it goes on where it should; what it trained, once it has ended.
+  std::int64_t own_iterations() const {
+    const auto end =
+        record.outcome ? std::min(record.outcome->iteration, record.iterations) : record.iterations;
+    return std::max<std::int64_t>(0, end - record.from_iteration);
+  }
   // Of them, how many its current attempt has behind it.
   std::int64_t own_iterations_done() const {
     return iteration > record.from_iteration ? iteration - record.from_iteration : 0;

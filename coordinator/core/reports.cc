@@ -159,10 +159,13 @@ void release(CoreState& state, Job& job) {
 
 void end_job(CoreState& state, Job& job, Outcome outcome) {
   release(state, job);
+  const std::int64_t planned = job.own_iterations();
   job.record.state = state_after_outcome(outcome.kind);
   job.record.outcome = std::move(outcome);
-  for (Campaign* campaign : state.campaigns_of(job))
+  for (Campaign* campaign : state.campaigns_of(job)) {
+    campaign->iterations_total += job.own_iterations() - planned;
     campaign->iterations_ended += job.own_iterations();
+  }
   state.write(job.record);
   state.decide(job, std::string(name_of(job.record.outcome->kind)), outcome_numbers(state, job));
   if (const auto& realised = job.record.outcome->realised) {

@@ -281,11 +281,14 @@ Job& job_for(CoreState& state, const TrialRecord& trial) {
 void revive_failed(CoreState& state, Job& job) {
   for (Job* one : path_to(state, job)) {
     if (one->record.state != JobState::kFailed) continue;
-    for (Campaign* campaign : state.campaigns_of(*one))
-      campaign->iterations_ended -= one->own_iterations();
+    const std::int64_t trained = one->own_iterations();
     one->record.state = JobState::kPending;
     one->record.deaths = 0;
     one->record.outcome.reset();
+    for (Campaign* campaign : state.campaigns_of(*one)) {
+      campaign->iterations_ended -= trained;
+      campaign->iterations_total += one->own_iterations() - trained;
+    }
     one->points.clear();
     one->failed_on.clear();
     state.write(one->record);

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <set>
 #include <sstream>
 
 namespace lrtune {
@@ -51,6 +52,7 @@ Result<Weights> weights_from_text(const std::string& text) {
                     part));
   };
   std::istringstream parts(text);
+  std::set<std::string> given;
   for (std::string part; std::getline(parts, part, ',');) {
     const std::size_t equals = part.find('=');
     if (equals == std::string::npos) return bad(part);
@@ -65,6 +67,7 @@ Result<Weights> weights_from_text(const std::string& text) {
     if (weight == nullptr || error != std::errc() || read != end || !std::isfinite(value) ||
         value < 0)
       return bad(part);
+    if (!given.insert(name).second) return fail(fmt::format("{} has two weights", name));
     *weight = value;
   }
   if (weights.utility + weights.cost + weights.robustness <= 0)

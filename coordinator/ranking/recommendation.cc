@@ -84,6 +84,10 @@ std::vector<Recommendation> recommend(std::span<const KnownPolicy> known, const 
     const double ratio =
         static_cast<double>(run.iterations) / static_cast<double>(one.from.iterations);
     one.policy = stretched(one.from.policy, ratio);
+    if (one.policy.plateau && run.evaluate_every > 0) {
+      std::int64_t& every = one.policy.plateau->every;
+      every = std::max<std::int64_t>(1, every / run.evaluate_every) * run.evaluate_every;
+    }
     const bool known_already =
         std::any_of(picked.begin(), picked.end(),
                     [&](const Recommendation& other) { return other.policy == one.policy; });

@@ -38,6 +38,8 @@ struct NewTraining {
   std::int64_t iterations = 0;
   std::optional<DataFacts> facts = {};
   int side = 0;
+  // Iterations between evaluations, of which a controller's observations are a multiple; 0: any.
+  std::int64_t evaluate_every = 0;
 };
 
 struct Recommendation {

@@ -205,7 +205,9 @@ class AdaptiveSearch::Tree : public Method {
   Tree(Experiment experiment, const AdaptivePlan& plan)
       : experiment_(drawn_by(std::move(experiment), plan.inner)),
         rungs_(plan.halving.rungs),
-        tree_({plan.halving.rungs, plan.tries, plan.keep}) {}
+        tree_(
+            {plan.halving.rungs, plan.tries, plan.keep},
+            [this](std::int64_t parent, std::int64_t number) { return repeats(parent, number); }) {}
 
   void observe(const RungResult& result) override { tree_.observe(result); }
 
@@ -230,6 +232,15 @@ class AdaptiveSearch::Tree : public Method {
   }
 
  private:
+  // A constant rate goes on as it is whether its function begins anew or not. Of what is drawn
+  // nothing comes twice but by chance.
+  bool repeats(std::int64_t parent, std::int64_t number) const {
+    if (experiment_.method != SearchMethod::kGrid) return false;
+    nlohmann::json segment = candidate_policy(experiment_, number);
+    segment.erase("name");
+    return segment.at("function") == "fix" &&
+           segment == segments_.at(static_cast<std::size_t>(parent)).back();
+  }
   std::vector<nlohmann::json> segments_of(const TreeAction& start) const {
     const bool all = experiment_.method == SearchMethod::kGrid;
     nlohmann::json segment =

@@ -90,24 +90,33 @@ HalvingKnowledge AsynchronousHalving::knowledge(const Rung& rung) const {
   return known;
 }
 
+HalvingDecision AsynchronousHalving::promote(Rung& rung, std::size_t above) {
+  const RungEntry best = *rung.unpromoted.begin();
+  rung.unpromoted.erase(rung.unpromoted.begin());
+  ++running_;
+  HalvingKnowledge known = knowledge(rung);
+  known.value = best.value;
+  return {{HalvingAction::Kind::kPromote, best.candidate, above}, known};
+}
+
 HalvingDecision AsynchronousHalving::next() {
   using Kind = HalvingAction::Kind;
   for (std::size_t above = rungs_.size() - 1; above > 0; --above) {
     Rung& rung = rungs_[above - 1];
     // If the best that has not gone on is not among the top, none is.
     if (rung.unpromoted.empty() || !rung.top.contains(*rung.unpromoted.begin())) continue;
-    const RungEntry best = *rung.unpromoted.begin();
-    rung.unpromoted.erase(rung.unpromoted.begin());
-    ++running_;
-    HalvingKnowledge known = knowledge(rung);
-    known.value = best.value;
-    return {{Kind::kPromote, best.candidate, above}, known};
+    return promote(rung, above);
   }
   if (started_ < plan_.candidates) {
     ++running_;
     return {{Kind::kStart, started_++, 0}, knowledge(rungs_[0])};
   }
-  return {{running_ > 0 ? Kind::kWait : Kind::kDone, 0, 0}, knowledge(rungs_[0])};
+  if (running_ > 0) return {{Kind::kWait, 0, 0}, knowledge(rungs_[0])};
+  const auto highest = std::find_if(rungs_.rbegin(), rungs_.rend(),
+                                    [](const Rung& rung) { return rung.results > 0; });
+  if (highest != rungs_.rend() && highest != rungs_.rbegin() && !highest->unpromoted.empty())
+    return promote(*highest, static_cast<std::size_t>(rungs_.rend() - highest));
+  return {{Kind::kDone, 0, 0}, knowledge(rungs_[0])};
 }
 
 }  // namespace lrtune

@@ -99,8 +99,10 @@ struct HalvingDecision {
 
 // Asynchronous successive halving (Li et al. 2018, Algorithm 2): whoever is among the best floor(n
 // / eta) of the n that a rung has seen so far goes on, from the highest rung down; if none is, the
-// next candidate starts. Decisions depend on what was observed until then, in number and order; the
-// same observations between the same calls give the same decisions.
+// next candidate starts. When all have been trained and none has a place, the best of the highest
+// rung that was reached goes on all the same, as in synchronous halving: else a search of few
+// candidates would end without a whole run. Decisions depend on what was observed until then, in
+// number and order; the same observations between the same calls give the same decisions.
 class AsynchronousHalving {
  public:
   explicit AsynchronousHalving(HalvingPlan plan);
@@ -117,6 +119,7 @@ class AsynchronousHalving {
     std::set<RungEntry> unpromoted;  // of both
   };
   HalvingKnowledge knowledge(const Rung& rung) const;
+  HalvingDecision promote(Rung& rung, std::size_t above);
 
   HalvingPlan plan_;
   std::vector<Rung> rungs_;

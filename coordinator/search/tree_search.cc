@@ -8,14 +8,17 @@ namespace lrtune {
 
 using Kind = HalvingAction::Kind;
 
-TreeSearch::TreeSearch(TreePlan plan) : plan_(std::move(plan)) {
+TreeSearch::TreeSearch(TreePlan plan, Repeats repeats)
+    : plan_(std::move(plan)), repeats_(std::move(repeats)) {
   assert(!plan_.rungs.empty() && plan_.tries >= 1 && plan_.keep >= 1);
   add_starts(std::nullopt);
 }
 
 void TreeSearch::add_starts(std::optional<std::int64_t> parent) {
-  for (std::int64_t number = 0; number < plan_.tries; ++number)
+  for (std::int64_t number = 0; number < plan_.tries; ++number) {
+    if (parent && repeats_ && repeats_(*parent, number)) continue;
     members_.push_back({started_++, parent, number, true});
+  }
 }
 
 void TreeSearch::observe(const RungResult& result) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <set>
 #include <vector>
@@ -36,7 +37,10 @@ struct TreeAction {
 // path that goes on with what it has is before new ones, and the lower number before the higher.
 class TreeSearch {
  public:
-  explicit TreeSearch(TreePlan plan);
+  // Whether try `number` of that parent is what the parent does anyway, when it goes on as it is:
+  // it is left out then, since it would take a place from another path.
+  using Repeats = std::function<bool(std::int64_t parent, std::int64_t number)>;
+  explicit TreeSearch(TreePlan plan, Repeats repeats = {});
 
   // Of a candidate that next() has sent to this rung.
   void observe(const RungResult& result);
@@ -63,6 +67,7 @@ class TreeSearch {
   std::size_t place_of(std::int64_t candidate) const;
 
   TreePlan plan_;
+  Repeats repeats_;
   std::size_t rung_ = 0;
   std::int64_t started_ = 0;
   std::vector<Member> members_;          // of the level, in the order in which they are given out

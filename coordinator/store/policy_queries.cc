@@ -156,7 +156,9 @@ std::vector<MetricPoint> points_of(sql::Rows& rows, JobId job, Attempt attempt) 
   return points;
 }
 
-PolicyRun run_of(const sql::Rows& row, TrialState state, sql::Rows& points) {
+// `target`: what counts in the place of the run plan's own.
+PolicyRun run_of(const sql::Rows& row, TrialState state, sql::Rows& points,
+                 const std::optional<Target>& target) {
   PolicyRun run;
   run.trial.value = row.integer(kTrialColumn);
   run.campaign.value = row.integer(kTrialColumn + 1);
@@ -168,8 +170,8 @@ PolicyRun run_of(const sql::Rows& row, TrialState state, sql::Rows& points) {
   run.outcome = outcome ? outcome->kind : OutcomeKind::kFailed;
   run.ended_at = outcome ? outcome->iteration : 0;
   const JobId job{row.integer(kTrialColumn + 6)};
-  const auto target = plan_in(row).target;
-  run.scores = score(points_of(points, job, row.integer(kTrialColumn + 7)), run.outcome, target);
+  run.scores = score(points_of(points, job, row.integer(kTrialColumn + 7)), run.outcome,
+                     target ? target : plan_in(row).target);
   return run;
 }
 
@@ -223,10 +225,12 @@ class EntryReader {
         details_(database) {}
 
   std::vector<PolicyEntry> all(const PolicyFilter& filter) {
+    filter_ = filter;
     trials_.use(filter.dataset, filter.model, filter.optimizer);
     return read();
   }
   std::vector<PolicyEntry> one(const PolicyFilter& filter, std::int64_t policy) {
+    filter_ = filter;
     trials_.use(filter.dataset, filter.model, filter.optimizer, policy);
     return read();
   }
@@ -243,6 +247,7 @@ class EntryReader {
   RankAt at_;
   bool realised_;
   bool detailed_ = false;
+  PolicyFilter filter_;
   sql::Rows trials_;
   sql::Rows points_;
   PolicyNames names_;
@@ -259,6 +264,7 @@ std::vector<PolicyEntry> EntryReader::read() {
 }
 
 void EntryReader::add_trial(std::vector<PolicyEntry>& entries) {
+  if (filter_.iterations > 0 && plan_in(trials_).iterations != filter_.iterations) return;
   if (entries.empty() || !compares(entries.back(), trials_)) {
     entries.push_back(entry_of(trials_, trainings_));
     jobs_.clear();
@@ -275,7 +281,7 @@ void EntryReader::add_trial(std::vector<PolicyEntry>& entries) {
   if (state == TrialState::kWaiting || state == TrialState::kRunning) {
     ++entry.open;
   } else {
-    entry.runs.push_back(run_of(trials_, state, points_));
+    entry.runs.push_back(run_of(trials_, state, points_, filter_.target));
     if (detailed_) details_.fill_in(entry.runs.back(), job, trials_.integer(kTrialColumn + 7));
   }
 }

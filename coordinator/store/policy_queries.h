@@ -25,6 +25,9 @@ struct PolicyFilter {
   std::string dataset;
   std::string model;
   std::string optimizer;
+  std::int64_t iterations = 0;  // of the run plan; 0: any
+  // What the scores' target iterations count to; nothing: each run plan's own.
+  std::optional<Target> target = {};
 };
 
 // What the controller of a reactive policy made of a run: a policy of the store.

@@ -113,6 +113,8 @@ class Cuts {
   std::vector<std::vector<std::size_t>> begins_;
 };
 
+constexpr double kRounding = 1e-12;  // squared, of the logarithm: rates alike to six digits
+
 std::vector<std::size_t> best_begins(const Sums& sums, std::size_t groups,
                                      const MoptBounds& bounds) {
   Cuts cuts(sums, groups, bounds.least_values);
@@ -122,7 +124,8 @@ std::vector<std::size_t> best_begins(const Sums& sums, std::size_t groups,
   for (std::size_t segments = 2; segments <= bounds.most_segments; ++segments) {
     cuts.extend();
     // Rounding leaves a little where nothing deviates.
-    if (!(least - cuts.cost() >= bounds.least_gain * whole) || whole < 1e-18) break;
+    const bool constant = whole < kRounding * static_cast<double>(groups);
+    if (!(least - cuts.cost() >= bounds.least_gain * whole) || constant) break;
     least = cuts.cost();
     best = cuts.begins();
   }

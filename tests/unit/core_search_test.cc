@@ -177,14 +177,14 @@ TEST_F(CoreSearchTest, ATreeGoesOnFromItsBestPath) {
   EXPECT_EQ(learning_rate(last().policy, 19), 0.2);
   EXPECT_EQ(learning_rate(last().policy, 20), 0.1);
   end_first(0.7);
-  // 0.2 and then 0.2 again is trained already; 0.2 and then 0.1 goes on.
+  // 0.2 and then 0.2 again is no new path; 0.2 and then 0.1 goes on.
   EXPECT_EQ(last().plan.iterations, 100);
   EXPECT_EQ(learning_rate(last().policy, 99), 0.1);
   EXPECT_EQ(harness.kept().of<JobRecord>().back().from_iteration, 50);
   while (!open().empty()) end_first(0.8);
   EXPECT_EQ(harness.campaign().state, CampaignState::kDone);
   EXPECT_EQ(replayed(), "");
-  EXPECT_EQ(replay_campaign(history())->candidates, 6);
+  EXPECT_EQ(replay_campaign(history())->candidates, 4);
   EXPECT_EQ(replay_campaign(history())->promotions, 2);
   EXPECT_THAT(harness.kept().codes(2), Contains("promoted"));
 }

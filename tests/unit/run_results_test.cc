@@ -299,6 +299,33 @@ TEST(RunResults, ChartsShowThoseThatEndedWell) {
   EXPECT_EQ(learning_rate_chart(some_results()).series[1].y, std::vector<double>(100, 0.01));
 }
 
+// Runs that a rule had stopped counted as if they had been trained to their end, and what an
+// earlier campaign had trained as if this one had.
+TEST(RunResults, WhatWasNotTrainedIsExplained) {
+  StoredCampaign campaign;
+  StoredState& stored = campaign.stored;
+  const auto results = [&] { return collect_results(stored, some_experiment().hash).value(); };
+  const TrainingCost plain = results().cost;
+  EXPECT_EQ(plain.asked, 500);
+  EXPECT_EQ(plain.early, 83) << "one diverged at 17";
+  EXPECT_EQ(plain.trained, 417);
+  EXPECT_EQ(result_notes(results()), std::vector<std::string>{});
+  stored.trials[1].job = stored.trials[0].job;  // the same run
+  EXPECT_EQ(results().cost.shared, 100);
+  EXPECT_EQ(results().cost.trained, 317);
+  EXPECT_EQ(result_notes(results()).at(0),
+            "317 of the 500 iterations asked for were trained (63.4 %): 100 are beginnings that "
+            "runs share, 83 were left when runs ended early.");
+  for (TrialRecord& trial : stored.trials) trial.campaign = CampaignId{2};
+  stored.campaigns.at(0).id = CampaignId{2};
+  TrialRecord earlier = stored.trials[0];
+  earlier.campaign = CampaignId{1};
+  stored.trials.insert(stored.trials.begin(), earlier);
+  EXPECT_EQ(results().cost.known, 100);
+  EXPECT_EQ(results().cost.trained, 217);
+  EXPECT_EQ(results().policies.at(0).search.iterations_paid, 0) << "it was there";
+}
+
 // A name is a person's text, and a browser would read it as markup.
 TEST(Report, ThePageEscapesWhatPeopleWrite) {
   CampaignResults results = some_results();

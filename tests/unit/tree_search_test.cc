@@ -68,6 +68,19 @@ TEST(TreeSearch, APathThatGoesOnIsBeforeAnEqualNewOne) {
   EXPECT_EQ(tree.next(), start(2, 2, 0, 0));
 }
 
+// Of three tries the second is what the parent does anyway: the same schedule took two places.
+TEST(TreeSearch, ATryThatTheParentDoesAnywayIsLeftOut) {
+  TreeSearch tree(
+      {.rungs = {1, 2}, .tries = 3, .keep = 1},
+      [](std::int64_t parent, std::int64_t number) { return parent == 0 && number == 1; });
+  for (std::int64_t i = 0; i < 3; ++i) EXPECT_EQ(tree.next(), start(i, 0, std::nullopt, i));
+  for (std::int64_t i = 0; i < 3; ++i) tree.observe({i, 0, i == 0 ? 0.9 : 0.1});
+  EXPECT_EQ(tree.next(), go_on(0, 1));
+  EXPECT_EQ(tree.next(), start(3, 1, 0, 0));
+  EXPECT_EQ(tree.next(), start(4, 1, 0, 2));
+  EXPECT_EQ(tree.next().action.kind, HalvingAction::Kind::kWait);
+}
+
 TEST(TreeSearch, EndsWhereNoneHasAValue) {
   TreeSearch tree({.rungs = {1, 2}, .tries = 2, .keep = 1});
   tree.next();

@@ -140,14 +140,26 @@ PolicyEntry entry(std::int64_t id, const std::string& dataset, const std::string
   PolicyEntry one;
   one.id = id;
   one.policy = fix(k0);
+  one.description = describe(one.policy);
   one.train.dataset.name = dataset;
   one.train.model.name = model;
   PolicyRun run;
   run.scores.ended_well = run.scores.measured = true;
   run.scores.best.evaluated.top1 = top1;
+  if (top1 >= settings().target.value) run.scores.target_iteration = 500;
+  one.plan.evaluate_on = Part::kValidation;
   one.runs = {run};
   one.scores.top1.mean = top1;
   return one;
+}
+
+RivalSearch rivals_of_mine() {
+  return {.dataset = "mnist",
+          .model = "lenet",
+          .optimizer = "sgd",
+          .evaluated_on = Part::kValidation,
+          .target = settings().target,
+          .iterations = 700};
 }
 
 TEST(VerifyPlan, RivalsMetTheTargetOnTheSameDataOrNetwork) {
@@ -160,10 +172,66 @@ TEST(VerifyPlan, RivalsMetTheTargetOnTheSameDataOrNetwork) {
       entry(6, "cifar10", "cnn3", 0.6, 0.99),   // neither
       entry(7, "mnist", "lenet", 0.01, 0.99)};  // the policy itself
   std::vector<double> rates;
-  for (const Rival& rival : rivals(entries, "mnist", "lenet", settings().target, fix(0.01), 3))
+  for (const Rival& rival : rivals(entries, rivals_of_mine(), fix(0.01), 3))
     rates.push_back(rival.policy.at("k0").get<double>());
   EXPECT_THAT(rates, ElementsAre(0.4, 0.3, 0.2));
-  EXPECT_THAT(rivals(entries, "svhn", "vgg", settings().target, fix(0.01), 3), IsEmpty());
+  RivalSearch other = rivals_of_mine();
+  other.dataset = "svhn";
+  other.model = "vgg";
+  EXPECT_THAT(rivals(entries, other, fix(0.01), 3), IsEmpty());
+}
+
+// Policies that had met the target in longer runs were compared, and one that missed it replaced
+// the policy.
+TEST(VerifyPlan, RivalsMetTheTargetAsThePolicyMust) {
+  std::vector<PolicyEntry> entries = {entry(1, "mnist", "lenet", 0.1, 0.99)};
+  EXPECT_EQ(rivals(entries, rivals_of_mine(), fix(0.01), 3).size(), 1u);
+  entries[0].runs[0].scores.target_iteration = 701;
+  EXPECT_THAT(rivals(entries, rivals_of_mine(), fix(0.01), 3), IsEmpty()) << "too late";
+  entries[0] = entry(1, "mnist", "lenet", 0.1, 0.99);
+  entries[0].train.optimizer.name = "adam";
+  EXPECT_THAT(rivals(entries, rivals_of_mine(), fix(0.01), 3), IsEmpty()) << "other rates";
+  entries[0] = entry(1, "mnist", "lenet", 0.1, 0.99);
+  entries[0].plan.evaluate_on = Part::kTest;
+  EXPECT_THAT(rivals(entries, rivals_of_mine(), fix(0.01), 3), IsEmpty()) << "other samples";
+  entries[0] = entry(1, "mnist", "lenet", 0.1, 0.99);
+  entries[0].policy.plateau = Plateau{};
+  EXPECT_THAT(rivals(entries, rivals_of_mine(), fix(0.01), 3), IsEmpty())
+      << "its schedules stand beside it";
+}
+
+TEST(VerifyPlan, RivalsByLossAreTheLowestFirst) {
+  std::vector<PolicyEntry> entries = {entry(1, "mnist", "lenet", 0.1, 0.99),
+                                      entry(2, "mnist", "lenet", 0.2, 0.98)};
+  entries[0].scores.loss.mean = 0.3;
+  entries[1].scores.loss.mean = 0.2;
+  RivalSearch by_loss = rivals_of_mine();
+  by_loss.target = {Measure::kLoss, 0.4};
+  const auto found = rivals(entries, by_loss, fix(0.01), 3);
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].policy.at("k0"), 0.2);
+  EXPECT_EQ(found[0].value, 0.2);
+}
+
+TEST(VerifyPlan, PublishedPoliciesFillThePlacesThatTheStoreLeaves) {
+  RivalSearch search = rivals_of_mine();
+  search.optimizer = "momentum";
+  search.target = {Measure::kTop1, 0.9925};
+  search.iterations = 10000;
+  const auto content = published_content();
+  ASSERT_TRUE(content) << content.error().message;
+  const auto found = published_rivals(content->policies, search, fix(0.01), 3);
+  ASSERT_EQ(found.size(), 3u);  // SIN2 99.33, COS 99.32, SIN 99.31
+  EXPECT_EQ(found[0].policy.at("function"), "sin2");
+  EXPECT_EQ(found[0].policy.at("name"), "published, Tables 4 and 11");
+  EXPECT_EQ(found[1].policy.at("function"), "cos");
+  EXPECT_EQ(found[2].policy.at("function"), "sin");
+  search.iterations = 5000;
+  EXPECT_EQ(published_rivals(content->policies, search, fix(0.01), 5)[1].policy.at("function"),
+            "sin")
+      << "COS got there after 10,000 iterations";
+  search.target = {Measure::kLoss, 0.1};
+  EXPECT_THAT(published_rivals(content->policies, search, fix(0.01), 3), IsEmpty());
 }
 
 // Policies with the means and repeats given, best first as a ranking would have them.
@@ -191,7 +259,8 @@ CampaignResults compared(const std::vector<std::pair<double, std::vector<double>
 TEST(VerifyPlan, APolicyThatIsBeatenIsReplacedByTheBest) {
   Judgement judgement;
   judgement.policy = to_json(fix(0.1));
-  EXPECT_TRUE(judge(judgement, 2, fix(0.1), compared({{0.2, {0.95, 0.96}}, {0.1, {0.9, 0.91}}})));
+  EXPECT_TRUE(judge(judgement, 2, fix(0.1), compared({{0.2, {0.95, 0.96}}, {0.1, {0.9, 0.91}}}),
+                    settings().target));
   EXPECT_EQ(judgement.verdict, Verdict::kReplaced);
   EXPECT_EQ(judgement.replacement, to_json(fix(0.2)));
   const nlohmann::json settled = judgement.phases.back().at("settled");
@@ -202,10 +271,57 @@ TEST(VerifyPlan, APolicyThatIsBeatenIsReplacedByTheBest) {
 
 TEST(VerifyPlan, APolicyThatNothingBeatsStaysTheBest) {
   Judgement judgement;
-  EXPECT_FALSE(judge(judgement, 3, fix(0.2), compared({{0.2, {0.95, 0.96}}, {0.1, {0.9, 0.9}}})));
+  EXPECT_FALSE(judge(judgement, 3, fix(0.2), compared({{0.2, {0.95, 0.96}}, {0.1, {0.9, 0.9}}}),
+                     settings().target));
   EXPECT_EQ(judgement.verdict, Verdict::kBest);
   EXPECT_FALSE(judgement.replacement);
   EXPECT_THAT(verdict_text(judgement, settings()), HasSubstr("though it misses top1 0.9"));
+}
+
+TEST(VerifyPlan, AReplacementThatMissesTheTargetSaysSo) {
+  Judgement judgement;
+  EXPECT_TRUE(judge(judgement, 2, fix(0.1), compared({{0.2, {0.85, 0.86}}, {0.1, {0.8, 0.81}}}),
+                    settings().target));
+  EXPECT_FALSE(judgement.replacement_meets);
+  EXPECT_THAT(verdict_text(judgement, settings()),
+              HasSubstr("The better policy, which misses top1 0.9 too:\n"));
+  EXPECT_EQ(to_json(judgement, settings()).at("replacement_meets_target"), false);
+  EXPECT_TRUE(judge(judgement, 3, fix(0.1), compared({{0.2, {0.95, 0.86}}, {0.1, {0.8, 0.81}}}),
+                    settings().target));
+  EXPECT_TRUE(judgement.replacement_meets) << "by the mean";
+}
+
+// One seed of two had diverged, and the mean of the other stood as that of both.
+TEST(VerifyPlan, SeedsThatDidNotEndWellAreNamed) {
+  CampaignResults results = compared({{0.2, {0.95, 0.96}}, {0.1, {0.9, 0.91}}});
+  results.policies[0].repeats[1].scores.ended_well = false;
+  const std::vector<Scores> scores = {results.policies[0].repeats[0].scores,
+                                      results.policies[0].repeats[1].scores};
+  results.policies[0].verified = combine(scores, RankAt::kBest);
+  Judgement judgement;
+  judge(judgement, 2, fix(0.1), results, settings().target);
+  EXPECT_THAT(verdict_text(judgement, settings()),
+              HasSubstr("top-1 0.9500 over 1 of 2 new seeds; 1 did not end well\n"));
+}
+
+TEST(VerifyPlan, AVerdictAboutLossHasLosses) {
+  CampaignResults results = compared({{0.2, {0.95, 0.96}}, {0.1, {0.9, 0.91}}});
+  for (PolicyResult& policy : results.policies) {
+    std::vector<Scores> scores;
+    for (TrialResult& repeat : policy.repeats) {
+      repeat.scores.lowest_loss.evaluated.loss = 1 - repeat.scores.best.evaluated.top1;
+      scores.push_back(repeat.scores);
+    }
+    policy.verified = combine(scores, RankAt::kBest);
+  }
+  VerifySettings by_loss = settings();
+  by_loss.target = {Measure::kLoss, 0.06};
+  Judgement judgement;
+  judge(judgement, 2, fix(0.1), results, by_loss.target);
+  EXPECT_TRUE(judgement.replacement_meets);
+  const std::string text = verdict_text(judgement, by_loss);
+  EXPECT_THAT(text, HasSubstr("loss 0.0450 ± 0.0071 over 2 new seeds\n"));
+  EXPECT_THAT(text, HasSubstr("the best two differ by -0.0500"));
 }
 
 TEST(VerifyPlan, ARangeThatCannotBeToldIsTakenAroundTheBestRate) {
