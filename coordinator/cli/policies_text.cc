@@ -221,6 +221,14 @@ nlohmann::json run_json(const PolicyRun& run, RankAt at) {
   return json;
 }
 
+// What a policy is kept under (paper, section 4), as published ones have it. All that lrtune trains
+// is one task, in one framework.
+nlohmann::json keys_json(const TrainSpec& train) {
+  return {{"task", "image-classification"},    {"dataset", train.dataset.name},
+          {"model", label(train.model)},       {"framework", "libtorch"},
+          {"optimizer", train.optimizer.name}, {"batch", train.batch}};
+}
+
 }  // namespace
 
 std::string policy_words(const PolicyEntry& entry) {
@@ -268,6 +276,7 @@ nlohmann::json policies_json(const std::vector<PolicyEntry>& entries, RankAt at)
                     {"names", entry.names},
                     {"description", entry.description},
                     {"identity", entry.identity.hex()},
+                    {"keys", keys_json(entry.train)},
                     {"train", to_json(entry.train)},
                     {"run", to_json(entry.plan)},
                     {"open", entry.open},
