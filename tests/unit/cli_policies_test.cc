@@ -60,6 +60,23 @@ id  policy                                                         runs         
 )");
 }
 
+// Short runs of a halving stood among whole ones, and nothing told them apart.
+TEST_F(SampleStore, RunsOfOneLengthAlone) {
+  EXPECT_EQ(entries({.iterations = 2000}).size(), entries().size());
+  EXPECT_TRUE(entries({.iterations = 500}).empty());
+}
+
+// What a run plan counts to is its own; whoever asks may want to know of another target.
+TEST_F(SampleStore, ScoresCountToTheTargetThatIsAskedFor) {
+  const Target easy{Measure::kTop1, 0.5};
+  for (const PolicyEntry& entry : entries({.target = easy})) {
+    for (const PolicyRun& run : entry.runs) {
+      const bool reaches = run.scores.measured && run.scores.best.evaluated.top1 >= 0.5;
+      EXPECT_EQ(run.scores.target_iteration.has_value(), reaches) << entry.description;
+    }
+  }
+}
+
 // Policies of different trainings say in each line what was trained.
 TEST_F(SampleStore, NamesTheTrainingWhereItDiffers) {
   std::vector<PolicyEntry> two = entries();

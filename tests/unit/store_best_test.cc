@@ -193,6 +193,12 @@ std::vector<PolicyEntry> ranked_whole(const PolicyQueries& queries, const Policy
 }
 
 TEST(BestPolicies, AreThoseOfTheWholeRanking) {
+  const std::vector<PolicyFilter> filters = {{},
+                                             {.dataset = "mnist"},
+                                             {.dataset = "cifar-10"},
+                                             {.dataset = "svhn"},
+                                             {.iterations = 100},
+                                             {.dataset = "mnist", .iterations = 200}};
   for (std::uint64_t seed = 1; seed <= 4; ++seed) {
     const TemporaryFolder folder;
     RandomStore store(seed, folder.file("a.db"));
@@ -203,14 +209,13 @@ TEST(BestPolicies, AreThoseOfTheWholeRanking) {
       for (const RankBy by :
            {RankBy::kTop1, RankBy::kLoss, RankBy::kCost, RankBy::kRobustness, RankBy::kSeconds}) {
         for (const RankAt at : {RankAt::kBest, RankAt::kFinal}) {
-          for (const char* dataset : {"", "mnist", "cifar-10", "svhn"}) {
+          for (const PolicyFilter& filter : filters) {
             for (const std::size_t limit : {0U, 1U, 3U, 10U, 1000U}) {
-              const PolicyFilter filter{dataset, "", ""};
               ASSERT_EQ(text_of(queries.best(filter, by, at, limit).value()),
                         text_of(ranked_whole(queries, filter, by, at, limit)))
                   << "seed " << seed << ", round " << round << ", by " << static_cast<int>(by)
-                  << ", at " << static_cast<int>(at) << ", data set '" << dataset << "', limit "
-                  << limit;
+                  << ", at " << static_cast<int>(at) << ", data set '" << filter.dataset << "', "
+                  << filter.iterations << " iterations, limit " << limit;
             }
           }
         }
