@@ -16,6 +16,7 @@
 #include "common/wire/messages.h"
 #include "common/wire/security/key_folder.h"
 #include "worker/checkpoint_channel/checkpoint_client.h"
+#include "worker/not_nan.h"
 #include "worker/runtime.h"
 #include "worker/stop_signals.h"
 #include "worker/trainer_choice.h"
@@ -78,10 +79,12 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--checkpoint-every", options.checkpoint_every,
                  "Seconds of training between two checkpoints of a run")
       ->check(CLI::Range(0.001, 1e9))
+      ->check(not_nan())
       ->capture_default_str();
   app.add_option("--checkpoint-budget", options.checkpoint_budget,
                  "GB that the checkpoints of the folder may take together")
       ->check(CLI::Range(0.001, 1e9))
+      ->check(not_nan())
       ->capture_default_str();
   app.add_option("--trust-folder", options.trainer.trusted,
                  "Folder that networks (TorchScript files, which are code) are taken from; may be "
@@ -106,16 +109,18 @@ void declare(CLI::App& app, Options& options) {
                  "hangs; ten times as long while it loads, evaluates or keeps a checkpoint. The "
                  "worker then reports it and exits with code 3. 0: never")
       ->check(CLI::Range(0.0, 1e7))
+      ->check(not_nan())
       ->capture_default_str();
   auto* walltime = app.add_option(
       "--walltime", options.walltime,
       "Leave in order, to be gone so many seconds after the start, as a batch system's limit wants "
       "(default: stay)");
-  walltime->check(CLI::Range(1.0, 1e9));
+  walltime->check(CLI::Range(1.0, 1e9))->check(not_nan());
   app.add_option("--leave-before", options.leave_before,
                  "Begin to leave so many seconds before --walltime is over, and earlier by what a "
                  "checkpoint took")
       ->check(CLI::Range(0.1, 1e9))
+      ->check(not_nan())
       ->needs(walltime)
       ->capture_default_str();
   app.add_option("--log-level", options.log_level, "What is written to standard error")

@@ -155,6 +155,7 @@ RouterSocket::~RouterSocket() = default;
 
 Result<RouterSocket> RouterSocket::bind(const std::string& endpoint, const SocketLimits& limits,
                                         const std::optional<ServerSecurity>& security) try {
+  if (auto good = check_endpoint("listen on", endpoint); !good) return tl::unexpected(good.error());
   if (auto safe = require_loopback("listen on", endpoint); !security && !safe)
     return tl::unexpected(safe.error());
   auto impl = std::make_unique<Impl>();
@@ -264,6 +265,8 @@ DealerSocket::~DealerSocket() = default;
 
 Result<DealerSocket> DealerSocket::connect(const std::string& endpoint, const SocketLimits& limits,
                                            const std::optional<ClientSecurity>& security) try {
+  if (auto good = check_endpoint("connect to", endpoint); !good)
+    return tl::unexpected(good.error());
   if (auto safe = require_loopback("connect to", endpoint); !security && !safe)
     return tl::unexpected(safe.error());
   auto impl = std::make_unique<Impl>();

@@ -10,6 +10,7 @@
 #include "coordinator/cli/progress_display.h"
 #include "coordinator/cli/status_text.h"
 #include "coordinator/cli/terminal.h"
+#include "coordinator/cli/whole_number.h"
 
 namespace lrtune {
 namespace {
@@ -31,7 +32,7 @@ void add_client_options(CLI::App& command, ClientCommand& options) {
                   "Folder with this client's keys (`lrtune keygen`); default: $LRTUNE_KEYS")
       ->type_name("DIR");
   command.add_option("--patience", options.client.patience, "Seconds to wait for an answer")
-      ->check(CLI::Range(0.1, 1e6))
+      ->check(number_between(0.1, 1e6))
       ->capture_default_str();
   command.add_flag("--json", options.json, "Print JSON");
 }

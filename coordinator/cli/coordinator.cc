@@ -19,6 +19,7 @@
 #include "coordinator/cli/open_files.h"
 #include "coordinator/cli/stored_range.h"
 #include "coordinator/cli/terminal.h"
+#include "coordinator/cli/whole_number.h"
 #include "coordinator/operations/operations.h"
 #include "coordinator/runtime.h"
 #include "coordinator/store/sqlite_store.h"
@@ -181,7 +182,7 @@ void add_coordinator_command(CLI::App& app, int& exit_code) {
   command
       ->add_option("--lease", options->lease,
                    "Seconds without a sign of life after which a worker's jobs go to others")
-      ->check(CLI::Range(0.5, 86'400.0))
+      ->check(number_between(0.5, 86'400.0))
       ->capture_default_str();
   command->add_flag(
       "--no-stage-sharing", options->no_stage_sharing,

@@ -148,8 +148,10 @@ void add_workers(CLI::App& app, int& exit_code) {
   list->callback([options, &exit_code] { exit_code = list_workers(*options); });
   add_worker_order(*workers, exit_code, wire::OrderKind::kDrain,
                    "It gets nothing new, ends what it trains, and leaves");
-  add_worker_order(*workers, exit_code, wire::OrderKind::kBan,
-                   "It is sent away at once, its jobs go to others, and it may not come back");
+  add_worker_order(
+      *workers, exit_code, wire::OrderKind::kBan,
+      "It is sent away at once, its jobs go to others, and none of that name may come back (to "
+      "keep a machine out, revoke its key)");
   add_worker_order(*workers, exit_code, wire::OrderKind::kAdmit, "Takes back a drain or a ban");
 }
 

@@ -25,6 +25,7 @@
 #include "coordinator/cli/policy_argument.h"
 #include "coordinator/cli/rate_rows.h"
 #include "coordinator/cli/terminal.h"
+#include "coordinator/cli/whole_number.h"
 #include "coordinator/plot/chart.h"
 
 namespace lrtune {
@@ -204,7 +205,7 @@ void add_schedule_command(CLI::App& app, int& exit_code) {
   CLI::Option* samples = command
                              ->add_option("--epoch-samples", options->epoch_samples,
                                           "Training samples of an epoch, for lengths in epochs")
-                             ->check(CLI::Range(1.0, 0x1p53))
+                             ->check(number_between(1.0, 0x1p53))
                              ->type_name("N");
   CLI::Option* batch =
       command

@@ -22,4 +22,17 @@ inline CLI::Validator whole_number_from(std::int64_t least) {
   return CLI::Validator(check, "");
 }
 
+// Accepts numbers from `low` to `high`. CLI::Range lets NaN pass, which is neither below nor above.
+inline CLI::Validator number_between(double low, double high) {
+  const auto check = [low, high](const std::string& text) {
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool number = error == std::errc() && end == text.data() + text.size();
+    return number && value >= low && value <= high
+               ? std::string()
+               : fmt::format("must be a number from {} to {}, not '{}'", low, high, text);
+  };
+  return CLI::Validator(check, fmt::format("FLOAT in [{} - {}]", low, high));
+}
+
 }  // namespace lrtune

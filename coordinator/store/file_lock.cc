@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -25,7 +26,8 @@ std::string holder_of(int file) {
 
 Result<FileLock> FileLock::take(const std::string& path, const std::string& what,
                                 const std::string& rule) {
-  FileLock lock(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  // Not through a link: what it points at would be overwritten.
+  FileLock lock(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644), path);
   if (lock.file_ < 0)
     return fail(fmt::format("cannot make the lock file {}: {}", path, std::strerror(errno)));
   struct flock whole {};
@@ -44,10 +46,19 @@ Result<FileLock> FileLock::take(const std::string& path, const std::string& what
   return lock;
 }
 
-FileLock::FileLock(FileLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
+bool FileLock::in_place() const {
+  struct stat held {};
+  struct stat there {};
+  return fstat(file_, &held) == 0 && stat(path_.c_str(), &there) == 0 &&
+         held.st_dev == there.st_dev && held.st_ino == there.st_ino;
+}
+
+FileLock::FileLock(FileLock&& other) noexcept
+    : file_(std::exchange(other.file_, -1)), path_(std::move(other.path_)) {}
 
 FileLock& FileLock::operator=(FileLock&& other) noexcept {
   std::swap(file_, other.file_);
+  std::swap(path_, other.path_);
   return *this;
 }
 

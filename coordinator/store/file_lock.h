@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "common/result.h"
 
@@ -12,16 +13,20 @@ namespace lrtune {
 class FileLock {
  public:
   // `what` is locked, e.g. "the store a.db", and `rule` says why one at a time. Errors: another
-  // process has it (one sentence that names it), the file cannot be made.
+  // process has it (one sentence that names it), the file cannot be made, it is a symbolic link.
   static Result<FileLock> take(const std::string& path, const std::string& what,
                                const std::string& rule);
+  // Whether the file is still where it was taken: another process may have removed or replaced it,
+  // and a third one locked the new one.
+  bool in_place() const;
   FileLock(FileLock&& other) noexcept;
   FileLock& operator=(FileLock&& other) noexcept;
   ~FileLock();
 
  private:
-  explicit FileLock(int file) : file_(file) {}
+  FileLock(int file, std::string path) : file_(file), path_(std::move(path)) {}
   int file_ = -1;
+  std::string path_;
 };
 
 }  // namespace lrtune

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <unordered_map>
@@ -14,6 +15,25 @@
 #include "coordinator/store/store_file.h"
 
 namespace lrtune {
+namespace {
+
+// What a path leads to; nothing: zeros.
+struct FileNumber {
+  dev_t device = 0;
+  ino_t inode = 0;
+  nlink_t names = 0;
+  bool operator==(const FileNumber& other) const {
+    return device == other.device && inode == other.inode;
+  }
+};
+
+FileNumber file_number(const std::string& path) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) return {};
+  return {status.st_dev, status.st_ino, status.st_nlink};
+}
+
+}  // namespace
 namespace {
 
 constexpr int kLogPages = 4000;  // then a checkpoint: fewer, longer ones than SQLite's 1000
@@ -67,8 +87,19 @@ struct SqliteStore::Connection {
 struct SqliteStore::Parts {
   std::string path;
   FileLock lock;
+  FileNumber file;                         // that was opened
   std::unique_ptr<Connection> connection;  // none if it could not be opened again
   bool failed = false;                     // a commit has failed since the last load()
+
+  // A file that was moved or removed while it is open takes every commit, and nobody finds it
+  // again.
+  Result<void> in_place() const {
+    if (file_number(path) == file && lock.in_place()) return {};
+    return fail(
+        fmt::format("the store {} or its lock was moved, removed or replaced while it is "
+                    "open",
+                    path));
+  }
 };
 
 namespace {
@@ -126,8 +157,15 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) 
   if (!lock) return tl::unexpected(lock.error());
   auto database = open_for_writing(real.string());
   if (!database) return tl::unexpected(database.error());
+  const FileNumber file = file_number(real.string());
+  if (file.names > 1) {
+    return fail(fmt::format(
+        "the store {} has {} names (hard links), and a coordinator on another one would not see "
+        "this one; give it a file of its own, such as `lrtune store backup` makes",
+        real.string(), file.names));
+  }
   return std::unique_ptr<SqliteStore>(
-      new SqliteStore({real.string(), *std::move(lock),
+      new SqliteStore({real.string(), *std::move(lock), file,
                        std::make_unique<Connection>(*std::move(database)), false}));
 }
 
@@ -135,6 +173,10 @@ Result<void> SqliteStore::commit(std::span<const Record> records) {
   if (records.empty()) return {};
   if (parts_->failed)
     return fail("the store refuses to write after a failed commit until it is loaded again");
+  if (auto there = parts_->in_place(); !there) {
+    parts_->failed = true;
+    return there;
+  }
   try {
     parts_->connection->write_all(records);
   } catch (const std::exception& error) {
@@ -157,6 +199,7 @@ Result<void> SqliteStore::commit(std::span<const Record> records) {
 // where whoever opens the file next would take them for committed. A small commit through the same
 // connection, which knows better, overwrites their beginning; only then may it be closed.
 Result<void> SqliteStore::reopen() {
+  if (auto there = parts_->in_place(); !there) return there;
   if (parts_->connection) {
     SQLite::Database& failed = *parts_->connection->database;
     SQLite::Transaction overwrite(failed, SQLite::TransactionBehavior::IMMEDIATE);

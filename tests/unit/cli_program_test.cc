@@ -108,6 +108,15 @@ TEST_F(Program, BadUsageIsTwoAndHelps) {
   }
 }
 
+// NaN is neither below nor above, and made a lease that was over at once.
+TEST_F(Program, NanIsNoNumber) {
+  for (const char* arguments : {"coordinator --lease nan", "status --patience nan"}) {
+    const Finished run = this->run(arguments);
+    EXPECT_EQ(run.exit_code, 2) << arguments;
+    EXPECT_THAT(run.err, HasSubstr("must be a number from")) << arguments;
+  }
+}
+
 TEST_F(Program, MissingStoreIsOneSentence) {
   const Finished list = run("policies list");
   EXPECT_EQ(list.exit_code, 2);

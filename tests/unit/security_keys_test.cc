@@ -307,5 +307,18 @@ TEST(Endpoint, LoopbackIsWhatOnlyThisMachineReaches) {
   }
 }
 
+// ZeroMQ takes port 99999 for 34463.
+TEST(Endpoint, APortIsNoMoreThan65535) {
+  EXPECT_TRUE(check_endpoint("listen on", "tcp://10.0.0.1:65535"));
+  EXPECT_TRUE(check_endpoint("listen on", "tcp://*:*"));
+  EXPECT_TRUE(check_endpoint("listen on", "ipc:///tmp/socket"));
+  for (const char* endpoint : {"tcp://127.0.0.1:65536", "tcp://127.0.0.1:99999", "tcp://a:-1",
+                               "tcp://a:1x", "tcp://a:99999999999999999999"}) {
+    const auto checked = check_endpoint("connect to", endpoint);
+    ASSERT_FALSE(checked) << endpoint;
+    EXPECT_THAT(checked.error().message, HasSubstr("with a port from 0 to 65535")) << endpoint;
+  }
+}
+
 }  // namespace
 }  // namespace lrtune::wire

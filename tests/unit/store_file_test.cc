@@ -43,6 +43,51 @@ TEST(StoreFile, HasOneWriter) {
   EXPECT_EQ(refusal(folder.file("a.db")), "opened");
 }
 
+// Two coordinators wrote one file under two names, each over what the other had acknowledged.
+TEST(StoreFile, AHardLinkIsRefused) {
+  const TemporaryFolder folder;
+  const auto first = SqliteStore::open(folder.file("a.db"));
+  ASSERT_TRUE(first) << first.error().message;
+  fs::create_hard_link(folder.file("a.db"), folder.file("other-name.db"));
+  EXPECT_THAT(refusal(folder.file("other-name.db")), HasSubstr("has 2 names (hard links)"));
+}
+
+// What was committed to a file that has no name any more was acknowledged, and lost.
+TEST(StoreFile, ThatIsMovedTakesNothingMore) {
+  const TemporaryFolder folder;
+  const auto store = SqliteStore::open(folder.file("a.db"));
+  ASSERT_TRUE(store) << store.error().message;
+  fs::rename(folder.file("a.db"), folder.file("b.db"));
+  const auto records = sample_records();
+  const auto committed = (*store)->commit(records);
+  ASSERT_FALSE(committed);
+  EXPECT_THAT(committed.error().message, HasSubstr("was moved, removed or replaced"));
+  EXPECT_FALSE((*store)->load()) << "no new store in its place";
+  EXPECT_FALSE(fs::exists(folder.file("a.db")));
+  fs::rename(folder.file("b.db"), folder.file("a.db"));
+  EXPECT_TRUE((*store)->load());
+  EXPECT_TRUE((*store)->commit(records));
+}
+
+TEST(StoreFile, WhoseLockIsRemovedTakesNothingMore) {
+  const TemporaryFolder folder;
+  const auto store = SqliteStore::open(folder.file("a.db"));
+  ASSERT_TRUE(store) << store.error().message;
+  fs::remove(folder.file("a.db.lock"));
+  EXPECT_FALSE((*store)->commit(sample_records()));
+}
+
+// The lock wrote the process's number into whatever a link of that name pointed at.
+TEST(StoreFile, ALockThatIsALinkIsRefused) {
+  const TemporaryFolder folder;
+  std::ofstream(folder.file("victim")) << "precious";
+  fs::create_symlink(folder.file("victim"), folder.file("a.db.lock"));
+  EXPECT_THAT(refusal(folder.file("a.db")), HasSubstr("cannot make the lock file"));
+  std::string text;
+  std::ifstream(folder.file("victim")) >> text;
+  EXPECT_EQ(text, "precious");
+}
+
 TEST(StoreFile, OthersReadWhileOneWrites) {
   const TemporaryFolder folder;
   const auto store = SqliteStore::open(folder.file("a.db"));

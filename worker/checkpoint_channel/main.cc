@@ -15,6 +15,7 @@
 #include "common/wire/security/key_folder.h"
 #include "worker/checkpoint_channel/service_loop.h"
 #include "worker/checkpoints/checkpoint_folder.h"
+#include "worker/not_nan.h"
 #include "worker/stop_signals.h"
 
 namespace lrtune {
@@ -43,6 +44,7 @@ void declare(CLI::App& app, Options& options) {
                  "keygen': all is encrypted, and only keys in allowed/workers get in");
   app.add_option("--budget", options.budget, "GB that the checkpoints may take together")
       ->check(CLI::Range(0.001, 1e9))
+      ->check(not_nan())
       ->capture_default_str();
   app.add_option("--log-level", options.log_level, "What is written to standard error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))

@@ -3,7 +3,7 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <charconv>
 #include <cstdint>
 #include <optional>
 
@@ -19,10 +19,10 @@ std::optional<std::string> host_of(std::string_view endpoint) {
   const auto colon = address.rfind(':');
   if (colon == std::string_view::npos || colon == 0) return std::nullopt;
   const std::string_view port = address.substr(colon + 1);
-  const bool is_port =
-      port == "*" || (!port.empty() && std::all_of(port.begin(), port.end(),
-                                                   [](char c) { return c >= '0' && c <= '9'; }));
-  if (!is_port) return std::nullopt;
+  int number = 0;
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+  const bool is_number = error == std::errc() && end == port.data() + port.size();
+  if (port != "*" && (!is_number || number < 0 || number > 65'535)) return std::nullopt;
   return std::string(address.substr(0, colon));
 }
 
@@ -37,6 +37,13 @@ bool is_loopback(std::string_view endpoint) {
   in_addr address{};
   if (inet_pton(AF_INET, host->c_str(), &address) != 1) return false;
   return (ntohl(address.s_addr) >> 24) == 127;
+}
+
+Result<void> check_endpoint(std::string_view deed, std::string_view endpoint) {
+  if (!endpoint.starts_with(kTcp) || host_of(endpoint)) return {};
+  return fail(fmt::format(
+      "cannot {} '{}': an endpoint must be like tcp://HOST:PORT, with a port from 0 to 65535", deed,
+      endpoint));
 }
 
 Result<void> require_loopback(std::string_view deed, std::string_view endpoint) {

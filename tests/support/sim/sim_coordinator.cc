@@ -184,7 +184,11 @@ void SimCoordinator::send_to(const PeerId& peer, const ToWorkerBatch& batch) {
   for (const wire::FromCoordinator& message : batch) {
     check_backed(message);
     const auto* assign = std::get_if<wire::Assign>(&message);
-    if (assign != nullptr && !takes_back(batch, *assign)) people_.check(peer, *assign);
+    if (assign == nullptr || takes_back(batch, *assign)) continue;
+    // A worker that says goodbye in the turn of its assignment has it no more, and is told nothing.
+    const JobRecord* job = world_.store.job(assign->job);
+    const bool held = job->state == JobState::kAssigned || job->state == JobState::kRunning;
+    if (held && job->attempt == assign->attempt) people_.check(peer, *assign);
   }
   if (world_.network.send(peer, batch) || !world_.random.chance(0.5)) return;
   post(event::PeerLost{peer, "nobody is there", true});
