@@ -35,10 +35,14 @@ constexpr int kHandshakeMs = 3000;
 constexpr int kReconnectMs = 100;      // first pause; doubled up to the next, with jitter
 constexpr int kReconnectMaxMs = 1000;  // a coordinator that came back has its workers within 5 s
 // A server whose key is another than the client thinks says no more than that, and so does one that
-// stops at that moment.
-constexpr const char* kBrokenOff =
-    "the connection was ended during the handshake; with keys, the server's .public file may be "
-    "that of another server";
+// stops at that moment. One that encrypts may have closed the connection of a client without keys
+// before the client has read why.
+constexpr const char* kBrokenOffWithKeys =
+    "the connection was ended during the handshake; the server's .public file may be that of "
+    "another server";
+constexpr const char* kBrokenOffWithoutKeys =
+    "the connection was ended during the handshake; the server may be one that encrypts, and this "
+    "side has no keys";
 constexpr int kConnectionEvents = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
                                   ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
                                   ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
@@ -221,6 +225,7 @@ struct DealerSocket::Impl {
   std::string endpoint;
   std::uint64_t connections = 0;
   std::optional<std::string> refusal;
+  bool encrypted = false;
   // ZeroMQ does not try again after these refusals; the key may be admitted later.
   std::optional<Clock::time_point> connect_again_at;
   // After an error of protocol libzmq ends a connection and makes no other: from here it looks like
@@ -252,7 +257,7 @@ struct DealerSocket::Impl {
         connect_again_at = Clock::now() + pause_after_refusal();
         refusal = "one side encrypts and the other does not, or it is no server of lrtune";
       } else if (!refusal) {
-        refusal = kBrokenOff;
+        refusal = encrypted ? kBrokenOffWithKeys : kBrokenOffWithoutKeys;
       }
     }
   }
@@ -290,6 +295,7 @@ Result<DealerSocket> DealerSocket::connect(const std::string& endpoint, const So
   impl->monitor.connect(kMonitor);
   impl->socket.connect(endpoint);
   impl->endpoint = endpoint;
+  impl->encrypted = security.has_value();
   impl->stalled_after = limits.stalled_after;
   return DealerSocket(std::move(impl));
 } catch (const zmq::error_t& error) {
