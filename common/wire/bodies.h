@@ -60,9 +60,6 @@ inline constexpr std::string_view kKind<Cancel> = "cancel";
 template <>
 inline constexpr std::string_view kKind<Shutdown> = "shutdown";
 
-// The name and the process of a worker, which stand in lists of many.
-inline constexpr std::size_t kMaxNameBytes = 200;
-
 nlohmann::json body_of(const Hello& message);
 nlohmann::json body_of(const Heartbeat& message);
 nlohmann::json body_of(const Surveyed& message);

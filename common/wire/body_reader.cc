@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "common/wire/utf8.h"
+
 namespace lrtune::wire {
 
 BodyReader::BodyReader(const nlohmann::json& body, std::string kind)
@@ -28,8 +30,15 @@ const nlohmann::json* BodyReader::value(const char* key) {
 }
 
 std::int64_t BodyReader::integer(const char* key, std::int64_t low, std::int64_t high) {
-  const nlohmann::json* json = value(key);
-  if (json == nullptr) return low;
+  const auto number = optional_integer(key, low, high);
+  if (!number) error(key, "is missing");
+  return number.value_or(low);
+}
+
+std::optional<std::int64_t> BodyReader::optional_integer(const char* key, std::int64_t low,
+                                                         std::int64_t high) {
+  const nlohmann::json* json = optional_value(key);
+  if (json == nullptr) return std::nullopt;
   // nlohmann keeps non-negative numbers as unsigned, also beyond the signed range.
   const bool fits =
       json->is_number_integer() &&
@@ -72,6 +81,8 @@ std::string BodyReader::text(const char* key, std::size_t most_bytes) {
   error(key, fmt::format("must be a text of at most {} bytes", most_bytes));
   return {};
 }
+
+std::string BodyReader::words(const char* key) { return printable_text(text(key)); }
 
 Digest BodyReader::digest(const char* key) {
   Digest digest;

@@ -31,11 +31,15 @@ class BodyReader {
 
   std::int64_t integer(const char* key, std::int64_t low,
                        std::int64_t high = std::numeric_limits<std::int64_t>::max());
+  std::optional<std::int64_t> optional_integer(
+      const char* key, std::int64_t low,
+      std::int64_t high = std::numeric_limits<std::int64_t>::max());  // none: no such key
   std::uint64_t unsigned_integer(const char* key);
   double real(const char* key);                           // any double, NaN and infinities too
   double real(const char* key, double low, double high);  // low <= x <= high
   std::string text(const char* key, std::size_t most_bytes = kMaxTextBytes);
-  Digest digest(const char* key);  // 32 bytes of binary
+  std::string words(const char* key);  // a text for people to read, made printable
+  Digest digest(const char* key);      // 32 bytes of binary
 
   // `from_json(value)` of a nested document, e.g. a policy.
   template <typename T, typename FromJson>

@@ -33,11 +33,12 @@ void read_name(BodyReader& reader, const char* key, int count, Enum& value) {
 }  // namespace
 
 json body_of(const Submit& message) {
-  return {{"request", message.request},
-          {"file", shown(message.file)},
-          {"experiment", message.experiment},
-          {"device", shown(message.device)},
-          {"priority", message.priority}};
+  json body = {{"request", message.request},
+               {"file", shown(message.file)},
+               {"experiment", message.experiment},
+               {"device", shown(message.device)}};
+  if (message.priority) body["priority"] = *message.priority;
+  return body;
 }
 
 json body_of(const Order& message) {
@@ -72,17 +73,17 @@ json body_of(const Answer& message) {
 
 void read_body(BodyReader& reader, Submit& message) {
   message.request = reader.integer("request", 0);
-  message.file = reader.text("file");
+  message.file = reader.words("file");
   message.experiment = reader.text("experiment", kMaxExperimentBytes);
   message.device = reader.text("device");
-  message.priority = reader.integer("priority", -kMostPriority, kMostPriority);
+  message.priority = reader.optional_integer("priority", -kMostPriority, kMostPriority);
 }
 
 void read_body(BodyReader& reader, Order& message) {
   message.request = reader.integer("request", 0);
   read_name(reader, "order", kOrderKinds, message.kind);
   message.target = reader.text("target");
-  message.reason = reader.text("reason");
+  message.reason = reader.words("reason");
 }
 
 void read_body(BodyReader& reader, Extend& message) {
@@ -108,7 +109,7 @@ void read_body(BodyReader& reader, Answer& message) {
     if (!document->is_object()) return reader.error("document", "must be a map");
     message.document = *document;
   } else {
-    message.error = reader.text("error");
+    message.error = reader.words("error");
     if (message.error.empty()) reader.error("error", "must not be empty");
   }
 }

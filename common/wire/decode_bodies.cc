@@ -1,5 +1,6 @@
 #include "common/policy/policy_json.h"
 #include "common/wire/bodies.h"
+#include "common/wire/utf8.h"
 
 namespace lrtune::wire {
 namespace {
@@ -104,7 +105,7 @@ void read_outcome(BodyReader& outer, Outcome& outcome) {
   }
   outcome.iteration = reader.integer("iteration", 0);
   outcome.state = reader.digest("state");
-  outcome.message = reader.text("message");
+  outcome.message = reader.words("message");
   read_realised(reader, outcome);
   pass_on(outer, "outcome", reader);
 }
@@ -123,14 +124,22 @@ void read_held(BodyReader& reader, std::vector<HeldAttempt>& held) {
   }
 }
 
+// Stands in tables and logs.
+void read_name(BodyReader& reader, const char* key, std::string& name) {
+  name = reader.text(key, kMaxNameBytes);
+  if (auto good = check_worker_name(name); !good) reader.error(key, good.error().message);
+}
+
 }  // namespace
 
 void read_body(BodyReader& reader, Hello& message) {
-  message.worker = reader.text("worker", kMaxNameBytes);
-  message.process = reader.text("process", kMaxNameBytes);
+  read_name(reader, "worker", message.worker);
+  read_name(reader, "process", message.process);
   message.slots = static_cast<int>(reader.integer("slots", 1, kMaxSlots));
   reader.document("numerics", message.numerics,
                   [](const json& j) { return numerics_from_json(j); });
+  if (!is_printable(message.numerics.backend) || !is_printable(message.numerics.instruction_set))
+    reader.error("numerics", "must have no control characters");
   read_held(reader, message.held);
 }
 
@@ -145,7 +154,7 @@ void read_body(BodyReader& reader, Surveyed& message) {
     if (!read) return reader.error("facts", read.error().path + ": " + read.error().message);
     message.facts = *read;
   } else {
-    message.error = reader.text("error");
+    message.error = reader.words("error");
   }
 }
 
@@ -170,7 +179,7 @@ void read_body(BodyReader& reader, Finished& message) {
 
 void read_body(BodyReader& reader, Refused& message) {
   read_attempt(reader, message);
-  message.reason = reader.text("reason");
+  message.reason = reader.words("reason");
 }
 
 void read_body(BodyReader& reader, Welcome& message) {
@@ -180,7 +189,7 @@ void read_body(BodyReader& reader, Welcome& message) {
   message.progress_ms = reader.integer("progress_ms", 1, kDayMs);
 }
 
-void read_body(BodyReader& reader, Rejected& message) { message.reason = reader.text("reason"); }
+void read_body(BodyReader& reader, Rejected& message) { message.reason = reader.words("reason"); }
 
 void read_body(BodyReader& reader, Survey& message) {
   message.survey = reader.integer("survey", 0);
@@ -204,9 +213,9 @@ void read_body(BodyReader& reader, Acknowledge& message) {
 
 void read_body(BodyReader& reader, Cancel& message) {
   read_attempt(reader, message);
-  message.reason = reader.text("reason");
+  message.reason = reader.words("reason");
 }
 
-void read_body(BodyReader& reader, Shutdown& message) { message.reason = reader.text("reason"); }
+void read_body(BodyReader& reader, Shutdown& message) { message.reason = reader.words("reason"); }
 
 }  // namespace lrtune::wire

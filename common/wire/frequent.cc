@@ -281,7 +281,7 @@ bool read(PackReader& reader, Finished& message) {
   const auto text = reader.text();
   if (!known || !text || !is_utf8(*text)) return false;
   outcome.kind = *known;
-  outcome.message = *text;
+  outcome.message = printable_text(*text);
   return reader.key("state") && reader.digest(outcome.state) && reader.key("sequence") &&
          reader.integer(message.sequence, 1);
 }

@@ -1,6 +1,10 @@
 #include "common/wire/messages.h"
 
+#include <fmt/format.h>
+
 #include <array>
+
+#include "common/wire/utf8.h"
 
 namespace lrtune::wire {
 namespace {
@@ -17,6 +21,14 @@ std::string_view name_of(OrderKind kind) { return kOrders.at(static_cast<std::si
 
 std::string_view name_of(InspectKind kind) {
   return kInspections.at(static_cast<std::size_t>(kind));
+}
+
+Result<void> check_worker_name(std::string_view name) {
+  if (!name.empty() && name.size() <= kMaxNameBytes && is_printable(name)) return {};
+  return fail(
+      fmt::format("must be a name of 1 to {} bytes of UTF-8 without control characters, not {} "
+                  "bytes",
+                  kMaxNameBytes, name.size()));
 }
 
 bool is_from_client(const ToCoordinator& message) {

@@ -13,6 +13,7 @@
 #include "common/hash.h"
 #include "common/ids.h"
 #include "common/policy/policy.h"
+#include "common/result.h"
 #include "common/training.h"
 
 namespace lrtune::wire {
@@ -21,6 +22,12 @@ inline constexpr int kProtocolVersion = 2;
 
 // Of an experiment's or a policy list's text in a message: with all else it fits in one frame.
 inline constexpr std::size_t kMaxExperimentBytes = 60'000;
+
+// The name and the process of a worker, which stand in lists of many.
+inline constexpr std::size_t kMaxNameBytes = 200;
+
+// Errors: `name` is not 1 to kMaxNameBytes bytes of UTF-8 without control characters.
+Result<void> check_worker_name(std::string_view name);
 
 // ---- worker -> coordinator
 // -------------------------------------------------------------------------------
@@ -108,7 +115,7 @@ struct Submit {
   std::string file;        // its name, for errors
   std::string experiment;  // YAML, at most kMaxExperimentBytes
   std::string device;      // in place of `train.device`; empty: as the experiment says
-  std::int64_t priority = 0;
+  std::optional<std::int64_t> priority = {};  // none: 0, or what the campaign has
   bool operator==(const Submit&) const = default;
 };
 

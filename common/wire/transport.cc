@@ -8,6 +8,7 @@
 #include <zmq.hpp>
 
 #include "common/wire/security/admission.h"
+#include "common/wire/security/connection_monitor.h"
 #include "common/wire/security/endpoint.h"
 #include "common/wire/security/stranger_proof.h"
 #include "common/wire/security/zap_handler.h"
@@ -55,10 +56,11 @@ constexpr std::size_t kCurveBytes = 33;
 
 void set_common_options(zmq::socket_t& socket, const std::string& endpoint,
                         const SocketLimits& limits, bool encrypted) {
+  const auto longest = static_cast<std::size_t>(limits.oversize) * limits.frame_bytes;
   socket.set(zmq::sockopt::maxmsgsize,
-             static_cast<std::int64_t>(limits.frame_bytes + (encrypted ? kCurveBytes : 0)));
+             static_cast<std::int64_t>(longest + (encrypted ? kCurveBytes : 0)));
   socket.set(zmq::sockopt::sndhwm, limits.queue_frames);
-  socket.set(zmq::sockopt::rcvhwm, limits.queue_frames);
+  socket.set(zmq::sockopt::rcvhwm, std::max(1, limits.queue_frames / limits.oversize));
   socket.set(zmq::sockopt::linger, kLingerMs);
   socket.set(zmq::sockopt::handshake_ivl, kHandshakeMs);
   socket.set(zmq::sockopt::tcp_keepalive, 1);
@@ -130,7 +132,8 @@ struct RouterSocket::Impl {
   std::string server_key;                // empty: no security
   std::unique_ptr<ZapHandler> zap;       // null: no security
   std::unique_ptr<Admission> admission;  // likewise
-  // Last: it goes before the handler that answers for it.
+  std::unique_ptr<ConnectionMonitor> monitor;
+  // Last: it goes before the handler that answers for it, and before its monitor.
   zmq::socket_t socket{context, zmq::socket_type::router};
   std::string endpoint;
 
@@ -158,7 +161,8 @@ RouterSocket& RouterSocket::operator=(RouterSocket&&) noexcept = default;
 RouterSocket::~RouterSocket() = default;
 
 Result<RouterSocket> RouterSocket::bind(const std::string& endpoint, const SocketLimits& limits,
-                                        const std::optional<ServerSecurity>& security) try {
+                                        const std::optional<ServerSecurity>& security,
+                                        const ConnectionLog& log) try {
   if (auto good = check_endpoint("listen on", endpoint); !good) return tl::unexpected(good.error());
   if (auto safe = require_loopback("listen on", endpoint); !security && !safe)
     return tl::unexpected(safe.error());
@@ -169,6 +173,10 @@ Result<RouterSocket> RouterSocket::bind(const std::string& endpoint, const Socke
     impl->zap = std::make_unique<ZapHandler>(impl->context, impl->socket, *security);
     impl->admission = std::make_unique<Admission>(security->log);
   }
+  const ConnectionLog silent = [](const std::string&) {};
+  const ConnectionLog ended = log ? log : silent;
+  impl->monitor = std::make_unique<ConnectionMonitor>(
+      impl->context, impl->socket, security && security->log ? security->log : ended, ended);
   impl->socket.set(zmq::sockopt::router_mandatory, true);
   // A worker that comes back before its broken connection was noticed takes its own place.
   impl->socket.set(zmq::sockopt::router_handover, true);
@@ -214,8 +222,10 @@ SendStatus RouterSocket::send(const std::string& peer, std::span<const std::uint
 
 std::vector<int> RouterSocket::wait(std::span<const int> descriptors,
                                     std::chrono::milliseconds timeout) {
-  const zmq::socket_ref sockets[] = {impl_->socket};
-  return poll_all(sockets, descriptors, timeout);
+  const zmq::socket_ref sockets[] = {impl_->socket, impl_->monitor->socket()};
+  auto readable = poll_all(sockets, descriptors, timeout);
+  impl_->monitor->take_events();
+  return readable;
 }
 
 struct DealerSocket::Impl {

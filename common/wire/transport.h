@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -35,18 +36,26 @@ struct Incoming {
 struct SocketLimits {
   std::size_t frame_bytes = kMaxFrameBytes;
   int queue_frames = 256;  // of 64 KiB: at most 16 MiB that nobody reads
+  // Frames up to so many times as long arrive all the same, in a queue that is as much shorter, so
+  // that whoever decodes them can say who sent them. At anything longer ZeroMQ ends the connection.
+  int oversize = 1;
   // A dealer whose queue takes nothing for so long makes its connection anew.
   std::chrono::milliseconds stalled_after{5000};
 };
+
+// What is told of connections, one sentence each; called on the socket's thread, within wait().
+using ConnectionLog = std::function<void(const std::string&)>;
 
 // The coordinator's end. Never blocks: DONTWAIT and ROUTER_MANDATORY.
 class RouterSocket {
  public:
   // `endpoint` as ZeroMQ's, e.g. "tcp://127.0.0.1:*". With `security` only peers whose key is
-  // admitted get in, and what a peer says once its key is revoked is dropped. Errors: the address
-  // is bad, taken, or not loopback without `security`.
+  // admitted get in, and what a peer says once its key is revoked is dropped. `log` is told of each
+  // connection that ends; refused ones go to `security`'s log, or to `log` without one. Errors: the
+  // address is bad, taken, or not loopback without `security`.
   static Result<RouterSocket> bind(const std::string& endpoint, const SocketLimits& limits = {},
-                                   const std::optional<ServerSecurity>& security = std::nullopt);
+                                   const std::optional<ServerSecurity>& security = std::nullopt,
+                                   const ConnectionLog& log = {});
   RouterSocket(RouterSocket&&) noexcept;
   RouterSocket& operator=(RouterSocket&&) noexcept;
   ~RouterSocket();

@@ -1,5 +1,7 @@
 #include "common/wire/utf8.h"
 
+#include <algorithm>
+
 namespace lrtune::wire {
 namespace {
 
@@ -37,7 +39,34 @@ std::size_t sequence_at(std::string_view text, std::size_t at) {
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 constexpr std::string_view kCut = "...";
 
+// Of the sequence at `at`, which is well-formed.
+bool is_control(std::string_view text, std::size_t at, std::size_t length) {
+  const auto first = static_cast<unsigned char>(text[at]);
+  if (length == 1) return first < 0x20 || first == 0x7F;
+  return length == 2 && first == 0xC2 && static_cast<unsigned char>(text[at + 1]) < 0xA0;
+}
+
 }  // namespace
+
+bool is_printable(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t length = sequence_at(text, at);
+    if (length == 0 || is_control(text, at, length)) return false;
+    at += length;
+  }
+  return true;
+}
+
+std::string printable_text(std::string_view text) {
+  std::string printable;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t length = std::max<std::size_t>(1, sequence_at(text, at));
+    const bool kept = text[at] == '\n' || text[at] == '\t' || !is_control(text, at, length);
+    printable.append(kept ? text.substr(at, length) : "?");
+    at += length;
+  }
+  return printable;
+}
 
 std::size_t well_formed_prefix(std::string_view text) {
   std::size_t at = 0;

@@ -122,8 +122,11 @@ int train(const RunOptions& options, const Experiment& experiment, SqliteStore& 
   if (!signals) return say_error(signals.error(), kExitFailure);
   auto log = open_log(output.logs() / "coordinator.log");
   if (!log) return say_error(log.error(), kExitFailure);
-  auto socket = listen(local ? "tcp://127.0.0.1:*" : options.listen, options.keys, *log);
-  if (!socket) return say_error(socket.error(), local ? kExitFailure : kExitBadInput);
+  const std::string endpoint = local ? "tcp://127.0.0.1:*" : options.listen;
+  if (auto good = check_listening(endpoint, options.keys); !good)
+    return say_error(good.error(), kExitBadInput);
+  auto socket = listen(endpoint, options.keys, *log);
+  if (!socket) return say_error(socket.error(), kExitFailure);
   Runtime runtime(std::move(*socket), store, runtime_options(options, experiment), *log);
   runtime.post(event::Submitted{experiment, true});
 

@@ -266,6 +266,54 @@ TEST(WireHostile, TextsAreBounded) {
               HasSubstr("submit: 'experiment' must be a text of at most 60000 bytes"));
 }
 
+// Bug: what a peer called itself, or gave as a reason, was printed as it was: it could clear a
+// terminal or rewrite a table.
+TEST(WireHostile, ControlCharactersReachNoTerminal) {
+  const auto decode = [](const json& message) {
+    return decode_to_coordinator(json::to_msgpack(json::array({2, message})));
+  };
+  const auto hello = [&](const std::string& worker, const std::string& backend) {
+    json numerics = to_json(testing::sample_assign().identity.numerics);
+    numerics["backend"] = backend;
+    return decode({"hello",
+                   {{"worker", worker},
+                    {"process", "p"},
+                    {"slots", 1},
+                    {"numerics", numerics},
+                    {"held", json::array()}}});
+  };
+  EXPECT_TRUE(
+      hello("n\xC3\xB6"
+            "de-1/cuda:0",
+            "libtorch"));
+  for (const std::string bad : {"", "a\x1B[2J", "a\nb", "a\x7F",
+                                "a\xC2\x9B"
+                                "2J"}) {
+    const auto refused = hello(bad, "libtorch");
+    ASSERT_FALSE(refused) << bad;
+    EXPECT_THAT(refused.error().message,
+                HasSubstr("hello: 'worker' must be a name of 1 to 200 bytes of UTF-8 without "
+                          "control characters"));
+  }
+  EXPECT_FALSE(hello("a", "lib\x1B[2Jtorch"));
+  const auto reason = decode(
+      {"refused", {{"job", 1}, {"attempt", 1}, {"reason", "no\x1B[2J space\n\tleft\xC2\x9B"}}});
+  ASSERT_TRUE(reason);
+  EXPECT_EQ(std::get<Refused>(reason->front()).reason, "no?[2J space\n\tleft?");
+}
+
+TEST(WireHostile, APriorityMayBeLeftOut) {
+  const auto submit = [](const json& more) {
+    json body = {{"request", 1}, {"file", "e.yaml"}, {"experiment", "e"}, {"device", ""}};
+    body.update(more);
+    return decode_to_coordinator(json::to_msgpack(json::array({2, {"submit", body}})));
+  };
+  EXPECT_EQ(std::get<Submit>(submit(json::object()).value().front()).priority, std::nullopt);
+  EXPECT_EQ(std::get<Submit>(submit({{"priority", -3}}).value().front()).priority, -3);
+  EXPECT_FALSE(submit({{"priority", "high"}}));
+  EXPECT_FALSE(submit({{"priority", 1}, {"unknown", 1}}));
+}
+
 TEST(WireHostile, AFrameWithoutAMessageIsRefused) {
   EXPECT_FALSE(decode_to_coordinator(Frame{0x91, 0x02}));
 }

@@ -7,6 +7,9 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
+#include <string>
+#include <vector>
 #include <zmq.hpp>
 
 #include "common/wire/transport.h"
@@ -222,6 +225,33 @@ TEST(Transport, AFrameLargerThanAllowedNeverArrives) {
     ASSERT_LE(incoming->frame.size(), kMaxFrameBytes);
     bytes = incoming->frame.size();
   }
+}
+
+// Who sends too much is to be named, which only a frame that arrives allows.
+TEST(Transport, AFrameSomewhatTooLargeArrivesAndALargerOneEndsItsConnectionWithALine) {
+  std::vector<std::string> log;
+  SocketLimits limits;
+  limits.oversize = 4;
+  auto router = RouterSocket::bind(kAnyPort, limits, std::nullopt,
+                                   [&](const std::string& text) { log.push_back(text); });
+  ASSERT_TRUE(router);
+  zmq::context_t context;
+  zmq::socket_t hostile(context, zmq::socket_type::dealer);
+  hostile.set(zmq::sockopt::linger, 0);
+  hostile.connect(router->endpoint());
+  hostile.send(zmq::buffer(std::string(4 * kMaxFrameBytes, 'x')), zmq::send_flags::none);
+  const auto first = receive_within(*router);
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->frame.size(), 4 * kMaxFrameBytes);
+  EXPECT_TRUE(log.empty());
+  hostile.send(zmq::buffer(std::string(4 * kMaxFrameBytes + 1, 'x')), zmq::send_flags::none);
+  const auto end = Clock::now() + 20s;
+  while (log.empty() && Clock::now() < end) {
+    router->wait({}, 100ms);
+    EXPECT_FALSE(router->receive());
+  }
+  ASSERT_FALSE(log.empty());
+  EXPECT_THAT(log[0], ::testing::MatchesRegex("a connection from 127.0.0.1:[0-9]+ ended"));
 }
 
 }  // namespace

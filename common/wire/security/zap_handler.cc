@@ -21,7 +21,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr const char* kZapEndpoint = "inproc://zeromq.zap.01";
-constexpr const char* kFailuresEndpoint = "inproc://refused";
 // With a domain ZeroMQ asks for every connection. It would let all in if nobody answered (that it
 // should not is a draft option of libzmq 4.3.4), so the handler is there before the socket binds.
 constexpr const char* kDomain = "lrtune";
@@ -75,34 +74,6 @@ void answer(zmq::socket_t& requests, const Request& request, bool admitted) {
   }
 }
 
-std::string why(std::uint16_t event, std::uint32_t value) {
-  if (event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
-    return fmt::format("it broke off ({})", zmq_strerror(static_cast<int>(value)));
-  switch (value) {
-    case ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH:
-      return "it does not encrypt";
-    case ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC:
-      return "it was made for another key than this server's";
-    default:
-      return fmt::format("it breaks ZeroMQ's protocol (0x{:x})", value);
-  }
-}
-
-void tell_failures(zmq::socket_t& failures, RateLimitedLog& log) {
-  zmq::message_t part;
-  while (failures.recv(part, zmq::recv_flags::dontwait)) {
-    std::uint16_t event = 0;
-    std::uint32_t value = 0;
-    if (part.size() >= sizeof event + sizeof value) {
-      std::memcpy(&event, part.data(), sizeof event);
-      std::memcpy(&value, part.data<char>() + sizeof event, sizeof value);
-    }
-    while (part.more() && failures.recv(part, zmq::recv_flags::dontwait)) {
-    }
-    log.say("failure", "a connection was refused: " + why(event, value), Clock::now());
-  }
-}
-
 // A thread of this library must not take the signals that the program waits for.
 class SignalsBlocked {
  public:
@@ -125,17 +96,10 @@ ZapHandler::ZapHandler(zmq::context_t& context, zmq::socket_t& router,
                        const ServerSecurity& security)
     : allow_list_(security.allowed, security.log),
       requests_(context, zmq::socket_type::rep),
-      failures_(context, zmq::socket_type::pair),
       stop_(eventfd(0, EFD_CLOEXEC)) {
   encrypt(router, security.keys);
   requests_.set(zmq::sockopt::linger, 0);
   requests_.bind(kZapEndpoint);
-  constexpr int kFailures =
-      ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
-  if (zmq_socket_monitor(router.handle(), kFailuresEndpoint, kFailures) != 0) throw zmq::error_t();
-  failures_.set(zmq::sockopt::linger, 0);
-  failures_.set(zmq::sockopt::rcvhwm, 0);  // ZeroMQ's own thread waits where this queue is full
-  failures_.connect(kFailuresEndpoint);
   const SignalsBlocked blocked;
   thread_ = std::thread([this, log = security.log] { run(log); });
 }
@@ -150,15 +114,14 @@ void ZapHandler::run(const std::function<void(const std::string&)>& write) {
   RateLimitedLog log(write);
   auto read_at = Clock::now() + kReadAgainAfter;
   std::vector<zmq::pollitem_t> items = {{requests_.handle(), 0, ZMQ_POLLIN, 0},
-                                        {failures_.handle(), 0, ZMQ_POLLIN, 0},
                                         {nullptr, stop_, ZMQ_POLLIN, 0}};
   if (allow_list_.descriptor() >= 0)
     items.push_back({nullptr, allow_list_.descriptor(), ZMQ_POLLIN, 0});
   while (true) {
     const auto pause = std::chrono::ceil<std::chrono::milliseconds>(read_at - Clock::now());
     zmq::poll(items, std::max(pause, std::chrono::milliseconds{0}));
-    if (items[2].revents != 0) return;
-    const bool told = items.size() > 3 && items[3].revents != 0;
+    if (items[1].revents != 0) return;
+    const bool told = items.size() > 2 && items[2].revents != 0;
     if (told) allow_list_.take_notices();
     if (told || Clock::now() >= read_at) {  // before an answer is made of it
       allow_list_.refresh();
@@ -175,7 +138,6 @@ void ZapHandler::run(const std::function<void(const std::string&)>& write) {
       }
       answer(requests_, *request, admitted);
     }
-    tell_failures(failures_, log);
   }
 }
 

@@ -30,7 +30,6 @@ class ZapHandler {
 
   AllowList allow_list_;
   zmq::socket_t requests_;
-  zmq::socket_t failures_;  // events of the router's connections that were refused
   int stop_ = -1;
   std::thread thread_;
 };
