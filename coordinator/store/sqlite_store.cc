@@ -22,6 +22,7 @@ struct FileNumber {
   dev_t device = 0;
   ino_t inode = 0;
   nlink_t names = 0;
+  std::int64_t bytes = 0;
   bool operator==(const FileNumber& other) const {
     return device == other.device && inode == other.inode;
   }
@@ -30,11 +31,8 @@ struct FileNumber {
 FileNumber file_number(const std::string& path) {
   struct stat status {};
   if (stat(path.c_str(), &status) != 0) return {};
-  return {status.st_dev, status.st_ino, status.st_nlink};
+  return {status.st_dev, status.st_ino, status.st_nlink, status.st_size};
 }
-
-}  // namespace
-namespace {
 
 constexpr int kLogPages = 4000;  // then a checkpoint: fewer, longer ones than SQLite's 1000
 
@@ -48,12 +46,22 @@ struct SqliteStore::Connection {
         rollback(*database, "ROLLBACK"),
         writer(*database) {
     sqlite3_wal_hook(database->getHandle(), note_log_size, &log_pages);
+    page_bytes = database->execAndGet("PRAGMA page_size").getInt64();
+  }
+  // What the write-ahead log holds at least (https://sqlite.org/fileformat2.html#walformat).
+  std::int64_t log_bytes() const {
+    constexpr std::int64_t kHeader = 32, kFrameHeader = 24;
+    return log_pages == 0 ? 0 : kHeader + log_pages * (kFrameHeader + page_bytes);
   }
   static int note_log_size(void* pages, sqlite3*, const char*, int size) {
     *static_cast<int*>(pages) = size;
     return SQLITE_OK;
   }
   void shorten_log();
+  // All of the log into the store's file; false if that failed.
+  bool save_log() noexcept;
+  // Closing writes nothing into a file that has lost a part: what is left may still be of use.
+  void leave_as_it_is() noexcept;
 
   void write_all(std::span<const Record> records);
   template <typename Kind>
@@ -82,25 +90,57 @@ struct SqliteStore::Connection {
   SQLite::Statement begin, commit, rollback;
   RecordWriter writer;
   int log_pages = 0;  // of the write-ahead log, after the last commit
+  std::int64_t page_bytes = 0;
 };
 
 struct SqliteStore::Parts {
   std::string path;
   FileLock lock;
-  FileNumber file;                         // that was opened
+  FileNumber file;                         // that was opened, as long as it was seen
   std::unique_ptr<Connection> connection;  // none if it could not be opened again
+  FileNumber log = {};                     // its write-ahead log; zeros: not seen yet
   bool failed = false;                     // a commit has failed since the last load()
 
-  // A file that was moved or removed while it is open takes every commit, and nobody finds it
-  // again.
-  Result<void> in_place() const {
-    if (file_number(path) == file && lock.in_place()) return {};
-    return fail(
-        fmt::format("the store {} or its lock was moved, removed or replaced while it is "
-                    "open",
-                    path));
-  }
+  // A file that was moved, removed or cut while it is open takes every commit, and nobody finds it
+  // again. Neither the store nor its log gets shorter while one coordinator has them.
+  Result<void> in_place();
+  Result<void> log_in_place();
 };
+
+Result<void> SqliteStore::Parts::in_place() {
+  const FileNumber now = file_number(path);
+  if (!(now == file) || !lock.in_place()) {
+    return fail(fmt::format(
+        "the store {} or its lock was moved, removed or replaced while it is open", path));
+  }
+  if (now.bytes < file.bytes) {
+    if (connection) connection->leave_as_it_is();
+    return fail(fmt::format("the store {} was cut from {} to {} bytes while it is open", path,
+                            file.bytes, now.bytes));
+  }
+  file.bytes = now.bytes;
+  return connection ? log_in_place() : Result<void>();
+}
+
+// SQLite reads and writes the log that it opened. If that has no name any more, the store takes all
+// of it before anything else happens, and a new log can be begun.
+Result<void> SqliteStore::Parts::log_in_place() {
+  const FileNumber now = file_number(path + "-wal");
+  if (log.inode == 0) log = now;
+  if (!(now == log)) {
+    const bool saved = connection->save_log();
+    return fail(fmt::format(
+        "the write-ahead log {}-wal was moved, removed or replaced while it is open; {}", path,
+        saved ? "the store has all that was in it" : "what was in it could not be saved"));
+  }
+  if (now.bytes >= connection->log_bytes()) return {};
+  const std::int64_t before = connection->log_bytes();
+  connection->leave_as_it_is();
+  return fail(fmt::format(
+      "the write-ahead log {}-wal was cut from {} to {} bytes while it is open; what the rest held "
+      "is lost",
+      path, before, now.bytes));
+}
 
 namespace {
 
@@ -131,6 +171,17 @@ void SqliteStore::Connection::write_all(std::span<const Record> records) {
 void SqliteStore::Connection::shorten_log() {
   if (log_pages < kLogPages) return;
   if (empty_log(*database)) log_pages = 0;
+}
+
+bool SqliteStore::Connection::save_log() noexcept {
+  const int rc = sqlite3_wal_checkpoint_v2(database->getHandle(), "main", SQLITE_CHECKPOINT_FULL,
+                                           nullptr, nullptr);
+  if (rc == SQLITE_OK) log_pages = 0;
+  return rc == SQLITE_OK;
+}
+
+void SqliteStore::Connection::leave_as_it_is() noexcept {
+  sqlite3_db_config(database->getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
 }
 
 void SqliteStore::Connection::roll_back() noexcept {
@@ -164,9 +215,8 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) 
         "this one; give it a file of its own, such as `lrtune store backup` makes",
         real.string(), file.names));
   }
-  return std::unique_ptr<SqliteStore>(
-      new SqliteStore({real.string(), *std::move(lock), file,
-                       std::make_unique<Connection>(*std::move(database)), false}));
+  return std::unique_ptr<SqliteStore>(new SqliteStore(
+      {real.string(), *std::move(lock), file, std::make_unique<Connection>(*std::move(database))}));
 }
 
 Result<void> SqliteStore::commit(std::span<const Record> records) {
@@ -199,8 +249,11 @@ Result<void> SqliteStore::commit(std::span<const Record> records) {
 // where whoever opens the file next would take them for committed. A small commit through the same
 // connection, which knows better, overwrites their beginning; only then may it be closed.
 Result<void> SqliteStore::reopen() {
+  // A log that was only removed has been saved, and is begun anew.
+  const bool log_removed = parts_->log.inode != 0 && file_number(parts_->path + "-wal").inode == 0;
+  if (log_removed) parts_->log = {};
   if (auto there = parts_->in_place(); !there) return there;
-  if (parts_->connection) {
+  if (parts_->connection && !log_removed) {
     SQLite::Database& failed = *parts_->connection->database;
     SQLite::Transaction overwrite(failed, SQLite::TransactionBehavior::IMMEDIATE);
     failed.exec(
@@ -209,6 +262,7 @@ Result<void> SqliteStore::reopen() {
     overwrite.commit();
   }
   parts_->connection.reset();
+  parts_->log = {};
   auto database = open_for_writing(parts_->path);
   if (!database) return tl::unexpected(database.error());
   parts_->connection = std::make_unique<Connection>(*std::move(database));

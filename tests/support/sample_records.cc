@@ -195,9 +195,10 @@ class Sample {
 
  private:
   void write_campaign(CampaignState state, WallMillis ended) {
-    records.emplace_back(CampaignRecord{CampaignId{1}, "mnist-lenet", sha256("experiment"),
-                                        nlohmann::json{{"name", "mnist-lenet"}, {"seed", 7}}, state,
-                                        "", 1'700'000'000'000, ended, ended == 0 ? 0 : 200.25,
+    const nlohmann::json experiment = {{"name", "mnist-lenet"}, {"seed", 7}};
+    records.emplace_back(CampaignRecord{CampaignId{1}, "mnist-lenet", sha256(experiment.dump()),
+                                        experiment, state, "", 1'700'000'000'000, ended,
+                                        ended == 0 ? 0 : 200.25,
                                         /*priority=*/2, /*paused=*/false, /*extensions=*/0});
   }
 

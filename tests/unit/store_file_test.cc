@@ -10,6 +10,7 @@
 
 #include "coordinator/store/migrations.h"
 #include "coordinator/store/sqlite_store.h"
+#include "coordinator/store/store_care.h"
 #include "coordinator/store/store_file.h"
 #include "tests/support/record_model.h"
 #include "tests/support/temporary_folder.h"
@@ -18,6 +19,7 @@ namespace lrtune {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::AllOf;
 using testing::HasSubstr;
 
 std::string refusal(const std::string& path) {
@@ -75,6 +77,58 @@ TEST(StoreFile, WhoseLockIsRemovedTakesNothingMore) {
   ASSERT_TRUE(store) << store.error().message;
   fs::remove(folder.file("a.db.lock"));
   EXPECT_FALSE((*store)->commit(sample_records()));
+}
+
+// SQLite went on writing into a log that had no name any more, and a later start found none of it.
+TEST(StoreFile, WhoseLogIsRemovedLosesNothingAndGoesOn) {
+  const TemporaryFolder folder;
+  auto store = SqliteStore::open(folder.file("a.db"));
+  ASSERT_TRUE(store) << store.error().message;
+  const auto records = sample_records();
+  ASSERT_TRUE((*store)->commit(records));
+  const auto before = (*store)->load();
+  ASSERT_TRUE(before);
+  fs::remove(folder.file("a.db-wal"));
+  const auto committed = (*store)->commit(records);
+  ASSERT_FALSE(committed);
+  EXPECT_THAT(committed.error().message, AllOf(HasSubstr("-wal was moved, removed or replaced"),
+                                               HasSubstr("the store has all that was in it")));
+  const auto after = (*store)->load();
+  ASSERT_TRUE(after) << after.error().message;
+  EXPECT_EQ(after->trials.size(), before->trials.size());
+  EXPECT_GT(after->trials.size(), 0U);
+  ASSERT_TRUE(fs::exists(folder.file("a.db-wal")));
+  store->reset();
+  EXPECT_EQ(check_store(folder.file("a.db")).value().faults, std::vector<std::string>{});
+}
+
+TEST(StoreFile, WhoseLogIsReplacedIsNotWrittenAnyMore) {
+  const TemporaryFolder folder;
+  auto store = SqliteStore::open(folder.file("a.db"));
+  ASSERT_TRUE(store) << store.error().message;
+  ASSERT_TRUE((*store)->commit(sample_records()));
+  fs::copy_file(folder.file("a.db-wal"), folder.file("copy"));
+  fs::rename(folder.file("copy"), folder.file("a.db-wal"));
+  EXPECT_FALSE((*store)->commit(sample_records()));
+  EXPECT_FALSE((*store)->load());
+}
+
+TEST(StoreFile, ThatIsCutOrWhoseLogIsCutTakesNothingMore) {
+  for (const std::string name : {"a.db", "a.db-wal"}) {
+    SCOPED_TRACE(name);
+    const TemporaryFolder folder;
+    auto store = SqliteStore::open(folder.file("a.db"));
+    ASSERT_TRUE(store) << store.error().message;
+    ASSERT_TRUE((*store)->commit(sample_records()));
+    fs::resize_file(folder.file(name), 4096);
+    const auto committed = (*store)->commit(sample_records());
+    ASSERT_FALSE(committed);
+    EXPECT_THAT(committed.error().message, HasSubstr("was cut from"));
+    EXPECT_FALSE((*store)->load());
+    const auto left = fs::file_size(folder.file(name));
+    store->reset();
+    EXPECT_EQ(fs::file_size(folder.file(name)), left) << "nothing is written on closing";
+  }
 }
 
 // The lock wrote the process's number into whatever a link of that name pointed at.
@@ -247,6 +301,8 @@ TEST(StoreFile, OpensEveryOldSchema) {
     // What is measured again fills in what was not measured.
     EXPECT_TRUE((*store)->commit(sample_records()));
     EXPECT_TRUE((*store)->load() == whole);
+    store->reset();
+    EXPECT_EQ(check_store(folder.file("old.db")).value().faults, std::vector<std::string>{});
   }
 }
 
