@@ -11,7 +11,9 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
+#include <cstdint>
 #include <exception>
+#include <map>
 #include <thread>
 #include <utility>
 
@@ -53,6 +55,9 @@ class Session : public std::enable_shared_from_this<Session> {
   ~Session() { on_end_(); }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
+
+  // Whatever it waits for ends now.
+  void cut() { stream_.cancel(); }
 
   void start() {
     stream_.expires_after(options_.patience);  // for all of the request, however it is cut
@@ -130,6 +135,11 @@ class Session : public std::enable_shared_from_this<Session> {
 }  // namespace
 
 struct HttpServer::Impl {
+  struct Open {
+    std::weak_ptr<Session> session;
+    std::chrono::steady_clock::time_point since;
+  };
+
   Impl(const HttpServerOptions& some_options, Page some_page)
       : options(some_options), page(std::move(some_page)) {}
 
@@ -137,6 +147,11 @@ struct HttpServer::Impl {
     closing = true;
     context.stop();
     if (thread.joinable()) thread.join();
+  }
+
+  void session_ended(std::uint64_t number) {
+    sessions.erase(number);
+    if (!closing && !accepting) accept_or_make_room();
   }
 
   Result<void> bind(const ListenAddress& wanted) {
@@ -169,11 +184,23 @@ struct HttpServer::Impl {
     acceptor.async_accept([this](error_code error, tcp::socket socket) {
       accepting = false;
       if (error) return accept_later();
-      ++connections;
-      std::make_shared<Session>(std::move(socket), options, page, [this] {
-        session_ended();
-      })->start();
-      if (connections < options.most_connections) accept();
+      const std::uint64_t number = next_number++;
+      auto session = std::make_shared<Session>(std::move(socket), options, page,
+                                               [this, number] { session_ended(number); });
+      sessions.emplace(number, Open{session, std::chrono::steady_clock::now()});
+      session->start();
+      accept_or_make_room();
+    });
+  }
+
+  void accept_or_make_room() {
+    if (sessions.size() < static_cast<std::size_t>(options.most_connections)) return accept();
+    const auto oldest = sessions.begin();
+    room.expires_at(oldest->second.since + options.patience_when_full);
+    room.async_wait([this, number = oldest->first](error_code error) {
+      const auto found = sessions.find(number);
+      if (error || accepting || found == sessions.end()) return;
+      if (const auto session = found->second.session.lock()) session->cut();
     });
   }
 
@@ -184,21 +211,18 @@ struct HttpServer::Impl {
     });
   }
 
-  void session_ended() {
-    --connections;
-    if (!closing && !accepting) accept();
-  }
-
   const HttpServerOptions options;
   const Page page;
   ListenAddress address;
   // The members below belong to the thread, once it is there.
-  int connections = 0;
+  std::uint64_t next_number = 0;
+  std::map<std::uint64_t, Open> sessions;  // in the order of their coming
   bool accepting = false;
   std::atomic<bool> closing = false;
   asio::io_context context{1};  // destroyed before the above, with the sessions that it holds
   tcp::acceptor acceptor{context};
   asio::steady_timer retry{context};
+  asio::steady_timer room{context};
   std::thread thread;
 };
 

@@ -24,6 +24,9 @@ struct HttpServerOptions {
   // For a request to arrive whole, and again for its answer to be read; then the connection ends.
   std::chrono::milliseconds patience{5000};
   int most_connections = 16;  // more wait, unanswered, until one has ended
+  // While as many are there as may be, the oldest is cut after so long: whoever connects and says
+  // nothing keeps nobody else out.
+  std::chrono::milliseconds patience_when_full{200};
 };
 
 class HttpServer {

@@ -119,7 +119,7 @@ TEST(HttpServer, AClientThatDoesNotReadItsAnswerIsCutOff) {
 }
 
 TEST(HttpServer, MoreConnectionsThanAllowedWaitForTheirTurn) {
-  const auto server = serve({.most_connections = 2});
+  const auto server = serve({.most_connections = 2, .patience_when_full = milliseconds(5000)});
   auto first = std::make_unique<TcpClient>(server->address().port);
   TcpClient second(server->address().port);
   TcpClient third(server->address().port);
@@ -127,6 +127,17 @@ TEST(HttpServer, MoreConnectionsThanAllowedWaitForTheirTurn) {
   EXPECT_FALSE(third.readable_within(milliseconds(200)));
   first.reset();
   EXPECT_EQ(parse_reply(third.read_all()).status, 200);
+}
+
+// Regression: as many silent clients as there may be made the health page late by their patience.
+TEST(HttpServer, SilentClientsKeepNobodyElseOut) {
+  const auto server = serve({.patience = std::chrono::hours(1),
+                             .most_connections = 2,
+                             .patience_when_full = milliseconds(20)});
+  std::vector<std::unique_ptr<TcpClient>> silent;
+  for (int i = 0; i < 6; ++i) silent.push_back(std::make_unique<TcpClient>(server->address().port));
+  EXPECT_EQ(http_get(server->address().port, "/hello").status, 200);
+  EXPECT_EQ(silent[0]->read_all(), "") << "the oldest was cut";
 }
 
 TEST(HttpServer, AnswersManyAtOnce) {
