@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <tuple>
+#include <utility>
 
 #include "common/policy/policy_json.h"
 #include "coordinator/core/core_state.h"
@@ -112,13 +113,19 @@ void share_among(CoreState& state, const std::vector<TrialId>& trials) {
   }
 }
 
-// The points that the run of `job` would have had, were it trained alone.
+// The points that the run of `job` would have had, were it trained alone. If it was, and came back,
+// its last attempt has the first of them.
 void take_points(CoreState& state, Job& job, const Job& stage) {
   const RunPlan& plan = state.first_trial(job).plan;
-  job.points.clear();
+  const std::vector<MetricPoint> recorded = std::exchange(job.points, {});
+  const auto is_recorded = [&](const MetricPoint& point) {
+    return std::ranges::any_of(
+        recorded, [&](const MetricPoint& one) { return one.iteration == point.iteration; });
+  };
   for (const MetricPoint& point : stage.points) {
     if (point.iteration % plan.evaluate_every != 0) continue;
     job.points.push_back(point);
+    if (is_recorded(point)) continue;
     state.write(
         PointRecord{job.record.id, job.record.attempt, plan.evaluate_on, plan.train_subset, point});
   }

@@ -164,5 +164,34 @@ TEST_F(CoreStagesTest, CancelledCampaignLeavesAStageThatAnotherNeeds) {
             JobState::kAssigned);
 }
 
+// Regression: a run that came back with points, and then waited for a beginning that it shares, had
+// those points recorded again when the beginning ended early.
+TEST_F(CoreStagesTest, ARunThatWasBegunAloneHasEachPointOnce) {
+  begin(experiment_of(
+      "search:\n"
+      "  method: list\n"
+      "  policies:\n"
+      "    - segments: [{until: 50, function: fix, k0: 0.1}, {function: fix, k0: 0.01}]\n"));
+  const wire::Assign alone = assigned_with(100, 0.01);
+  harness.say("a", wire::Started{alone.job, alone.attempt});
+  harness.say("a", harness.measured(alone, 1, 0, 0.1));
+  wire::Order pause;
+  pause.request = 1;
+  pause.kind = wire::OrderKind::kPause;
+  pause.target = "1";
+  harness.step(event::Received{"client", pause});
+  harness.say("a", harness.finished(alone, 2, OutcomeKind::kStopped));
+  harness.step(event::Submitted{two_alike()});
+  harness.answer_survey("a");
+  harness.run("a", assigned_with(50, 0.1), 0.1, OutcomeKind::kDiverged);
+  std::map<std::int64_t, int> points;  // of the run's one attempt, by iteration
+  for (const PointRecord& point : harness.kept().of<PointRecord>()) {
+    if (point.job == alone.job) ++points[point.point.iteration];
+  }
+  EXPECT_THAT(points, ElementsAre(std::pair(0, 1), std::pair(50, 1)));
+  EXPECT_EQ(trials()[1], TrialState::kDiverged);
+  harness.core().check_invariants();
+}
+
 }  // namespace
 }  // namespace lrtune
