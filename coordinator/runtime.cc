@@ -19,7 +19,7 @@ using std::chrono::milliseconds;
 
 constexpr int kMaxFailedCommits = 3;        // in a row, each with a rebuilt core
 constexpr std::size_t kMostRefused = 4096;  // peers that are remembered
-constexpr const char* kUnreadable = "a frame of this worker cannot be read";
+constexpr const char* kUnreadable = "it sent a frame that cannot be read";
 constexpr milliseconds kOutboxRetry{10};  // ZeroMQ does not tell when a peer reads again
 
 // The only place of the coordinator that reads the clocks.
@@ -100,6 +100,7 @@ bool Runtime::has_finished(const std::string& worker) const {
 void Runtime::forget_peer(const PeerId& peer) {
   std::erase_if(peers_, [&](const auto& entry) { return entry.second == peer; });
   finished_.erase(peer);
+  left_.erase(peer);
 }
 
 Result<void> Runtime::run(RuntimeWatcher& watcher) {
@@ -207,6 +208,7 @@ void Runtime::note_peer(const PeerId& peer, const wire::ToCoordinator& message) 
     const OutcomeKind kind = finished->outcome.kind;
     if (kind != OutcomeKind::kStopped && kind != OutcomeKind::kFailedHere) finished_.insert(peer);
   } else if (std::holds_alternative<wire::Goodbye>(message)) {
+    left_.insert(peer);
     std::erase_if(ended_, [&](const EndedProcess& ended) { return ended.peer == peer; });
   }
 }
@@ -229,8 +231,20 @@ void Runtime::note_hello(const PeerId& peer, const wire::Hello& hello) {
   if (const auto before = peers_.find(hello.worker);
       before != peers_.end() && before->second != peer) {
     finished_.erase(before->second);
+    if (left_.erase(before->second) == 0) warn_of_same_name(hello);
   }
+  left_.erase(peer);
   peers_[hello.worker] = peer;
+}
+
+void Runtime::warn_of_same_name(const wire::Hello& hello) {
+  log_->warn(LogLine("same_name")
+                 .add("worker", hello.worker)
+                 .add("process", hello.process)
+                 .add("hint",
+                      "an earlier process of this name was not seen to leave; if it is still "
+                      "there, give each a --name of its own")
+                 .text());
 }
 
 // What such a peer holds would never end: it repeats the frame, and nobody else gets its job. So it

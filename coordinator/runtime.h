@@ -87,6 +87,7 @@ class Runtime {
   void refuse_frame(const wire::Incoming& incoming, const Error& error);
   void note_peer(const PeerId& peer, const wire::ToCoordinator& message);
   void note_hello(const PeerId& peer, const wire::Hello& hello);
+  void warn_of_same_name(const wire::Hello& hello);
   void forget_peer(const PeerId& peer);
   void send_all(std::vector<Send>& sends);  // takes the messages out
   void send_to(const PeerId& peer, const std::vector<wire::FromCoordinator>& messages);
@@ -109,6 +110,7 @@ class Runtime {
   std::vector<Event> orders_;  // submissions and stop requests: a rebuilt core gets them again
   std::map<std::string, PeerId> peers_;  // by the worker's name
   std::set<PeerId> finished_;            // of them, those that brought a job to an end
+  std::set<PeerId> left_;                // of them, those that said goodbye
   std::set<PeerId> refused_;             // sent a frame that cannot be read
   struct EndedProcess {
     std::string worker;

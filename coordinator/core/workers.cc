@@ -7,6 +7,8 @@
 namespace lrtune {
 namespace {
 
+constexpr int kHeartbeatsToComeBack = 2;
+
 wire::Welcome welcome(const CoreOptions& options) {
   return {options.incarnation, options.heartbeat.count(), options.lease.count(),
           options.progress.count()};
@@ -64,14 +66,15 @@ void compare_held(CoreState& state, Worker& worker, const std::vector<wire::Held
 }
 
 // What it had when the coordinator was started, and has not now, never reached it, or its process
-// is another one: nobody trains that.
-void take_back_missing(CoreState& state, const Worker& worker) {
+// is another one: nobody trains that, unless a second process of that name does. That one comes
+// within the longest pause between two attempts to connect.
+void wait_less_for_missing(CoreState& state, const Worker& worker) {
   const auto found = state.orphans_of.find(worker.name);
   if (found == state.orphans_of.end()) return;
-  const std::set<JobId> missing = found->second;
-  for (const JobId id : missing) {
-    requeue(state, state.jobs.at(id), fmt::format("worker {} came back without it", worker.name),
-            AttemptEnd::kReturned);
+  const SteadyTime soon = state.now.steady + kHeartbeatsToComeBack * state.options.heartbeat;
+  for (const JobId id : found->second) {
+    Job& job = state.jobs.at(id);
+    job.deadline = std::min(job.deadline, soon);
   }
 }
 
@@ -139,7 +142,7 @@ void on_hello(CoreState& state, const PeerId& peer, const wire::Hello& hello) {
   if (state.stopping) state.send(peer, wire::Shutdown{state.stop_reason});
   worker.window = std::max(worker.window, held_ahead(state, worker, hello.held));
   compare_held(state, worker, hello.held);
-  take_back_missing(state, worker);
+  wait_less_for_missing(state, worker);
   note_room(state, worker);
   state.survey_wanted = true;
   worker.dismissed = false;  // what it was told may be lost with its connection
@@ -207,8 +210,8 @@ void scan_deadlines(CoreState& state) {
     if (now < job.deadline) continue;
     if (state.orphans.contains(id)) {
       requeue(state, job,
-              fmt::format("worker {} did not come back within {} s of the coordinator's restart",
-                          job.record.worker, lease_seconds),
+              fmt::format("worker {} did not come back with it after the coordinator's restart",
+                          job.record.worker),
               AttemptEnd::kReturned);  // the restart may be why
     } else if (job.record.state == JobState::kAssigned) {
       ++state.out.facts.assignments_repeated;

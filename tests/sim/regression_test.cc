@@ -35,17 +35,21 @@ TEST(CoreRegression, TrialsThatShareTheLastJobEndTheCampaignOnce) {
 }
 
 // A worker with one slot whose coordinator was restarted while an assignment was on its way: it
-// says HELLO without it, which gives it to the next one, here itself, and only then the old
-// assignment arrives.
+// says HELLO without it, which gives it to the next one after a while, here itself, and only then
+// the old assignment arrives.
 class LateOrphan : public testing::Test {
  protected:
   LateOrphan() {
-    harness.step(event::Submitted{two_policies()});
+    harness.step(
+        event::Submitted{experiment_of("search:\n"
+                                       "  method: list\n"
+                                       "  policies: [{function: fix, k0: 0.1}]\n")});
     harness.hello("a");
     harness.answer_survey("a");
     old_job = harness.assignment("a").value();
     harness.restart();
     harness.hello("a");
+    harness.advance(3'000);
     new_job = harness.assignment("a").value();
   }
   CoreHarness harness;
@@ -63,9 +67,6 @@ TEST_F(LateOrphan, IsCancelledForTheAttemptThatTookItsPlace) {
   EXPECT_EQ(harness.sent<wire::Cancel>("a").at(0).attempt, old_job.attempt);
   ASSERT_THAT(harness.campaign().running, SizeIs(1));
   harness.run("a", new_job, 0.9);
-  const wire::Assign other = harness.assignment("a").value();
-  EXPECT_NE(other.job, old_job.job);
-  harness.run("a", other, 0.8);
   EXPECT_EQ(harness.campaign().state, CampaignState::kDone);
 }
 

@@ -393,13 +393,38 @@ TEST_F(CoreTest, RestartedCoordinatorTakesBackWhatAWorkerComesBackWithout) {
   harness.restart();
   harness.hello("a");
   harness.core().check_invariants();
+  EXPECT_NE(job_of("a").job, job.job);
+  harness.run("a", job_of("a"), 0.5);
+  harness.advance(3000);  // of a lease of 10 s
   EXPECT_EQ(job_of("a").job, job.job);
   EXPECT_EQ(job_of("a").attempt, job.attempt + 1);
   const auto decisions = harness.kept().of<DecisionRecord>();
   EXPECT_TRUE(std::any_of(decisions.begin(), decisions.end(), [](const DecisionRecord& decision) {
-    return sentence(decision).find("worker a came back without it (0 deaths so far)") !=
-           std::string::npos;
+    return sentence(decision).find(
+               "worker a did not come back with it after the coordinator's "
+               "restart (0 deaths so far)") != std::string::npos;
   }));
+}
+
+// Regression: of two processes that call themselves the same, the one that came back first after a
+// restart took the other's job away from it.
+TEST_F(CoreTest, RestartedCoordinatorLeavesTwoProcessesOfOneNameTheirJobs) {
+  const auto process_two = [](std::vector<wire::HeldAttempt> held = {}) {
+    return wire::Hello{"a", "process two", 1, CoreHarness::numerics(), std::move(held)};
+  };
+  begin(two_policies());
+  const wire::Assign first = job_of("a");
+  harness.say("second", process_two());
+  const wire::Assign second = job_of("second");
+  ASSERT_NE(first.job, second.job);
+  harness.restart();
+  harness.hello("a", {{first.job, first.attempt}});
+  harness.say("second", process_two({{second.job, second.attempt}}));
+  harness.advance(3000);
+  EXPECT_TRUE(harness.sent<wire::Cancel>("second").empty());
+  harness.run("second", second, 0.5);
+  harness.run("a", first, 0.5);
+  EXPECT_EQ(harness.campaign().done, 2);
 }
 
 TEST_F(CoreTest, LostAssignmentIsSentAgainWithTheSameAttempt) {

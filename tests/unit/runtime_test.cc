@@ -178,7 +178,7 @@ TEST_F(RuntimeTest, AWorkerWhoseFramesCannotBeReadIsSentAwayAndItsJobGivenToAnot
   runtime_->post(event::Submitted{some_experiment(1)});
   ASSERT_TRUE(runtime_->run(*this));
   ASSERT_TRUE(done());
-  EXPECT_THAT(bad.rejected[0], HasSubstr("a frame of this worker cannot be read"));
+  EXPECT_THAT(bad.rejected[0], HasSubstr("it sent a frame that cannot be read"));
   EXPECT_EQ(peers_[1]->assigned.at(0).attempt, 2);
   const std::string log = log_text_.str();
   const auto first = log.find("cannot be read");
@@ -305,9 +305,10 @@ TEST_F(RuntimeTest, AnObserverIsToldAll) {
   EXPECT_EQ(observer.last.counts.campaigns[CampaignState::kDone], 1);
 }
 
-// Bug: a name with a line break in it wrote a line of its own into the log.
+// Bug: a name with a line break in it wrote a line of its own into the log. Such names are refused
+// now; one with quotes is quoted.
 TEST_F(RuntimeTest, WhatPeersSayForgesNoLineOfTheLog) {
-  add_peer("a\nevent=completed campaign=1 \"");
+  add_peer("a \"event=completed campaign=1 \"");
   runtime_->post(event::Submitted{some_experiment(2)});
   ASSERT_TRUE(runtime_->run(*this));
   ASSERT_TRUE(done());
@@ -322,7 +323,7 @@ TEST_F(RuntimeTest, WhatPeersSayForgesNoLineOfTheLog) {
     ++completed;
   }
   EXPECT_EQ(completed, 2);
-  EXPECT_THAT(log_text_.str(), HasSubstr(R"(worker="a\nevent=completed campaign=1 \"" )"));
+  EXPECT_THAT(log_text_.str(), HasSubstr(R"(worker="a \"event=completed campaign=1 \"" )"));
 }
 
 TEST_F(RuntimeTest, StoppingLetsWorkersLeave) {
