@@ -289,6 +289,8 @@ int run(int argc, char** argv) {
                                            options.walltime, options.leave_before));
   }
   complete(options);
+  if (const auto good = wire::check_worker_name(options.name); !good)
+    return complain(kBadUsage, "--name " + good.error().message);
   auto signals = StopSignals::block();  // before the trainer starts threads
   if (!signals) return complain(kFailure, signals.error().message);
   const auto log = make_log(options);

@@ -20,6 +20,10 @@ constexpr std::chrono::seconds kAwayAtMost{60};
 
 bool ended(CampaignState state) { return state >= CampaignState::kDone; }
 
+bool nothing_came_of(const CampaignView& view) {
+  return view.trials > 0 && view.failed == view.trials;
+}
+
 }  // namespace
 
 void add_client_options(CLI::App& command, ClientCommand& options) {
@@ -72,7 +76,7 @@ int watch_campaign(Client& client, const ClientCommand& options, const std::stri
     if (ended(view.state)) {
       display.clear();
       const int printed = print(options, *document, campaign_page(*document, terminal_of(1)));
-      return view.state == CampaignState::kDone ? printed : kExitFailure;
+      return view.state == CampaignState::kDone && !nothing_came_of(view) ? printed : kExitFailure;
     }
     std::this_thread::sleep_for(kWatchEvery);
   }

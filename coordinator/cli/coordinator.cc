@@ -20,6 +20,7 @@
 #include "coordinator/cli/stored_range.h"
 #include "coordinator/cli/terminal.h"
 #include "coordinator/cli/whole_number.h"
+#include "coordinator/operations/listen_address.h"
 #include "coordinator/operations/operations.h"
 #include "coordinator/runtime.h"
 #include "coordinator/store/sqlite_store.h"
@@ -87,6 +88,16 @@ RuntimeOptions runtime_options(const CoordinatorOptions& options) {
   return runtime;
 }
 
+// What no other start would mend. An address that is taken, or not there yet, is none of it.
+Result<void> check_options(const CoordinatorOptions& options) {
+  if (auto file = check_store_file(options.store); !file) return file;
+  if (auto good = check_listening(options.listen, options.keys); !good) return good;
+  if (options.metrics.empty()) return {};
+  if (auto parsed = parse_listen_address(options.metrics); !parsed)
+    return tl::unexpected(parsed.error());
+  return {};
+}
+
 Result<std::unique_ptr<Operations>> start_operations(const CoordinatorOptions& options) {
   if (options.metrics.empty()) return std::unique_ptr<Operations>();
   OperationsOptions operations;
@@ -118,15 +129,15 @@ int run(const CoordinatorOptions& options) {
   const std::uint64_t files = raise_open_files();
   auto signals = CommandSignals::open();  // before ZeroMQ starts its threads
   if (!signals) return complain(signals.error(), kExitFailure);
-  if (auto file = check_store_file(options.store); !file)
-    return complain(file.error(), kExitBadInput);
+  if (auto good = check_options(options); !good) return complain(good.error(), kExitBadInput);
+  const auto log = make_log(options);
+  // Before the store, which is not made, or migrated, for a coordinator that nobody can reach.
+  auto socket = listen(options.listen, options.keys, log);
+  if (!socket) return complain(socket.error(), kExitFailure);
+  auto operations = start_operations(options);
+  if (!operations) return complain(operations.error(), kExitFailure);
   auto store = SqliteStore::open(options.store);
   if (!store) return complain(store.error(), kExitFailure);
-  const auto log = make_log(options);
-  auto operations = start_operations(options);
-  if (!operations) return complain(operations.error(), kExitBadInput);
-  auto socket = listen(options.listen, options.keys, log);
-  if (!socket) return complain(socket.error(), kExitBadInput);
   log->info(LogLine("listening")
                 .add("endpoint", socket->endpoint())
                 .add("store", options.store)

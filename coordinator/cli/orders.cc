@@ -87,7 +87,7 @@ void add_extend(CLI::App& app, int& exit_code) {
       command->add_option("--iterations", options->iterations, "The new length of every run")
           ->check(whole_number_from(1));
   command->add_option("--epochs", options->epochs, "The same, where the experiment counts epochs")
-      ->check(CLI::PositiveNumber)
+      ->check(number_between(1e-9, 1e9))
       ->excludes(iterations);
   command
       ->add_option("--count", options->count,
@@ -119,6 +119,10 @@ int list_workers(const ClientCommand& options) {
 }
 
 int order_worker(const OrderOptions& options, wire::OrderKind kind) {
+  if (const auto good = wire::check_worker_name(options.target); !good) {
+    return complain(fmt::format("workers {}", name_of(kind)),
+                    {"a worker's name " + good.error().message}, true);
+  }
   const wire::Order order{0, kind, options.target, options.reason};
   return ask_and_show(fmt::format("workers {}", name_of(kind)), options, order,
                       [&](const nlohmann::json& document) {

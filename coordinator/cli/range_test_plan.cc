@@ -173,6 +173,17 @@ double mean_accuracy(const RangeReport& report, std::int64_t iterations, std::si
   return count == 0 ? std::numeric_limits<double>::quiet_NaN() : sum / count;
 }
 
+// mean_accuracy(), and how many of the seeds had none.
+std::string accuracy_words(const RangeReport& report, std::int64_t iterations, std::size_t rate) {
+  const auto is_its = [&](const RangeCurve& curve) { return curve.iterations == iterations; };
+  const auto diverged = std::ranges::count_if(report.curves, [&](const RangeCurve& curve) {
+    return is_its(curve) && !curve.accuracy[rate];
+  });
+  if (diverged > 0 && diverged == std::ranges::count_if(report.curves, is_its)) return "diverged";
+  const std::string mean = fmt::format("{:.4f}", mean_accuracy(report, iterations, rate));
+  return diverged == 0 ? mean : fmt::format("{} ({} diverged)", mean, diverged);
+}
+
 std::vector<std::int64_t> lengths_of(const RangeReport& report) {
   std::vector<std::int64_t> lengths;
   for (const RangeCurve& curve : report.curves) lengths.push_back(curve.iterations);
@@ -363,8 +374,7 @@ std::string range_text(const RangeReport& report, const Terminal& terminal) {
   TextTable table(std::move(columns));
   for (std::size_t rate = 0; rate < report.rates.size(); ++rate) {
     std::vector<std::string> row{fmt::format("{:.3g}", report.rates[rate])};
-    for (const std::int64_t length : lengths)
-      row.push_back(fmt::format("{:.4f}", mean_accuracy(report, length, rate)));
+    for (const std::int64_t length : lengths) row.push_back(accuracy_words(report, length, rate));
     const bool good = report.estimate && report.rates[rate] >= report.range.lower.rate &&
                       report.rates[rate] <= report.range.upper.rate;
     table.add_row(std::move(row), good ? Ink::kGood : Ink::kPlain);

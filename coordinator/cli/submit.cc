@@ -20,7 +20,7 @@ namespace {
 struct SubmitOptions : ClientCommand {
   std::string file;
   std::string device;
-  std::int64_t priority = 0;
+  std::optional<std::int64_t> priority;
   bool watch = false;
 };
 
@@ -68,9 +68,9 @@ void add_submit_command(CLI::App& app, int& exit_code) {
   command
       ->add_option(
           "--priority", options->priority,
-          "Campaigns of a higher priority get slots first; those of one priority share them")
-      ->check(CLI::Range(std::int64_t{-1'000'000}, std::int64_t{1'000'000}))
-      ->capture_default_str();
+          "Campaigns of a higher priority get slots first; those of one priority share them "
+          "(default: 0, or what the campaign has)")
+      ->check(CLI::Range(std::int64_t{-1'000'000}, std::int64_t{1'000'000}));
   command->add_flag("--watch", options->watch, "Stay, and show the progress to the end");
   add_client_options(*command, *options);
   command->callback([options, &exit_code] { exit_code = submit(*options); });

@@ -86,6 +86,8 @@ WorkerOrder worker_order(wire::OrderKind kind) {
 
 // A worker that is not here may be banned, so that it does not come back.
 void order_worker(CoreState& state, const PeerId& peer, const wire::Order& order) {
+  if (const auto good = wire::check_worker_name(order.target); !good)
+    return answer_error(state, peer, order.request, "a worker's name " + good.error().message);
   std::vector<PeerId> named;
   for (const auto& [id, worker] : state.workers) {
     if (worker.name == order.target) named.push_back(id);
@@ -144,7 +146,7 @@ void on_submit(CoreState& state, const PeerId& peer, const wire::Submit& request
     return answer_error(state, peer, request.request, count.error().message);
   const bool known = state.campaign_by_hash.contains(experiment->hash);
   Campaign& campaign = submit(state, *experiment);
-  prioritise(state, campaign, request.priority);
+  if (request.priority) prioritise(state, campaign, *request.priority);
   nlohmann::json document = campaign_document(state, campaign);
   document["known"] = known;
   answer(state, peer, request.request, std::move(document));

@@ -219,10 +219,12 @@ const Sentences& trial_sentences() {
        }},
       {"requeued",
        [](const std::string& who, const json& n) {
-         return fmt::format(
-             "{} went back to the queue from attempt {} at iteration {}: {} ({} deaths so far).",
-             who, number(n, "attempt"), number(n, "iteration"), number(n, "reason"),
-             number(n, "deaths"));
+         // Older stores do not say whether any trial still wants it.
+         const bool waits = !n.contains("waits") || n.at("waits") != false;
+         return fmt::format("{} {} attempt {} at iteration {}: {} ({} deaths so far).", who,
+                            waits ? "went back to the queue from" : "was taken from",
+                            number(n, "attempt"), number(n, "iteration"), number(n, "reason"),
+                            number(n, "deaths"));
        }},
       {"refused",
        [](const std::string& who, const json& n) {

@@ -249,7 +249,8 @@ void requeue(CoreState& state, Job& job, const std::string& reason, AttemptEnd e
   const FlatJson numbers = {{"reason", reason},
                             {"attempt", job.record.attempt},
                             {"iteration", job.iteration},
-                            {"deaths", job.record.deaths}};
+                            {"deaths", job.record.deaths},
+                            {"waits", state.needed(job)}};
   if (end == AttemptEnd::kDiedAlone && job.record.deaths >= state.options.max_deaths) {
     state.decide(job, "poisoned", numbers);
     Outcome outcome;

@@ -1,8 +1,11 @@
 #include "coordinator/tuning/m_opt.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
 #include <vector>
 
 namespace lrtune {
@@ -160,7 +163,8 @@ std::optional<Policy> recommended(std::span<const MoptValue> series, const MoptB
   for (std::size_t i = 0; i < begins.size(); ++i) {
     const bool last = i + 1 == begins.size();
     const std::size_t end = last ? groups.size() : begins[i + 1];
-    const double rate = std::pow(10.0, sums.mean(begins[i], end));
+    // Three digits: an estimate has no more, and people can write them down.
+    const double rate = std::stod(fmt::format("{:.2e}", std::pow(10.0, sums.mean(begins[i], end))));
     policy.segments.push_back({.function = {.kind = LrFunctionKind::kFix, .k0 = rate},
                                .until = last ? kNoEnd : groups[end].begin});
   }

@@ -6,6 +6,7 @@
 #include <spdlog/logger.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/null_sink.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -313,6 +314,7 @@ std::vector<WorkerProcess> fork_workers(const Options& options, const Places& pl
     int ends[2];
     if (pipe(ends) != 0) std::abort();
     const pid_t child = fork();
+    if (child == 0) prctl(PR_SET_PDEATHSIG, SIGKILL);  // it waits for a coordinator without end
     if (child == 0) _exit(work(options, places, number, ends[0]));
     close(ends[0]);
     workers.push_back({child, ends[1]});

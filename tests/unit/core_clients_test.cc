@@ -82,10 +82,11 @@ TEST_F(CoreClientsTest, ASubmissionIsAnsweredInTheStepThatRecordsIt) {
 }
 
 TEST_F(CoreClientsTest, TheSameExperimentAgainIsTheSameCampaign) {
-  submit("x");
-  const wire::Answer again = ask(wire::Submit{2, "y.yaml", text_of("x", kRandom), "", 0});
+  ask(wire::Submit{1, "x.yaml", text_of("x", kRandom), "", 3});
+  const wire::Answer again = ask(wire::Submit{2, "y.yaml", text_of("x", kRandom), ""});
   EXPECT_EQ(again.document.at("campaign"), 1);
   EXPECT_EQ(again.document.at("known"), true);
+  EXPECT_EQ(again.document.at("priority"), 3) << "nobody asked for another one";
 }
 
 TEST_F(CoreClientsTest, ABadExperimentIsRefusedWithItsPlaceAndNothingIsRecorded) {

@@ -97,7 +97,7 @@ TEST(VerifyPlan, TheScheduleOfMoptIsACandidate) {
   const auto candidate = m_opt_candidate(series);
   ASSERT_TRUE(candidate);
   EXPECT_EQ(*candidate, nlohmann::json::parse(R"({"name": "M-opt", "segments": [
-      {"function": "fix", "k0": 0.2, "until": 30}, {"function": "fix", "k0": 0.01235}]})"));
+      {"function": "fix", "k0": 0.2, "until": 30}, {"function": "fix", "k0": 0.0123}]})"));
   EXPECT_TRUE(trial_experiment(mine(), {&*candidate, 1}, settings()));
   series.resize(2);
   EXPECT_FALSE(m_opt_candidate(series)) << "two values recommend nothing";
