@@ -4,6 +4,7 @@
 
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <CLI/Validators.hpp>
 #include <memory>
 #include <string>
 
@@ -72,8 +73,11 @@ void add_keygen_command(CLI::App& app, int& exit_code) {
                                      "One more worker's key, in a folder that has keys already");
   auto* client =
       command->add_option("--client", options->client, "One more client's key, likewise");
-  worker->type_name("NAME")->excludes(client);
-  client->type_name("NAME");
+  const CLI::Validator named(
+      [](const std::string& name) { return name.empty() ? "the name is empty" : std::string(); },
+      "");
+  worker->type_name("NAME")->check(named)->excludes(client);
+  client->type_name("NAME")->check(named);
   command->footer(kFooter);
   command->callback([options, &exit_code] { exit_code = keygen(*options); });
 }

@@ -369,7 +369,7 @@ void begin_trials(CoreState& state, Campaign& campaign) {
 
 // One candidate costs a hash for each of its iterations: these are what a step may take.
 void make_some_trials(CoreState& state) {
-  constexpr std::int64_t kIterations = 40'000;  // some 20 ms
+  constexpr std::int64_t kIterations = 40'000;  // some 10 ms
   constexpr std::int64_t kCandidates = 400;
   if (state.making.empty() || state.stopping) return;
   Campaign& campaign = state.campaigns.at(*state.making.begin());

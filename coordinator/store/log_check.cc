@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <vector>
 
@@ -124,6 +125,9 @@ Bytes read(const std::string& path, std::size_t most) {
 
 Result<void> check_log(const std::string& path) {
   const std::string log = path + "-wal";
+  std::error_code none;
+  if (std::filesystem::is_directory(log, none))
+    return fail(fmt::format("{} is a folder, where the store's write-ahead log belongs", log));
   std::string damage;
   for (int i = 0; i < kTries; ++i) {
     const Bytes bytes = read(log, SIZE_MAX);

@@ -202,6 +202,7 @@ Result<StoreCheck> check_store(const std::string& path) {
 }
 
 Result<StoreCheck> back_up_store(const std::string& path, const std::string& target) {
+  if (target.empty()) return fail("a backup needs a file name, such as lrtune-backup.db");
   std::error_code ignored;
   if (std::filesystem::exists(target, ignored))
     return fail(fmt::format("{} is there already; a backup replaces nothing", target));

@@ -321,16 +321,21 @@ TEST_F(RunTest, AWorkersNameIsOneFieldOfItsLog) {
   const auto program = std::filesystem::path(LRTUNE_PROGRAM).parent_path() / "lrtune-worker";
   Process worker(program,
                  {"--connect", "tcp://127.0.0.1:1", "--give-up", "1", "--trainer", "synthetic",
-                  "--name", "a%v \"b\"\nevent=forged"},
+                  "--name", "a%v \"b\" event=forged"},
                  folder_.path());
   const ProcessResult result = worker.wait(30);
   std::istringstream lines(result.err);
   int count = 0;
   for (std::string line; std::getline(lines, line); ++count) {
     EXPECT_THAT(line, testing::MatchesRegex("time=[-0-9T:.+]+ level=[a-z]+ .*"));
-    EXPECT_THAT(line, HasSubstr(R"( worker="a%v \"b\"\nevent=forged" event=)"));
+    EXPECT_THAT(line, HasSubstr(R"( worker="a%v \"b\" event=forged" event=)"));
   }
   EXPECT_GE(count, 2) << result.err;
+  Process forged(program, {"--connect", "tcp://127.0.0.1:1", "--name", "b\nevent=forged"},
+                 folder_.path());
+  const ProcessResult refused = forged.wait(30);
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("--name must be a name of 1 to 200 bytes of UTF-8"));
 }
 
 // The workers held the coordinator's log open.

@@ -247,6 +247,8 @@ TEST(StoreFile, RefusesOtherFiles) {
               HasSubstr("folder.db is a folder; a store is a file, such as --store"));
   EXPECT_THAT(refusal("/dev/null"), HasSubstr("/dev/null is no regular file"));
   EXPECT_THAT(refusal(""), HasSubstr("a store needs a file name"));
+  fs::create_directory(folder.file("b.db-wal"));
+  EXPECT_THAT(refusal(folder.file("b.db")), HasSubstr("b.db-wal is a folder"));
 }
 
 TEST(StoreFile, RefusesANewerSchema) {
