@@ -253,6 +253,14 @@ void Runtime::refuse_frame(const wire::Incoming& incoming, const Error& error) {
   observer_.refused();
   if (refused_.size() >= kMostRefused) refused_.clear();
   refused_.insert(incoming.peer);
+  const auto worker = std::ranges::find(
+      peers_, incoming.peer, [](const auto& entry) -> const PeerId& { return entry.second; });
+  log_->warn(LogLine("frame_refused")
+                 .add("worker", worker == peers_.end() ? "" : worker->first)
+                 .add("key", incoming.key_name)
+                 .add("bytes", incoming.frame.size())
+                 .add("reason", error.message)
+                 .text());
   forget_peer(incoming.peer);
   post(event::PeerLost{incoming.peer,
                        fmt::format("it sent a frame of {} bytes that cannot be read: {}",

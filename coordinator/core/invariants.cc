@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
+#include <vector>
 
 #include "coordinator/core/core_state.h"
 
@@ -55,19 +57,20 @@ void check_job(const CoreState& state, const Job& job) {
 
 // What the jobs say of their uses, against the trials and what these lead through.
 void check_uses(const CoreState& state) {
-  std::map<std::pair<JobId, CampaignId>, std::int64_t> uses;
+  std::vector<std::pair<JobId, CampaignId>> uses;  // sorted; one for each trial
   for (const auto& [id, trial] : state.trials) {
     for (JobId job = trial.job; job; job = state.jobs.at(job).record.after)
-      ++uses[{job, trial.campaign}];
+      uses.emplace_back(job, trial.campaign);
   }
+  std::ranges::sort(uses);
   std::map<CampaignId, std::int64_t> total;
   std::map<CampaignId, std::int64_t> ended;
   std::size_t listed = 0;
   for (const auto& [id, job] : state.jobs) {
     for (const JobUse& use : job.uses) {
-      ++listed;
-      require(uses[{id, use.campaign}] == use.trials, "job", id.value,
-              "knows who leads through it");
+      listed += static_cast<std::size_t>(use.trials);
+      const auto its = std::ranges::equal_range(uses, std::pair(id, use.campaign));
+      require(std::ssize(its) == use.trials, "job", id.value, "knows who leads through it");
       total[use.campaign] += job.own_iterations();
       if (job.ended()) ended[use.campaign] += job.own_iterations();
     }
@@ -116,16 +119,17 @@ void check_campaign(const CoreState& state, const Campaign& campaign) {
 }
 
 void check_worker(const CoreState& state, const Worker& worker) {
-  require(static_cast<int>(worker.jobs.size()) <= worker.slots + kMostAhead,
-          "worker " + worker.name + " with", worker.slots,
-          "slots holds no more jobs than it may have ahead");
-  require(state.with_room.contains(worker.peer) == (worker.takes_work() && worker.has_room()),
-          "worker " + worker.name + " with", worker.slots, "slots is listed while it has room");
+  const auto check = [&worker](bool holds, std::string_view what) {
+    if (!holds) require(false, "worker " + worker.name + " with", worker.slots, what);
+  };
+  check(static_cast<int>(worker.jobs.size()) <= worker.slots + kMostAhead,
+        "slots holds no more jobs than it may have ahead");
+  check(state.with_room.contains(worker.peer) == (worker.takes_work() && worker.has_room()),
+        "slots is listed while it has room");
   for (const JobId id : worker.jobs) {
     require(state.jobs.at(id).holder == worker.peer, "job", id.value, "is its worker's");
   }
-  require(!worker.reserved || !worker.idle(), "worker " + worker.name + " with", worker.slots,
-          "slots is reserved only while it works");
+  check(!worker.reserved || !worker.idle(), "slots is reserved only while it works");
 }
 
 void check_running(const CoreState& state) {

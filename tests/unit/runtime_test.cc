@@ -184,6 +184,7 @@ TEST_F(RuntimeTest, AWorkerWhoseFramesCannotBeReadIsSentAwayAndItsJobGivenToAnot
   const auto first = log.find("cannot be read");
   ASSERT_NE(first, std::string::npos);
   EXPECT_EQ(log.find("event=peer_lost", first), std::string::npos) << log;
+  EXPECT_THAT(log, HasSubstr("event=frame_refused worker=bad key=\"\" bytes=3 reason="));
 }
 
 // Bug: a process that had ended before its HELLO was read stayed for a whole lease, with a job.

@@ -2,18 +2,22 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <string_view>
 
 #include "worker/core/worker_state.h"
 
 namespace lrtune {
 namespace {
 
-void require(bool holds, const std::string& what) {
-  if (!holds) throw std::logic_error("worker core: " + what);
+// The text is made only of a broken one: the simulated cluster asks millions of times.
+void require(bool holds, std::string_view what) {
+  if (!holds) throw std::logic_error(fmt::format("worker core: {}", what));
 }
 
-std::string name(const AttemptKey& key) {
-  return fmt::format("job {} attempt {}", key.job.value, key.attempt);
+void require(bool holds, const AttemptKey& key, std::string_view what) {
+  if (holds) return;
+  throw std::logic_error(
+      fmt::format("worker core: job {} attempt {} {}", key.job.value, key.attempt, what));
 }
 
 std::int64_t sequence_of(const wire::ToCoordinator& message) {
@@ -31,26 +35,25 @@ void check_slot(const WorkerState& state, const Slot& slot) {
     return;
   }
   const AttemptKey& key = *slot.running;
-  require(slot.forgotten || slot.abandoned || state.reports.contains(key),
-          name(key) + " trains without a list of reports");
-  require(!slot.forgotten || !state.reports.contains(key),
-          name(key) + " is given up and has reports");
-  require(!slot.forgotten || slot.stopping, name(key) + " is given up and was not asked to stop");
-  if (state.leaving) require(slot.stopping, name(key) + " goes on while the worker leaves");
+  require(slot.forgotten || slot.abandoned || state.reports.contains(key), key,
+          "trains without a list of reports");
+  require(!slot.forgotten || !state.reports.contains(key), key, "is given up and has reports");
+  require(!slot.forgotten || slot.stopping, key, "is given up and was not asked to stop");
+  if (state.leaving) require(slot.stopping, key, "goes on while the worker leaves");
 }
 
 // Nothing waits that could start, and nothing that nobody wants.
 void check_waiting(const WorkerState& state, const wire::Assign& waiting) {
   const AttemptKey key = key_of(waiting);
-  require(!is_over(state, key), name(key) + " is over and waits for a slot");
-  require(!state.leaving, name(key) + " waits though the worker leaves");
-  require(state.waiting.of(key.job) == &waiting, name(key) + " is not found by its job");
+  require(!is_over(state, key), key, "is over and waits for a slot");
+  require(!state.leaving, key, "waits though the worker leaves");
+  require(state.waiting.of(key.job) == &waiting, key, "is not found by its job");
   const bool older_trains =
       std::any_of(state.slots.begin(), state.slots.end(),
                   [&](const Slot& slot) { return slot.running && slot.running->job == key.job; });
   const bool all_busy = std::all_of(state.slots.begin(), state.slots.end(),
                                     [](const Slot& slot) { return slot.running.has_value(); });
-  require(older_trains || all_busy, name(key) + " waits beside a free slot");
+  require(older_trains || all_busy, key, "waits beside a free slot");
 }
 
 void check_resends(const WorkerState& state) {
@@ -58,8 +61,8 @@ void check_resends(const WorkerState& state) {
   for (const auto& [key, reports] : state.reports) {
     if (!reports.resend_at) continue;
     ++planned;
-    require(state.resends.contains({*reports.resend_at, key}),
-            name(key) + " is not among what is to be sent again");
+    require(state.resends.contains({*reports.resend_at, key}), key,
+            "is not among what is to be sent again");
   }
   require(planned == state.resends.size(), "reports are to be sent again that are not there");
 }
@@ -68,16 +71,16 @@ void check_reports(const WorkerState& state, const AttemptKey& key, const Report
   const bool trains = std::any_of(state.slots.begin(), state.slots.end(), [&](const Slot& slot) {
     return slot.running == key && !slot.abandoned;
   });
-  require(trains != reports.finished, name(key) + " either trains or has finished");
-  require(trains || !reports.kept.empty(), name(key) + " is done and still held");
-  require(!is_over(state, key), name(key) + " is over and still held");
+  require(trains != reports.finished, key, "either trains or has finished");
+  require(trains || !reports.kept.empty(), key, "is done and still held");
+  require(!is_over(state, key), key, "is over and still held");
   auto sequence = reports.next_sequence - static_cast<std::int64_t>(reports.kept.size());
-  require(sequence >= 1, name(key) + " keeps more reports than it made");
+  require(sequence >= 1, key, "keeps more reports than it made");
   for (const Reports::Kept& report : reports.kept) {
-    require(sequence_of(report.message) == sequence++, name(key) + " has a gap in its reports");
+    require(sequence_of(report.message) == sequence++, key, "has a gap in its reports");
     const bool last = sequence == reports.next_sequence;
     require(std::holds_alternative<wire::Finished>(report.message) == (last && reports.finished),
-            name(key) + ": Finished is the last report, and only it");
+            key, "sends more: Finished is the last report, and only it");
   }
 }
 
@@ -90,12 +93,11 @@ void check_worker_invariants(const WorkerState& state) {
   std::set<JobId> jobs;  // that the coordinator may count on: one attempt each
   for (const Slot& slot : state.slots) {
     check_slot(state, slot);
-    if (slot.running)
-      require(seen.insert(*slot.running).second, name(*slot.running) + " runs twice");
+    if (slot.running) require(seen.insert(*slot.running).second, *slot.running, "runs twice");
   }
   for (const auto& [place, waiting] : state.waiting.in_order()) {
     check_waiting(state, waiting);
-    require(seen.insert(key_of(waiting)).second, name(key_of(waiting)) + " is there twice");
+    require(seen.insert(key_of(waiting)).second, key_of(waiting), "is there twice");
     require(jobs.insert(waiting.job).second, "a job has two attempts here");
   }
   check_resends(state);
