@@ -83,10 +83,8 @@ Result<LocatedJson> located_document(const std::string& argument) {
 
 }  // namespace
 
-Result<nlohmann::json> policy_document(const std::string& argument) {
-  auto located = located_document(argument);
-  if (!located) return tl::unexpected(located.error());
-  return std::move(located->json);
+Result<LocatedJson> policy_document(const std::string& argument) {
+  return located_document(argument);
 }
 
 Result<Policy> policy_from_argument(const std::string& argument, const PolicyContext& context) {

@@ -1,9 +1,9 @@
 // A policy that was given on the command line.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 
+#include "common/config/located_json.h"
 #include "common/policy/policy.h"
 #include "common/policy/policy_json.h"
 #include "common/result.h"
@@ -14,7 +14,8 @@ namespace lrtune {
 // error says file and line.
 Result<Policy> policy_from_argument(const std::string& argument, const PolicyContext& context);
 
-// The same as a document that is not looked at yet: lengths may be in epochs.
-Result<nlohmann::json> policy_document(const std::string& argument);
+// The same as a document that is not looked at yet: lengths may be in epochs. It knows the places
+// of its keys.
+Result<LocatedJson> policy_document(const std::string& argument);
 
 }  // namespace lrtune

@@ -4,12 +4,17 @@
 
 #include <CLI/Option.hpp>
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <iterator>
 #include <memory>
+#include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "common/config/located_json.h"
 #include "coordinator/cli/exit_code.h"
 #include "coordinator/cli/local_campaign.h"
 #include "coordinator/cli/policy_argument.h"
@@ -265,14 +270,29 @@ int show(const VerifyCommand& command, const std::vector<Judgement>& judgements,
   return kExitDone;
 }
 
-Result<std::vector<json>> policy_documents(const VerifyCommand& command) {
-  std::vector<json> documents;
+Result<std::vector<LocatedJson>> policy_documents(const VerifyCommand& command) {
+  std::vector<LocatedJson> documents;
   for (const std::string& argument : command.policies) {
     auto document = policy_document(argument);
     if (!document) return tl::unexpected(document.error());
     documents.push_back(*std::move(document));
   }
   return documents;
+}
+
+// What is wrong with one of `policies`, which the experiment made of them calls by its number, with
+// its place on the command line.
+Error in_its_place(const Error& error, std::span<const LocatedJson> policies) {
+  constexpr std::string_view kBefore = "/search/policies/";
+  if (!error.path.starts_with(kBefore)) return error;
+  const std::string rest = error.path.substr(kBefore.size());
+  std::size_t index = 0;
+  const auto [end, failed] = std::from_chars(rest.data(), rest.data() + rest.size(), index);
+  if (failed != std::errc{} || index >= policies.size()) return error;
+  std::string message = error.message;
+  const std::string words = fmt::format(" ({})", key_words(error.path));
+  if (message.ends_with(words)) message.resize(message.size() - words.size());
+  return policies[index].located({std::move(message), {end, rest.data() + rest.size()}});
 }
 
 // The experiment, with all of the command's own input checked; nothing is changed before.
@@ -296,17 +316,19 @@ int run(VerifyCommand command) {
   std::signal(SIGPIPE, SIG_IGN);
   const auto experiment = read_input(command);
   if (!experiment) return say_error(experiment.error(), kExitBadInput);
-  const auto policies = policy_documents(command);
-  if (!policies) return say_error(policies.error(), kExitBadInput);
-  const auto first = trial_experiment(*experiment, *policies, command.settings);
-  if (!first) return say_error(first.error(), kExitBadInput);
+  const auto located = policy_documents(command);
+  if (!located) return say_error(located.error(), kExitBadInput);
+  std::vector<json> policies;
+  for (const LocatedJson& one : *located) policies.push_back(one.json);
+  const auto first = trial_experiment(*experiment, policies, command.settings);
+  if (!first) return say_error(in_its_place(first.error(), *located), kExitBadInput);
   const auto store = open_store(command.local);
   if (!store) return store.error();
   const auto output = OutputFolder::open(command.local.output.empty()
                                              ? default_output(*first)
                                              : std::filesystem::path(command.local.output));
   if (!output) return say_error(output.error(), kExitFailure);
-  const auto judgements = Verification(command, *experiment, **store, *output).judge_all(*policies);
+  const auto judgements = Verification(command, *experiment, **store, *output).judge_all(policies);
   return judgements ? show(command, *judgements, *output) : judgements.error();
 }
 

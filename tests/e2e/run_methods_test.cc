@@ -168,9 +168,16 @@ TEST_F(MethodsTest, BadInputIsOneErrorAndLeavesNoStore) {
       {{"verify", "{function: fax, k0: 0.05}", "--experiment", "experiment.yaml", "--target",
         "top1=0.9"},
        "did you mean 'fix'"},
+      {{"verify", "{function: fix, k0: 0.05}", "bad.yaml", "--experiment", "experiment.yaml",
+        "--target", "top1=0.9"},
+       "lrtune: bad.yaml:3: k0 of fix must be at least 0, not -3 (segments[1].k0)"},
       {{"verify", "{function: fix, k0: 0.05}", "--experiment", "experiment.yaml", "--target",
         "top1=90"},
        "top1"}};
+  write("bad.yaml",
+        "segments:\n"
+        "  - {until: 50, function: fix, k0: 0.05}\n"
+        "  - {function: fix, k0: -3}\n");
   for (const auto& [arguments, expected] : wrong) {
     const ProcessResult result = with_workers(arguments);
     EXPECT_EQ(result.exit_code, 2) << expected << '\n' << result.err;
