@@ -1,12 +1,15 @@
 #include "coordinator/cli/local_campaign.h"
 
 #include <fmt/format.h>
+#include <pwd.h>
 #include <spdlog/logger.h>
 #include <spdlog/sinks/basic_file_sink.h>
+#include <unistd.h>
 
 #include <CLI/App.hpp>
 #include <CLI/Option.hpp>
 #include <CLI/Validators.hpp>
+#include <array>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -42,6 +45,15 @@ const CampaignRecord* find_campaign(const StoredState& stored, const Digest& has
   return nullptr;
 }
 
+// Who trains where: it stands beside each run in the store, also when another team takes that in.
+std::string user_and_host() {
+  const passwd* user = getpwuid(geteuid());
+  std::array<char, 256> host{};
+  if (gethostname(host.data(), host.size() - 1) != 0) return {};
+  std::string place = fmt::format("{}@{}", user != nullptr ? user->pw_name : "", host.data());
+  return wire::check_worker_name(place + "/worker-99") ? place : std::string();
+}
+
 Result<LocalWorkerOptions> worker_options(const RunOptions& given, const WorkerNeeds& needs,
                                           const OutputFolder& output, const std::string& endpoint) {
   const auto self = std::filesystem::read_symlink("/proc/self/exe");
@@ -52,6 +64,7 @@ Result<LocalWorkerOptions> worker_options(const RunOptions& given, const WorkerN
   options.endpoint = endpoint;
   options.device = needs.device;
   options.threads = needs.threads;
+  options.place = user_and_host();
   options.logs = output.logs();
   const auto folder = checkpoint_folder(given);
   if (!folder) return tl::unexpected(folder.error());

@@ -30,7 +30,9 @@ std::string last_line(const std::filesystem::path& log) {
 Result<void> LocalWorkers::start(int count) {
   for (int number = 1; number <= count; ++number) {
     Worker& worker = workers_.emplace_back();
-    worker.name = fmt::format("worker-{}", number);
+    worker.short_name = fmt::format("worker-{}", number);
+    worker.name = options_.place.empty() ? worker.short_name
+                                         : fmt::format("{}/{}", options_.place, worker.short_name);
     mark_new_run(log_of(worker));
     if (auto launched = launch(worker); !launched) return launched;
   }
@@ -38,7 +40,7 @@ Result<void> LocalWorkers::start(int count) {
 }
 
 std::filesystem::path LocalWorkers::log_of(const Worker& worker) const {
-  return options_.logs / (worker.name + ".log");
+  return options_.logs / (worker.short_name + ".log");
 }
 
 Result<void> LocalWorkers::launch(Worker& worker) {
@@ -81,7 +83,7 @@ std::optional<LocalWorkerEnd> LocalWorkers::ended(
   const auto end = worker.process->ended();
   if (!end) return std::nullopt;
   worker.process.reset();
-  LocalWorkerEnd result{worker.name, fmt::format("{} {}", worker.name, end->words()),
+  LocalWorkerEnd result{worker.name, fmt::format("{} {}", worker.short_name, end->words()),
                         last_line(log_of(worker)), std::nullopt};
   if (stopping_) return result;
 

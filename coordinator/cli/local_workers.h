@@ -20,6 +20,7 @@ struct LocalWorkerOptions {
   std::string endpoint;                // of the coordinator
   std::string device;                  // "cpu", "cuda"
   int threads = 1;                     // per slot
+  std::string place;                   // "USER@HOST": who trains where, in the worker's name
   std::filesystem::path logs;          // folder of worker-N.log; it exists
   std::vector<std::string> arguments;  // more, as given
   int early_deaths = 3;  // in a row, before the worker has joined: then it is given up
@@ -38,7 +39,7 @@ struct WorkerStanding {
 };
 
 struct LocalWorkerEnd {
-  std::string worker;  // its name, "worker-2"
+  std::string worker;  // its name, "USER@HOST/worker-2", or without a place "worker-2"
   std::string reason;  // "worker-2 was killed by signal 9 (Killed)"
   std::string log;     // where its log is, with the last line
   std::optional<std::string>
@@ -74,6 +75,7 @@ class LocalWorkers {
  private:
   struct Worker {
     std::string name;
+    std::string short_name;  // "worker-2"
     std::optional<ChildProcess> process;
     std::optional<SteadyTime> restart_at;
     std::optional<SteadyTime> since;  // when the process was first seen to run

@@ -10,6 +10,13 @@
 namespace lrtune {
 namespace {
 
+// A worker of this command's own is at the same place as whoever reads this.
+std::string_view shown_worker(std::string_view name) {
+  const auto slash = name.rfind('/');
+  const bool local = slash != std::string_view::npos && name.find('@') < slash;
+  return local ? name.substr(slash + 1) : name;
+}
+
 constexpr double kTrialLineEvery = 1;  // seconds
 constexpr double kStatusLineEvery = 10;
 constexpr double kWaitingAfter = 5;  // workers take a moment to start
@@ -59,7 +66,8 @@ std::string bar(const CampaignView& view, const ProgressTimes& times, std::size_
 }
 
 std::string running_line(const RunningTrial& trial, std::size_t width) {
-  const std::string head = fmt::format("  {:<9} trial {:<4} ", trial.worker, trial.trial.value);
+  const std::string head =
+      fmt::format("  {:<9} trial {:<4} ", shown_worker(trial.worker), trial.trial.value);
   std::string tail = fmt::format(" {:>6}/{}", trial.iteration, trial.iterations);
   tail += trial.top1 ? fmt::format("  top-1 {:.4f}", *trial.top1) : std::string(14, ' ');
   if (width < head.size() + tail.size() + 8) return shortened(head + trial.policy, width);

@@ -51,10 +51,10 @@ inline const std::vector<Library>& libraries() {
        {"thread", "mutex", "shared_mutex", "condition_variable", "future", "stop_token", "latch",
         "barrier", "semaphore", "atomic", "pthread.h", "semaphore.h", "sched.h"}},
       {"files", {"fstream", "iostream", "syncstream", "filesystem", "fcntl.h"}},
-      {"system", {"unistd.h",  "stdlib.h", "signal.h", "spawn.h", "malloc.h",   "poll.h",
-                  "dlfcn.h",   "locale.h", "string.h", "time.h",  "wchar.h",    "dirent.h",
-                  "termios.h", "pty.h",    "netdb.h",  "csignal", "sys/",       "netinet/",
-                  "arpa/",     "net/",     "linux/",   "cpuid.h", "immintrin.h"}},
+      {"system", {"unistd.h",  "stdlib.h", "signal.h", "spawn.h", "malloc.h",    "poll.h",
+                  "dlfcn.h",   "locale.h", "string.h", "time.h",  "wchar.h",     "dirent.h",
+                  "termios.h", "pty.h",    "netdb.h",  "csignal", "sys/",        "netinet/",
+                  "arpa/",     "net/",     "linux/",   "cpuid.h", "immintrin.h", "pwd.h"}},
   };
   return all;
 }

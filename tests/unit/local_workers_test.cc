@@ -58,14 +58,17 @@ class LocalWorkersTest : public testing::Test {
 TEST_F(LocalWorkersTest, AWorkerGetsItsArgumentsAndALog) {
   LocalWorkerOptions options = running("echo \"$@\" >&2");
   options.threads = 3;
+  options.place = "user@node7";
   options.arguments = {"--trainer", "synthetic"};
   LocalWorkers workers(options);
   ASSERT_TRUE(workers.start(1));
   const auto end = next_end(workers, start_, true);
   ASSERT_TRUE(end);
+  EXPECT_EQ(end->worker, "user@node7/worker-1");
   EXPECT_EQ(end->reason, "worker-1 exited with code 0");
   EXPECT_EQ(log(),
-            "--connect tcp://127.0.0.1:1 --name worker-1 --device cpu --threads 3 --parent " +
+            "--connect tcp://127.0.0.1:1 --name user@node7/worker-1 --device cpu --threads 3 "
+            "--parent " +
                 std::to_string(getpid()) + " --trainer synthetic\n");
 }
 

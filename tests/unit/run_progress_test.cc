@@ -21,8 +21,8 @@ CampaignView some_view() {
   view.iterations_total = view.iterations_most = 400;
   view.best_top1 = 0.99214;
   view.best_trial = TrialId{7};
-  view.running.push_back(
-      {TrialId{13}, 12, "SIN2 k0=0.01 k1=0.06 l=2000", "worker-1", 1, 3500, 10000, 0.9876});
+  view.running.push_back({TrialId{13}, 12, "SIN2 k0=0.01 k1=0.06 l=2000", "user@node7/worker-1", 1,
+                          3500, 10000, 0.9876});
   view.running.push_back({TrialId{14}, 13, "FIX k0=0.1", "worker-2", 1, 0, 10000, {}});
   return view;
 }
