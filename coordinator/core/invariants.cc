@@ -69,8 +69,9 @@ void check_uses(const CoreState& state) {
   for (const auto& [id, job] : state.jobs) {
     for (const JobUse& use : job.uses) {
       listed += static_cast<std::size_t>(use.trials);
-      const auto its = std::ranges::equal_range(uses, std::pair(id, use.campaign));
-      require(std::ssize(its) == use.trials, "job", id.value, "knows who leads through it");
+      const auto [first, last] =
+          std::equal_range(uses.begin(), uses.end(), std::pair(id, use.campaign));
+      require(last - first == use.trials, "job", id.value, "knows who leads through it");
       total[use.campaign] += job.own_iterations();
       if (job.ended()) ended[use.campaign] += job.own_iterations();
     }
