@@ -34,7 +34,8 @@ FileNumber file_number(const std::string& path) {
   return {status.st_dev, status.st_ino, status.st_nlink, status.st_size};
 }
 
-constexpr int kLogPages = 4000;  // then a checkpoint: fewer, longer ones than SQLite's 1000
+constexpr int kReaderMillis = 20'000;  // for a reader to end that keeps a log from being saved
+constexpr int kLogPages = 4000;        // then a checkpoint: fewer, longer ones than SQLite's 1000
 
 }  // namespace
 
@@ -174,6 +175,7 @@ void SqliteStore::Connection::shorten_log() {
 }
 
 bool SqliteStore::Connection::save_log() noexcept {
+  sqlite3_busy_timeout(database->getHandle(), kReaderMillis);
   const int rc = sqlite3_wal_checkpoint_v2(database->getHandle(), "main", SQLITE_CHECKPOINT_FULL,
                                            nullptr, nullptr);
   if (rc == SQLITE_OK) log_pages = 0;
@@ -251,6 +253,12 @@ Result<void> SqliteStore::commit(std::span<const Record> records) {
 Result<void> SqliteStore::reopen() {
   // A log that was only removed has been saved, and is begun anew.
   const bool log_removed = parts_->log.inode != 0 && file_number(parts_->path + "-wal").inode == 0;
+  if (log_removed && parts_->connection && !parts_->connection->save_log()) {
+    return fail(fmt::format(
+        "the write-ahead log {}-wal was removed while it is open, and what was in it could not be "
+        "saved",
+        parts_->path));
+  }
   if (log_removed) parts_->log = {};
   if (auto there = parts_->in_place(); !there) return there;
   if (parts_->connection && !log_removed) {

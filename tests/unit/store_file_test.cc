@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <future>
 
 #include "coordinator/store/migrations.h"
 #include "coordinator/store/sqlite_store.h"
@@ -100,6 +102,28 @@ TEST(StoreFile, WhoseLogIsRemovedLosesNothingAndGoesOn) {
   ASSERT_TRUE(fs::exists(folder.file("a.db-wal")));
   store->reset();
   EXPECT_EQ(check_store(folder.file("a.db")).value().faults, std::vector<std::string>{});
+}
+
+// Regression: what a reader's open transaction kept from being saved was given up.
+TEST(StoreFile, WhoseLogIsRemovedWaitsForAReaderToSaveIt) {
+  const TemporaryFolder folder;
+  auto store = SqliteStore::open(folder.file("a.db"));
+  ASSERT_TRUE(store) << store.error().message;
+  SQLite::Database reader(folder.file("a.db"), SQLite::OPEN_READONLY);
+  reader.exec("BEGIN");
+  static_cast<void>(reader.execAndGet("SELECT count(*) FROM trial").getInt());
+  ASSERT_TRUE((*store)->commit(sample_records()));
+  fs::remove(folder.file("a.db-wal"));
+  auto committed =
+      std::async(std::launch::async, [&] { return (*store)->commit(sample_records()); });
+  EXPECT_EQ(committed.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  reader.exec("COMMIT");
+  const auto refused = committed.get();
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("the store has all that was in it"));
+  const auto after = (*store)->load();
+  ASSERT_TRUE(after) << after.error().message;
+  EXPECT_GT(after->trials.size(), 0U);
 }
 
 TEST(StoreFile, WhoseLogIsReplacedIsNotWrittenAnyMore) {
