@@ -218,7 +218,8 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) 
         real.string(), file.names));
   }
   return std::unique_ptr<SqliteStore>(new SqliteStore(
-      {real.string(), *std::move(lock), file, std::make_unique<Connection>(*std::move(database))}));
+      {real.string(), *std::move(lock), file, std::make_unique<Connection>(*std::move(database)),
+       file_number(real.string() + "-wal")}));
 }
 
 Result<void> SqliteStore::commit(std::span<const Record> records) {
@@ -274,6 +275,7 @@ Result<void> SqliteStore::reopen() {
   auto database = open_for_writing(parts_->path);
   if (!database) return tl::unexpected(database.error());
   parts_->connection = std::make_unique<Connection>(*std::move(database));
+  parts_->log = file_number(parts_->path + "-wal");
   parts_->failed = false;
   return {};
 }

@@ -126,6 +126,19 @@ TEST(StoreFile, WhoseLogIsRemovedWaitsForAReaderToSaveIt) {
   EXPECT_GT(after->trials.size(), 0U);
 }
 
+// Regression: the log was known from the first commit on, which went into the removed one.
+TEST(StoreFile, WhoseLogIsRemovedBeforeTheFirstCommitAcknowledgesNothingInIt) {
+  const TemporaryFolder folder;
+  auto store = SqliteStore::open(folder.file("a.db"));
+  ASSERT_TRUE(store) << store.error().message;
+  for (int times = 0; times < 3; ++times) {
+    fs::remove(folder.file("a.db-wal"));
+    EXPECT_FALSE((*store)->commit(sample_records()));
+    ASSERT_TRUE((*store)->load());
+  }
+  EXPECT_TRUE((*store)->commit(sample_records()));
+}
+
 TEST(StoreFile, WhoseLogIsReplacedIsNotWrittenAnyMore) {
   const TemporaryFolder folder;
   auto store = SqliteStore::open(folder.file("a.db"));
