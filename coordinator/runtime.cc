@@ -108,7 +108,29 @@ Result<void> Runtime::run(RuntimeWatcher& watcher) {
   if (auto built = rebuild(); !built) return built;
   do {
     if (auto turned = turn(watcher); !turned) return turned;
+    if (auto looked = look_at_store(); !looked) return looked;
   } while (watch(watcher));
+  return {};
+}
+
+// Between commits: a coordinator with nothing to write would miss nothing until it is too late.
+Result<void> Runtime::look_at_store() {
+  constexpr std::chrono::seconds kLookEvery{1};
+  if (now_.steady - last_look_ < kLookEvery) return {};
+  last_look_ = now_.steady;
+  const auto mended = store_.look();
+  if (!mended) {
+    log_->error(LogLine("store_out_of_place").add("reason", mended.error().message).text());
+    return rebuild();
+  }
+  if (!mended->empty()) {
+    log_->warn(LogLine("store_mended")
+                   .add("files", *mended)
+                   .add("hint",
+                        "somebody removed what the store needs; it has its name again, and nothing "
+                        "is lost")
+                   .text());
+  }
   return {};
 }
 

@@ -93,6 +93,7 @@ class Runtime {
   void send_to(const PeerId& peer, const std::vector<wire::FromCoordinator>& messages);
   void post_ended();
   void post_lost();
+  Result<void> look_at_store();
   bool watch(RuntimeWatcher& watcher);
   std::chrono::milliseconds longest_wait() const;
 
@@ -120,6 +121,7 @@ class Runtime {
   };
   std::vector<EndedProcess> ended_;  // their last words may still be on the way
   SteadyTime last_watch_{};
+  SteadyTime last_look_{};
   bool watch_due_ = true;
   bool more_frames_ = false;
   int failed_commits_ = 0;  // in a row

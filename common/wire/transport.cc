@@ -185,7 +185,10 @@ Result<RouterSocket> RouterSocket::bind(const std::string& endpoint, const Socke
   impl->endpoint = impl->socket.get(zmq::sockopt::last_endpoint);
   return RouterSocket(std::move(impl));
 } catch (const zmq::error_t& error) {
-  return fail(fmt::format("cannot listen on '{}': {}", endpoint, reason(error)));
+  const std::string why = error.num() == ENODEV
+                              ? "no address, host name or network interface of this machine"
+                              : reason(error);
+  return fail(fmt::format("cannot listen on '{}': {}", endpoint, why));
 }
 
 const std::string& RouterSocket::endpoint() const { return impl_->endpoint; }

@@ -39,11 +39,19 @@ std::size_t sequence_at(std::string_view text, std::size_t at) {
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 constexpr std::string_view kCut = "...";
 
+// U+200E, U+200F, U+2028 to U+202E and U+2066 to U+2069: they break a line, or turn its direction
+// round (https://www.unicode.org/reports/tr9/), so that a name looks like another.
+bool changes_line(unsigned char second, unsigned char third) {
+  if (second == 0x80) return third == 0x8E || third == 0x8F || (third >= 0xA8 && third <= 0xAE);
+  return second == 0x81 && third >= 0xA6 && third <= 0xA9;
+}
+
 // Of the sequence at `at`, which is well-formed.
 bool is_control(std::string_view text, std::size_t at, std::size_t length) {
-  const auto first = static_cast<unsigned char>(text[at]);
-  if (length == 1) return first < 0x20 || first == 0x7F;
-  return length == 2 && first == 0xC2 && static_cast<unsigned char>(text[at + 1]) < 0xA0;
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[at + i]); };
+  if (length == 1) return byte(0) < 0x20 || byte(0) == 0x7F;
+  if (length == 2) return byte(0) == 0xC2 && byte(1) < 0xA0;
+  return length == 3 && byte(0) == 0xE2 && changes_line(byte(1), byte(2));
 }
 
 }  // namespace

@@ -15,10 +15,11 @@ std::size_t well_formed_prefix(std::string_view text);
 inline bool is_utf8(std::string_view text) { return well_formed_prefix(text) == text.size(); }
 
 // Whether a terminal shows `text` and nothing else happens: UTF-8 without control characters
-// (U+0000 to U+001F, U+007F to U+009F).
+// (U+0000 to U+001F, U+007F to U+009F), and without those that break or turn a line (U+200E,
+// U+200F, U+2028 to U+202E, U+2066 to U+2069).
 bool is_printable(std::string_view text);
 
-// Well-formed `text` with a "?" for each control character but line feeds and tabs. Not longer.
+// Well-formed `text` with a "?" for each of these characters but line feeds and tabs. Not longer.
 std::string printable_text(std::string_view text);
 
 // `text` with each byte that belongs to no well-formed sequence replaced by U+FFFD, cut at a

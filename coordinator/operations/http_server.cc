@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -28,6 +29,7 @@ using boost::system::error_code;
 using Response = http::response<http::string_body>;
 
 constexpr std::chrono::milliseconds kAfterFailedAccept{100};  // no descriptor is free, for one
+constexpr int kBacklog = 128;  // who waits to be accepted, if that is more than are served
 constexpr std::size_t kMostDrained = 256 * 1024;  // bytes that are read to let a refusal arrive
 
 HttpAnswer refusal(http::status status, std::string why) {
@@ -160,7 +162,7 @@ struct HttpServer::Impl {
     if (!error) acceptor.open(endpoint.protocol(), error);
     if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
     if (!error) acceptor.bind(endpoint, error);
-    if (!error) acceptor.listen(options.most_connections, error);
+    if (!error) acceptor.listen(std::max(kBacklog, options.most_connections), error);
     if (error) {
       return fail(fmt::format("cannot serve metrics on {}: {}", to_text(wanted), error.message()));
     }

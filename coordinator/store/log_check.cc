@@ -1,13 +1,20 @@
 #include "coordinator/store/log_check.h"
 
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/format.h>
+#include <sqlite3.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <vector>
+
+#include "coordinator/store/file_number.h"
+#include "coordinator/store/second_names.h"
+#include "coordinator/store/store_file.h"
 
 namespace lrtune {
 namespace {
@@ -52,14 +59,36 @@ class LogChecksum {
 struct Frame {
   const unsigned char* at;
   const unsigned char* salts() const { return at + 8; }
-  bool ends_commit() const { return big_endian(at + 4) != 0; }
+  const unsigned char* page() const { return at + kFrameHeaderSize; }
+  std::uint32_t page_number() const { return big_endian(at); }
+  std::uint32_t pages_of_store() const {
+    return big_endian(at + 4);
+  }  // 0: not the last of a commit
+  bool ends_commit() const { return pages_of_store() != 0; }
 };
 
-// What is wrong with the log, "" if nothing.
+// Reads one log once: call one function of one object.
 class Log {
  public:
   explicit Log(const Bytes& bytes) : bytes_(bytes) {}
 
+  // The pages that its commits leave in the store, by their number from 1. They live as long as
+  // the bytes.
+  std::map<std::uint32_t, const unsigned char*> pages() {
+    std::map<std::uint32_t, const unsigned char*> committed, open;
+    if (bytes_.size() <= kHeaderSize || !read_header()) return committed;
+    for (std::size_t i = 0; i < frames() && fits(frame(i)); ++i) {
+      open[frame(i).page_number()] = frame(i).page();
+      if (!frame(i).ends_commit()) continue;
+      for (const auto& [number, page] : open) committed[number] = page;
+      open.clear();
+      committed.erase(committed.upper_bound(frame(i).pages_of_store()), committed.end());
+    }
+    return committed;
+  }
+  std::size_t page_size() const { return page_size_; }
+
+  // What is wrong with it, "" if nothing.
   std::string damage() {
     if (bytes_.size() <= kHeaderSize) return {};
     if (!read_header()) return "its header does not fit its checksum";
@@ -121,6 +150,54 @@ Bytes read(const std::string& path, std::size_t most) {
   return bytes;
 }
 
+// Whether the store's file has all that the log would write into it.
+bool is_saved(const Bytes& bytes, const std::string& path) {
+  Log log(bytes);
+  const auto pages = log.pages();
+  if (pages.empty()) return true;
+  // Immutable: without a look at any log.
+  const auto store = open_as_it_stands(path);
+  sqlite3_file* file = nullptr;
+  if (sqlite3_file_control(store->getHandle(), "main", SQLITE_FCNTL_FILE_POINTER, &file) !=
+      SQLITE_OK)
+    return false;
+  Bytes stored(log.page_size());
+  return std::ranges::all_of(pages, [&](const auto& page) {
+    const auto place =
+        static_cast<sqlite3_int64>(page.first - 1) * static_cast<sqlite3_int64>(log.page_size());
+    return file->pMethods->xRead(file, stored.data(), static_cast<int>(stored.size()), place) ==
+               SQLITE_OK &&
+           std::equal(stored.begin(), stored.end(), page.second);
+  });
+}
+
+// Of a store that was removed, nothing is missed.
+bool is_there(const std::string& path) { return file_number(path).bytes > 0; }
+
+Result<void> check_second_name(const std::string& path) {
+  const std::string first = path + "-wal";
+  const std::string second = second_name_of_log(path);
+  const FileNumber named_second = file_number(second);
+  const FileNumber named_first = file_number(first);
+  if (!named_second.exists() || named_second == named_first || !is_there(path)) return {};
+  const Bytes bytes = read(second, SIZE_MAX);
+  // An orderly close takes the second name away before the log.
+  if (!(file_number(second) == named_second) || is_saved(bytes, path)) return {};
+  if (named_first.bytes == 0) {
+    return fail(fmt::format(
+        "the write-ahead log {0} was removed, with commits that the store {1} has not. They are "
+        "still in {2}: to take them back, run: mv {2} {0}. To go on without them, remove {2}. (A "
+        "coordinator that has the store open puts it back within a second.)",
+        first, path, second));
+  }
+  if (read(first, SIZE_MAX) == bytes) return {};
+  return fail(fmt::format(
+      "the store {} has two write-ahead logs, {} and {}, and the second has commits that the store "
+      "has not. Keep a copy of all three, then remove the second, or move it over the first, "
+      "whichever `lrtune store check` finds in order",
+      path, first, second));
+}
+
 }  // namespace
 
 Result<void> check_log(const std::string& path) {
@@ -128,6 +205,11 @@ Result<void> check_log(const std::string& path) {
   std::error_code none;
   if (std::filesystem::is_directory(log, none))
     return fail(fmt::format("{} is a folder, where the store's write-ahead log belongs", log));
+  try {
+    if (auto second = check_second_name(path); !second) return second;
+  } catch (const SQLite::Exception& error) {
+    return fail(fmt::format("cannot read the store {}: {}", path, error.what()));
+  }
   std::string damage;
   for (int i = 0; i < kTries; ++i) {
     const Bytes bytes = read(log, SIZE_MAX);

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <sqlite3.h>
-#include <sys/stat.h>
 
 #include <filesystem>
 #include <unordered_map>
@@ -10,29 +9,14 @@
 #include <variant>
 
 #include "coordinator/store/file_lock.h"
+#include "coordinator/store/file_number.h"
 #include "coordinator/store/record_reader.h"
 #include "coordinator/store/record_writer.h"
+#include "coordinator/store/second_names.h"
 #include "coordinator/store/store_file.h"
 
 namespace lrtune {
 namespace {
-
-// What a path leads to; nothing: zeros.
-struct FileNumber {
-  dev_t device = 0;
-  ino_t inode = 0;
-  nlink_t names = 0;
-  std::int64_t bytes = 0;
-  bool operator==(const FileNumber& other) const {
-    return device == other.device && inode == other.inode;
-  }
-};
-
-FileNumber file_number(const std::string& path) {
-  struct stat status {};
-  if (stat(path.c_str(), &status) != 0) return {};
-  return {status.st_dev, status.st_ino, status.st_nlink, status.st_size};
-}
 
 constexpr int kReaderMillis = 20'000;  // for a reader to end that keeps a log from being saved
 constexpr int kLogPages = 4000;        // then a checkpoint: fewer, longer ones than SQLite's 1000
@@ -97,16 +81,41 @@ struct SqliteStore::Connection {
 struct SqliteStore::Parts {
   std::string path;
   FileLock lock;
-  FileNumber file;                         // that was opened, as long as it was seen
-  std::unique_ptr<Connection> connection;  // none if it could not be opened again
-  FileNumber log = {};                     // its write-ahead log; zeros: not seen yet
-  bool failed = false;                     // a commit has failed since the last load()
+  SecondNames names;
+  FileNumber file = {};                         // that was opened, as long as it was seen
+  std::unique_ptr<Connection> connection = {};  // none if it could not be opened again
+  FileNumber log = {};                          // its write-ahead log
+  bool failed = false;                          // a commit has failed since the last load()
+  std::string mended = {};                      // since the last look()
+
+  Result<void> open();
+  void close() noexcept;
 
   // A file that was moved, removed or cut while it is open takes every commit, and nobody finds it
   // again. Neither the store nor its log gets shorter while one coordinator has them.
   Result<void> in_place();
   Result<void> log_in_place();
 };
+
+Result<void> SqliteStore::Parts::open() {
+  auto database = open_for_writing(path);
+  if (!database) return tl::unexpected(database.error());
+  connection = std::make_unique<Connection>(*std::move(database));
+  file = file_number(path);
+  log = file_number(path + "-wal");
+  names.begin();
+  return {};
+}
+
+// The second names go first: one that is left alone says that a log was removed. That of a log
+// which has lost its place stays, for what SQLite may not be able to save.
+void SqliteStore::Parts::close() noexcept {
+  if (!connection) return;
+  const bool in_order = file_number(path + "-wal") == log;
+  if (in_order) names.end();
+  connection.reset();
+  if (in_order) names.begin();  // SQLite leaves the log there if it could not save it
+}
 
 Result<void> SqliteStore::Parts::in_place() {
   const FileNumber now = file_number(path);
@@ -120,14 +129,15 @@ Result<void> SqliteStore::Parts::in_place() {
                             file.bytes, now.bytes));
   }
   file.bytes = now.bytes;
-  return connection ? log_in_place() : Result<void>();
+  if (!connection) return {};
+  if (const std::string names_given = names.mend(); !names_given.empty()) mended = names_given;
+  return log_in_place();
 }
 
-// SQLite reads and writes the log that it opened. If that has no name any more, the store takes all
-// of it before anything else happens, and a new log can be begun.
+// SQLite reads and writes the log that it opened. If that has no name any more, and no second one,
+// the store takes all of it before anything else happens, and a new log can be begun.
 Result<void> SqliteStore::Parts::log_in_place() {
   const FileNumber now = file_number(path + "-wal");
-  if (log.inode == 0) log = now;
   if (!(now == log)) {
     const bool saved = connection->save_log();
     return fail(fmt::format(
@@ -194,7 +204,7 @@ void SqliteStore::Connection::roll_back() noexcept {
 }
 
 SqliteStore::SqliteStore(Parts parts) : parts_(std::make_unique<Parts>(std::move(parts))) {}
-SqliteStore::~SqliteStore() = default;
+SqliteStore::~SqliteStore() { parts_->close(); }
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) {
   if (auto file = check_store_file(path); !file) return tl::unexpected(file.error());
@@ -208,18 +218,15 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) 
   auto lock = FileLock::take(real.string() + ".lock", "the store " + real.string(),
                              "one coordinator at a time writes a store");
   if (!lock) return tl::unexpected(lock.error());
-  auto database = open_for_writing(real.string());
-  if (!database) return tl::unexpected(database.error());
-  const FileNumber file = file_number(real.string());
-  if (file.names > 1) {
+  if (const FileNumber file = file_number(real.string()); file.names > 1) {
     return fail(fmt::format(
         "the store {} has {} names (hard links), and a coordinator on another one would not see "
         "this one; give it a file of its own, such as `lrtune store backup` makes",
         real.string(), file.names));
   }
-  return std::unique_ptr<SqliteStore>(new SqliteStore(
-      {real.string(), *std::move(lock), file, std::make_unique<Connection>(*std::move(database)),
-       file_number(real.string() + "-wal")}));
+  Parts parts{real.string(), *std::move(lock), SecondNames(real.string())};
+  if (auto opened = parts.open(); !opened) return tl::unexpected(opened.error());
+  return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(parts)));
 }
 
 Result<void> SqliteStore::commit(std::span<const Record> records) {
@@ -252,9 +259,10 @@ Result<void> SqliteStore::commit(std::span<const Record> records) {
 // where whoever opens the file next would take them for committed. A small commit through the same
 // connection, which knows better, overwrites their beginning; only then may it be closed.
 Result<void> SqliteStore::reopen() {
-  // A log that was only removed has been saved, and is begun anew.
-  const bool log_removed = parts_->log.inode != 0 && file_number(parts_->path + "-wal").inode == 0;
-  if (log_removed && parts_->connection && !parts_->connection->save_log()) {
+  // A log that was only removed, with its second name, has been saved, and is begun anew.
+  if (parts_->connection) static_cast<void>(parts_->names.mend());
+  const bool log_removed = parts_->connection && !file_number(parts_->path + "-wal").exists();
+  if (log_removed && !parts_->connection->save_log()) {
     return fail(fmt::format(
         "the write-ahead log {}-wal was removed while it is open, and what was in it could not be "
         "saved",
@@ -270,14 +278,19 @@ Result<void> SqliteStore::reopen() {
         "checksum = row_checksum('store', one, created_at, recoveries + 1)");
     overwrite.commit();
   }
-  parts_->connection.reset();
-  parts_->log = {};
-  auto database = open_for_writing(parts_->path);
-  if (!database) return tl::unexpected(database.error());
-  parts_->connection = std::make_unique<Connection>(*std::move(database));
-  parts_->log = file_number(parts_->path + "-wal");
+  parts_->close();
+  if (auto opened = parts_->open(); !opened) return opened;
   parts_->failed = false;
   return {};
+}
+
+Result<std::string> SqliteStore::look() {
+  if (parts_->failed) return std::string();
+  if (auto there = parts_->in_place(); !there) {
+    parts_->failed = true;
+    return tl::unexpected(there.error());
+  }
+  return std::exchange(parts_->mended, {});
 }
 
 Result<StoredState> SqliteStore::load() {

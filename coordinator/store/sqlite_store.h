@@ -10,7 +10,8 @@
 namespace lrtune {
 
 // Whether a store can be at `path`: a file in a local folder that is there, or nothing yet. The
-// error says what stands there instead.
+// error says what stands there instead. Not for a process that has the store open: closing the file
+// would give up the locks on it (fcntl(2)).
 Result<void> check_store_file(const std::string& path);
 
 class SqliteStore : public Store {
@@ -28,6 +29,9 @@ class SqliteStore : public Store {
   Result<void> commit(std::span<const Record> records) override;
 
   Result<StoredState> load() override;
+
+  // A log that was removed gets its name back (second_names.h).
+  Result<std::string> look() override;
 
  private:
   struct Connection;

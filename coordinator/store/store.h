@@ -4,6 +4,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 
 #include "common/result.h"
 #include "coordinator/core/records.h"
@@ -19,6 +20,11 @@ class Store {
   virtual Result<void> commit(std::span<const Record> records) = 0;
 
   virtual Result<StoredState> load() = 0;
+
+  // Looks whether the store is still where it was, about once a second: what was acknowledged must
+  // not wait for the next commit to be missed. Returns what it had to put back in its place, "" for
+  // nothing. An error is as one of commit().
+  virtual Result<std::string> look() { return std::string(); }
 };
 
 }  // namespace lrtune

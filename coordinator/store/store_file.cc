@@ -114,9 +114,14 @@ void set_up(SQLite::Database& database, const std::string& path) {
   );
 }
 
-std::string words_of(const SQLite::Exception& error) {
-  return error.getErrorCode() == SQLITE_NOTADB ? "it is no lrtune store (not an SQLite database)"
-                                               : error.what();
+std::string no_database(const std::string& path) {
+  return fmt::format("{} is no lrtune store (not an SQLite database)", path);
+}
+
+tl::unexpected<Error> cannot(std::string_view what, const std::string& path,
+                             const SQLite::Exception& error) {
+  if (error.getErrorCode() == SQLITE_NOTADB) return fail(no_database(path));
+  return fail(fmt::format("cannot {} the store {}: {}", what, path, error.what()));
 }
 
 }  // namespace
@@ -151,7 +156,11 @@ Result<void> check_folder(const std::string& folder) {
   return {};
 }
 
-Result<void> check_store_file(const std::string& path) {
+namespace {
+
+// Opens nothing: this process may have the store open, and would lose its locks on a file that it
+// closes (fcntl(2)); then an sqlite3 shell takes itself for the last one and removes the log.
+Result<void> check_place(const std::string& path) {
   if (path.empty()) return fail("a store needs a file name, such as --store lrtune.db");
   if (auto folder = check_folder(folder_of(path)); !folder) return folder;
   std::error_code none;
@@ -165,11 +174,18 @@ Result<void> check_store_file(const std::string& path) {
     return fail(
         fmt::format("{} is no regular file; a store is one, such as --store lrtune.db", path));
   }
+  return {};
+}
+
+}  // namespace
+
+Result<void> check_store_file(const std::string& path) {
+  if (auto place = check_place(path); !place) return place;
   std::array<char, 16> head{};
   std::ifstream file(path, std::ios::binary);
   if (file.read(head.data(), head.size()) &&
       std::string_view(head.data(), 15) != "SQLite format 3") {
-    return fail(fmt::format("{} is no lrtune store (not an SQLite database)", path));
+    return fail(no_database(path));
   }
   return {};
 }
@@ -204,7 +220,7 @@ Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& pa
     empty_log(*database);
     return database;
   } catch (const SQLite::Exception& error) {
-    return fail(fmt::format("cannot open the store {}: {}", path, words_of(error)));
+    return cannot("open", path, error);
   } catch (const std::exception& error) {
     return fail(fmt::format("cannot open the store {}: {}", path, error.what()));
   }
@@ -253,10 +269,14 @@ std::unique_ptr<SQLite::Database> open_anywhere(const std::string& path) try {
         "reading its log {}-wal needs; read a copy of both files elsewhere",
         path));
   }
-  return readable(uri_of(path) + "?immutable=1", SQLite::OPEN_URI);
+  return open_as_it_stands(path);
 }
 
 }  // namespace
+
+std::unique_ptr<SQLite::Database> open_as_it_stands(const std::string& path) {
+  return readable(uri_of(path) + "?immutable=1", SQLite::OPEN_URI);
+}
 
 Result<std::unique_ptr<SQLite::Database>> open_for_reading(const std::string& path) {
   auto database = open_any_schema(path);
@@ -275,7 +295,7 @@ Result<std::unique_ptr<SQLite::Database>> open_any_schema(const std::string& pat
     return fail(
         fmt::format("there is no store {}; `lrtune run` makes one, --store names another", path));
   }
-  if (auto file = check_store_file(path); !file) return tl::unexpected(file.error());
+  if (auto place = check_place(path); !place) return tl::unexpected(place.error());
   if (auto log = check_log(path); !log) return tl::unexpected(log.error());
   try {
     auto database = open_anywhere(path);
@@ -283,7 +303,7 @@ Result<std::unique_ptr<SQLite::Database>> open_any_schema(const std::string& pat
     add_checksum_function(*database);
     return database;
   } catch (const SQLite::Exception& error) {
-    return fail(fmt::format("cannot read the store {}: {}", path, words_of(error)));
+    return cannot("read", path, error);
   } catch (const std::exception& error) {
     return fail(fmt::format("cannot read the store {}: {}", path, error.what()));
   }

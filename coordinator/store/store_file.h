@@ -31,6 +31,9 @@ bool empty_log(SQLite::Database& database);
 // holds the lock.
 Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& path);
 
+// The file without any log, as if it never changed. Throws SQLite::Exception.
+std::unique_ptr<SQLite::Database> open_as_it_stands(const std::string& path);
+
 // Opens for reading only; beside a writer, and without one. The file must be a store of the present
 // schema. In a folder that cannot be written, where SQLite could not make the memory that readers
 // and writers share, a store that was closed in order is read as a file that does not change.

@@ -29,10 +29,16 @@ class MemoryStore : public Store {
     ++loads;
     return state;
   }
+  Result<std::string> look() override {
+    ++looks;
+    return looked;
+  }
 
   StoredState state;
   int commits = 0;
   int loads = 0;
+  int looks = 0;
+  Result<std::string> looked = std::string();
   std::function<bool(int)> fails = [](int) { return false; };
 };
 
@@ -140,6 +146,22 @@ TEST_F(RuntimeTest, AFailedCommitAtAnyMomentLosesNothing) {
     }
   } while (store_.commits >= tried);  // until none was left to fail
   EXPECT_GT(tried, 4);
+}
+
+TEST_F(RuntimeTest, LooksAtTheStoreWithoutACommit) {
+  until_ = [this] { return store_.looks > 0; };
+  store_.looked = std::string("a.db-wal");
+  ASSERT_TRUE(runtime_->run(*this));
+  EXPECT_EQ(store_.commits, 0);
+  EXPECT_EQ(store_.loads, 1);
+  EXPECT_THAT(log_text_.str(), HasSubstr("event=store_mended files=a.db-wal"));
+
+  start_runtime();
+  store_.looks = 0;
+  store_.looked = fail("it was moved");
+  ASSERT_TRUE(runtime_->run(*this));
+  EXPECT_EQ(store_.loads, 3) << "the core is made anew";
+  EXPECT_THAT(log_text_.str(), HasSubstr("event=store_out_of_place reason=\"it was moved\""));
 }
 
 TEST_F(RuntimeTest, AStoreThatStaysBrokenEndsTheRunAndNothingIsSent) {

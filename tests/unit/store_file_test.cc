@@ -5,10 +5,8 @@
 #include <unistd.h>
 
 #include <array>
-#include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <future>
 
 #include "coordinator/store/migrations.h"
 #include "coordinator/store/sqlite_store.h"
@@ -79,93 +77,6 @@ TEST(StoreFile, WhoseLockIsRemovedTakesNothingMore) {
   ASSERT_TRUE(store) << store.error().message;
   fs::remove(folder.file("a.db.lock"));
   EXPECT_FALSE((*store)->commit(sample_records()));
-}
-
-// SQLite went on writing into a log that had no name any more, and a later start found none of it.
-TEST(StoreFile, WhoseLogIsRemovedLosesNothingAndGoesOn) {
-  const TemporaryFolder folder;
-  auto store = SqliteStore::open(folder.file("a.db"));
-  ASSERT_TRUE(store) << store.error().message;
-  const auto records = sample_records();
-  ASSERT_TRUE((*store)->commit(records));
-  const auto before = (*store)->load();
-  ASSERT_TRUE(before);
-  fs::remove(folder.file("a.db-wal"));
-  const auto committed = (*store)->commit(records);
-  ASSERT_FALSE(committed);
-  EXPECT_THAT(committed.error().message, AllOf(HasSubstr("-wal was moved, removed or replaced"),
-                                               HasSubstr("the store has all that was in it")));
-  const auto after = (*store)->load();
-  ASSERT_TRUE(after) << after.error().message;
-  EXPECT_EQ(after->trials.size(), before->trials.size());
-  EXPECT_GT(after->trials.size(), 0U);
-  ASSERT_TRUE(fs::exists(folder.file("a.db-wal")));
-  store->reset();
-  EXPECT_EQ(check_store(folder.file("a.db")).value().faults, std::vector<std::string>{});
-}
-
-// Regression: what a reader's open transaction kept from being saved was given up.
-TEST(StoreFile, WhoseLogIsRemovedWaitsForAReaderToSaveIt) {
-  const TemporaryFolder folder;
-  auto store = SqliteStore::open(folder.file("a.db"));
-  ASSERT_TRUE(store) << store.error().message;
-  SQLite::Database reader(folder.file("a.db"), SQLite::OPEN_READONLY);
-  reader.exec("BEGIN");
-  static_cast<void>(reader.execAndGet("SELECT count(*) FROM trial").getInt());
-  ASSERT_TRUE((*store)->commit(sample_records()));
-  fs::remove(folder.file("a.db-wal"));
-  auto committed =
-      std::async(std::launch::async, [&] { return (*store)->commit(sample_records()); });
-  EXPECT_EQ(committed.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
-  reader.exec("COMMIT");
-  const auto refused = committed.get();
-  ASSERT_FALSE(refused);
-  EXPECT_THAT(refused.error().message, HasSubstr("the store has all that was in it"));
-  const auto after = (*store)->load();
-  ASSERT_TRUE(after) << after.error().message;
-  EXPECT_GT(after->trials.size(), 0U);
-}
-
-// Regression: the log was known from the first commit on, which went into the removed one.
-TEST(StoreFile, WhoseLogIsRemovedBeforeTheFirstCommitAcknowledgesNothingInIt) {
-  const TemporaryFolder folder;
-  auto store = SqliteStore::open(folder.file("a.db"));
-  ASSERT_TRUE(store) << store.error().message;
-  for (int times = 0; times < 3; ++times) {
-    fs::remove(folder.file("a.db-wal"));
-    EXPECT_FALSE((*store)->commit(sample_records()));
-    ASSERT_TRUE((*store)->load());
-  }
-  EXPECT_TRUE((*store)->commit(sample_records()));
-}
-
-TEST(StoreFile, WhoseLogIsReplacedIsNotWrittenAnyMore) {
-  const TemporaryFolder folder;
-  auto store = SqliteStore::open(folder.file("a.db"));
-  ASSERT_TRUE(store) << store.error().message;
-  ASSERT_TRUE((*store)->commit(sample_records()));
-  fs::copy_file(folder.file("a.db-wal"), folder.file("copy"));
-  fs::rename(folder.file("copy"), folder.file("a.db-wal"));
-  EXPECT_FALSE((*store)->commit(sample_records()));
-  EXPECT_FALSE((*store)->load());
-}
-
-TEST(StoreFile, ThatIsCutOrWhoseLogIsCutTakesNothingMore) {
-  for (const std::string name : {"a.db", "a.db-wal"}) {
-    SCOPED_TRACE(name);
-    const TemporaryFolder folder;
-    auto store = SqliteStore::open(folder.file("a.db"));
-    ASSERT_TRUE(store) << store.error().message;
-    ASSERT_TRUE((*store)->commit(sample_records()));
-    fs::resize_file(folder.file(name), 4096);
-    const auto committed = (*store)->commit(sample_records());
-    ASSERT_FALSE(committed);
-    EXPECT_THAT(committed.error().message, HasSubstr("was cut from"));
-    EXPECT_FALSE((*store)->load());
-    const auto left = fs::file_size(folder.file(name));
-    store->reset();
-    EXPECT_EQ(fs::file_size(folder.file(name)), left) << "nothing is written on closing";
-  }
 }
 
 // The lock wrote the process's number into whatever a link of that name pointed at.

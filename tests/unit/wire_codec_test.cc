@@ -337,6 +337,19 @@ TEST(Utf8, WellFormedAndNot) {
   }
 }
 
+// Regression: a worker named with U+202E showed another one's name.
+TEST(Utf8, NothingThatATerminalTurnsRoundIsPrintable) {
+  for (const char* bad : {"\xE2\x80\x8E", "\xE2\x80\x8F", "\xE2\x80\xA8", "\xE2\x80\xAA",
+                          "\xE2\x80\xAE", "\xE2\x81\xA6", "\xE2\x81\xA9", "\xC2\x85", "\x1B"}) {
+    const std::string text = std::string("node") + bad + "1";
+    EXPECT_FALSE(is_printable(text)) << text;
+    EXPECT_EQ(printable_text(text), "node?1");
+  }
+  const std::string good = "\xE2\x80\x8D\xE2\x80\xA7\xE2\x80\xAF\xE2\x81\xA5\xE2\x81\xAA\xC2\xA0";
+  EXPECT_TRUE(is_printable(good));
+  EXPECT_EQ(printable_text(good), good);
+}
+
 TEST(Utf8, ARepairedTextIsCutBetweenCharacters) {
   EXPECT_EQ(repaired_text("abc", 3), "abc");
   EXPECT_EQ(repaired_text("abcd", 3), "...");
