@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <utility>
 
 namespace lrtune {
 namespace {
@@ -20,7 +19,7 @@ bool replace(const std::string& file, const std::string& name) {
 
 }  // namespace
 
-SecondNames::SecondNames(std::string store)
+SecondNames::SecondNames(const std::string& store)
     : files_{{{store + "-wal", second_name_of_log(store), false},
               {store + "-shm", store + ".shm", true}}} {}
 

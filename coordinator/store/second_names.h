@@ -17,7 +17,7 @@ inline std::string second_name_of_log(const std::string& store) { return store +
 // this process has on it (fcntl(2)). Where a file system has no hard links it does nothing.
 class SecondNames {
  public:
-  explicit SecondNames(std::string store);
+  explicit SecondNames(const std::string& store);
 
   // Gives second names to the files that are there now, and takes older ones away: check_log() has
   // said that nothing depends on them.
