@@ -56,6 +56,10 @@ Result<Experiment> experiment_from_yaml(const std::string& text, const std::stri
   return experiment;
 }
 
+std::string derived_name(std::string_view name, std::string_view suffix) {
+  return std::string(name.substr(0, kMostNameLetters - suffix.size())).append(suffix);
+}
+
 Result<Experiment> experiment_from_yaml(const std::string& text, const std::string& file) {
   return experiment_from_yaml(text, file,
                               fail("no range test is known here; write the rates down"));

@@ -114,6 +114,12 @@ struct Experiment {
   Digest hash;  // SHA-256 of normalised.dump()
 };
 
+constexpr std::size_t kMostNameLetters = 100;
+
+// For an experiment that a command makes of the one of that name: `suffix` behind its name, or
+// behind the beginning of it that leaves room.
+std::string derived_name(std::string_view name, std::string_view suffix);
+
 // From YAML text; `file` names it in errors, which read "FILE:LINE: MESSAGE (KEY)". Every value
 // that a domain can take is checked here, so that no trial meets a bad one: lists one by one,
 // intervals by their ends.

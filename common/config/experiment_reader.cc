@@ -36,13 +36,13 @@ std::string read_name(ObjectReader& reader) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
            c == '_' || c == '.';
   };
-  const bool fits = !name.empty() && name.size() <= 100 && name.front() != '.' &&
+  const bool fits = !name.empty() && name.size() <= kMostNameLetters && name.front() != '.' &&
                     name.front() != '-' && std::all_of(name.begin(), name.end(), is_plain);
   if (!fits) {
     reader.error("name",
-                 fmt::format("name must have 1 to 100 letters, digits, '-', '_' and '.', and start "
+                 fmt::format("name must have 1 to {} letters, digits, '-', '_' and '.', and start "
                              "with a letter, a digit or '_', not '{}'",
-                             name));
+                             kMostNameLetters, name));
   }
   return name;
 }

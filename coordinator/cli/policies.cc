@@ -60,7 +60,8 @@ int write(const std::string& text) { return write_data(text) ? kExitDone : kExit
 std::string filter_words(const PolicyFilter& filter) {
   std::string words;
   for (const auto& [what, name] :
-       {std::pair("dataset", &filter.dataset), std::pair("model", &filter.model),
+       {std::pair("task", &filter.task), std::pair("dataset", &filter.dataset),
+        std::pair("model", &filter.model), std::pair("framework", &filter.framework),
         std::pair("optimizer", &filter.optimizer)}) {
     if (!name->empty())
       words += fmt::format("{}{} {}", words.empty() ? " for " : ", ", what, *name);
@@ -134,8 +135,11 @@ int show_published(const PoliciesOptions& options) {
   const auto published = published_content();
   if (!published) return bad_input(published.error());
   const PolicyFilter& filter = options.filter;
-  const PublishedContent kept =
-      for_training(*published, filter.dataset, filter.model, filter.optimizer);
+  const PublishedContent kept = for_training(*published, {.task = filter.task,
+                                                          .dataset = filter.dataset,
+                                                          .model = filter.model,
+                                                          .framework = filter.framework,
+                                                          .optimizer = filter.optimizer});
   return write(options.json ? published_json(kept).dump(2) + "\n"
                             : published_text(kept, terminal_of(1)));
 }
@@ -164,9 +168,19 @@ void add_common_options(CLI::App& command, const Options& options) {
 void add_filter_options(CLI::App& command, const Options& options, std::int64_t limit) {
   options->limit = limit;
   command
+      .add_option("--task", options->filter.task,
+                  "Only policies of this learning task, such as image-classification")
+      ->type_name("NAME");
+  command
       .add_option("--dataset", options->filter.dataset, "Only policies trained on this data set")
       ->type_name("NAME");
   command.add_option("--model", options->filter.model, "Only policies that trained this model")
+      ->type_name("NAME");
+  command
+      .add_option(
+          "--framework", options->filter.framework,
+          "Only policies trained with this framework: libtorch, and of published ones caffe "
+          "or pytorch")
       ->type_name("NAME");
   command
       .add_option("--iterations", options->filter.iterations,

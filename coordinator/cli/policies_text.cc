@@ -9,6 +9,7 @@
 #include "common/policy/policy_yaml.h"
 #include "coordinator/cli/m_opt_text.h"
 #include "coordinator/cli/text_table.h"
+#include "coordinator/ranking/published.h"
 
 namespace lrtune {
 namespace {
@@ -221,12 +222,14 @@ nlohmann::json run_json(const PolicyRun& run, RankAt at) {
   return json;
 }
 
-// What a policy is kept under (paper, section 4), as published ones have it. All that lrtune trains
-// is one task, in one framework.
+// What a policy is kept under (paper, section 4), as published ones have it.
 nlohmann::json keys_json(const TrainSpec& train) {
-  return {{"task", "image-classification"},    {"dataset", train.dataset.name},
-          {"model", label(train.model)},       {"framework", "libtorch"},
-          {"optimizer", train.optimizer.name}, {"batch", train.batch}};
+  return {{"task", kOwnTask},
+          {"dataset", train.dataset.name},
+          {"model", label(train.model)},
+          {"framework", kOwnFramework},
+          {"optimizer", train.optimizer.name},
+          {"batch", train.batch}};
 }
 
 }  // namespace

@@ -111,7 +111,7 @@ nlohmann::json bound_json(const RangeBound& bound) {
 // What must go where another run takes the place of the experiment's own.
 nlohmann::json without_own_run(const Experiment& experiment, const std::string& suffix) {
   nlohmann::json json = experiment.normalised;
-  json["name"] = experiment.name + suffix;
+  json["name"] = derived_name(experiment.name, suffix);
   for (const char* key : {"iterations", "epochs", "target", "max_seconds", "stop_at_target"})
     json["run"].erase(key);
   json["rank"] = {{"by", "top1"}, {"at", "final"}};
@@ -173,15 +173,27 @@ double mean_accuracy(const RangeReport& report, std::int64_t iterations, std::si
   return count == 0 ? std::numeric_limits<double>::quiet_NaN() : sum / count;
 }
 
+struct SeedCount {
+  std::ptrdiff_t diverged = 0;
+  std::ptrdiff_t all = 0;
+};
+
+SeedCount seeds_at(const RangeReport& report, std::int64_t iterations, std::size_t rate) {
+  SeedCount seeds;
+  for (const RangeCurve& curve : report.curves) {
+    if (curve.iterations != iterations) continue;
+    ++seeds.all;
+    if (!curve.accuracy[rate]) ++seeds.diverged;
+  }
+  return seeds;
+}
+
 // mean_accuracy(), and how many of the seeds had none.
 std::string accuracy_words(const RangeReport& report, std::int64_t iterations, std::size_t rate) {
-  const auto is_its = [&](const RangeCurve& curve) { return curve.iterations == iterations; };
-  const auto diverged = std::ranges::count_if(report.curves, [&](const RangeCurve& curve) {
-    return is_its(curve) && !curve.accuracy[rate];
-  });
-  if (diverged > 0 && diverged == std::ranges::count_if(report.curves, is_its)) return "diverged";
+  const SeedCount seeds = seeds_at(report, iterations, rate);
+  if (seeds.diverged > 0 && seeds.diverged == seeds.all) return "diverged";
   const std::string mean = fmt::format("{:.4f}", mean_accuracy(report, iterations, rate));
-  return diverged == 0 ? mean : fmt::format("{} ({} diverged)", mean, diverged);
+  return seeds.diverged == 0 ? mean : fmt::format("{} ({} diverged)", mean, seeds.diverged);
 }
 
 std::vector<std::int64_t> lengths_of(const RangeReport& report) {
@@ -440,16 +452,29 @@ nlohmann::json to_json(const RangeReport& report) {
 Chart range_chart(const RangeReport& report) {
   Chart chart;
   chart.title = report.name + (report.ramp ? ": a growing rate" : ": fixed rates");
-  chart.x_label = "log10 of the learning rate";
+  chart.x_label = "learning rate";
   chart.y_label = "mean top-1";
+  chart.log_x = true;
+  if (report.estimate)
+    chart.band = Band{report.range.lower.rate, report.range.upper.rate, "range to search"};
+  Series diverged{"all seeds diverged", {}, {}, {}, /*muted=*/true};
   for (const std::int64_t length : lengths_of(report)) {
     Series series{fmt::format("after {} iterations", length), {}, {}};
     for (std::size_t rate = 0; rate < report.rates.size(); ++rate) {
-      series.x.push_back(std::log10(report.rates[rate]));
-      series.y.push_back(mean_accuracy(report, length, rate));
+      const SeedCount seeds = seeds_at(report, length, rate);
+      const bool measured = seeds.diverged < seeds.all;
+      series.x.push_back(report.rates[rate]);
+      series.y.push_back(measured ? mean_accuracy(report, length, rate)
+                                  : std::numeric_limits<double>::quiet_NaN());
+      if (measured) continue;
+      diverged.x.push_back(report.rates[rate]);
+      diverged.y.push_back(report.chance);
+      diverged.points.push_back(
+          {"", fmt::format("{:.3g} diverged within {} iterations", report.rates[rate], length)});
     }
     chart.series.push_back(std::move(series));
   }
+  if (!diverged.points.empty()) chart.series.push_back(std::move(diverged));
   return chart;
 }
 

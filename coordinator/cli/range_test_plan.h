@@ -80,7 +80,7 @@ Result<RangeReport> ramp_report(const Experiment& experiment,
 std::string range_text(const RangeReport& report, const Terminal& terminal);
 nlohmann::json to_json(const RangeReport& report);
 
-// Mean accuracy over the seeds against the logarithm of the rate, one curve a length.
+// Mean accuracy over the seeds against the rate, one curve a length, and points where all diverged.
 Chart range_chart(const RangeReport& report);
 
 }  // namespace lrtune

@@ -117,7 +117,7 @@ std::string experiment_text(const PlannedRun& run, const std::vector<Recommendat
                             const PublishedContent& ranges) {
   nlohmann::json head = run.experiment.normalised;
   head.erase("search");
-  head["name"] = run.experiment.name + "-recommended";
+  head["name"] = derived_name(run.experiment.name, "-recommended");
   std::string text = fmt::format(
       "# {} policies for {} on {} under {}, {} iterations, by lrtune recommend. Start with: lrtune "
       "run.\n",
@@ -158,8 +158,9 @@ int recommend_policies(const RecommendOptions& options) {
         training.model, training.dataset, training.optimizer, kLeastSimilarity);
     return kExitFailure;
   }
-  const auto ranges =
-      for_training(*published, training.dataset, training.model, training.optimizer);
+  const auto ranges = for_training(
+      *published,
+      {.dataset = training.dataset, .model = training.model, .optimizer = training.optimizer});
   if (!options.json)
     return write_data(experiment_text(*run, made, ranges)) ? kExitDone : kExitFailure;
   nlohmann::json json = {{"recommendations", nlohmann::json::array()},

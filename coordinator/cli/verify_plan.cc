@@ -25,7 +25,7 @@ Result<Experiment> list_experiment(const Experiment& experiment, const std::stri
   if (!experiment.train.holes.empty())
     return fail("train holds domains: a policy is verified for one way of training");
   json made = experiment.normalised;
-  made["name"] = experiment.name + "-" + phase;
+  made["name"] = derived_name(experiment.name, "-" + phase);
   made["run"]["target"] = to_json(settings.target);
   made["run"]["stop_at_target"] = false;
   made["search"] = {{"method", "list"}, {"policies", json(policies)}};

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdint>
 #include <iterator>
 #include <limits>
 #include <set>
@@ -53,14 +54,17 @@ std::size_t characters_in(double width, double size) {
   return static_cast<std::size_t>(std::max(4.0, width / (kCharacter * size)));
 }
 
-bool shown(double x, double y, bool log_y) {
+bool shown(double x, double y, const Chart& chart) {
   // Beyond 1e300 the arithmetic of an axis overflows.
-  return std::abs(x) < 1e300 && std::abs(y) < 1e300 && (!log_y || y > 0);
+  return std::abs(x) < 1e300 && std::abs(y) < 1e300 && (!chart.log_x || x > 0) &&
+         (!chart.log_y || y > 0);
 }
 
 std::string_view colour_of(std::size_t series) { return kColours[series % kColours.size()]; }
 
 constexpr std::string_view kMutedColour = "#b5b5b5";
+constexpr std::string_view kBandColour = "#e6f2e9";
+constexpr std::size_t kNoSeries = SIZE_MAX;  // of the legend: the band
 
 struct Box {
   double left = 0, top = 0, right = 0, bottom = 0;
@@ -86,11 +90,12 @@ class SvgChart {
     measure();
     if (empty_) return draw_empty();
     const Axis y_axis(y_.low, y_.high, chart_.log_y, true, 6);
-    const Axis x_axis(x_.low, x_.high, false, has_points_, 8);  // no point on the frame
+    const Axis x_axis(x_.low, x_.high, chart_.log_x, has_points_, 8);  // no point on the frame
     lay_out(y_axis);
     begin();
     draw_title();
     draw_legend();
+    draw_band(x_axis);
     draw_grid(x_axis, y_axis);
     draw_axis_titles();
     for (const bool muted : {true, false}) {
@@ -123,7 +128,7 @@ class SvgChart {
       has_points_ = has_points_ || !series.points.empty();
       const std::size_t points = std::min(series.x.size(), series.y.size());
       for (std::size_t i = 0; i < points; ++i) {
-        if (!shown(series.x[i], series.y[i], chart_.log_y)) continue;
+        if (!shown(series.x[i], series.y[i], chart_)) continue;
         empty_ = false;
         x_.add(series.x[i]);
         y_.add(series.y[i]);
@@ -145,14 +150,16 @@ class SvgChart {
 
   // In columns of one width above the plot, so that it never covers a line. Returns its rows.
   std::size_t lay_out_legend(double y) {
+    const std::size_t most = characters_in(right_ - left_ - kLegendMark, kTextSize);
     double widest = 0;
-    for (std::size_t i = 0; i < chart_.series.size(); ++i) {
-      if (chart_.series[i].name.empty()) continue;
-      const std::size_t most = characters_in(right_ - left_ - kLegendMark, kTextSize);
-      legend_.push_back({i, cut_to(chart_.series[i].name, most), 0, 0});
+    const auto add = [&](std::size_t series, const std::string& name) {
+      if (name.empty()) return;
+      legend_.push_back({series, cut_to(name, most), 0, 0});
       widest =
           std::max(widest, kLegendMark + text_width(legend_.back().text, kTextSize) + kLegendGap);
-    }
+    };
+    for (std::size_t i = 0; i < chart_.series.size(); ++i) add(i, chart_.series[i].name);
+    if (chart_.band) add(kNoSeries, chart_.band->name);
     if (legend_.empty()) return 0;
     const auto columns =
         static_cast<std::size_t>(std::max(1.0, (right_ - left_ + kLegendGap) / widest));
@@ -190,7 +197,10 @@ class SvgChart {
 
   void draw_legend() {
     for (const LegendEntry& entry : legend_) {
-      if (chart_.series[entry.series].points.empty()) {
+      if (entry.series == kNoSeries) {
+        put("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"18\" height=\"11\" fill=\"{}\"/>", entry.x,
+            entry.y + 0.5, kBandColour);
+      } else if (chart_.series[entry.series].points.empty()) {
         put("<path d=\"M{:.1f} {:.1f}h18\" {} stroke-width=\"3\" fill=\"none\"/>", entry.x,
             entry.y + 6, stroke(entry.series));
       } else {
@@ -207,6 +217,13 @@ class SvgChart {
   }
   double y_pixel(const Axis& axis, double value) const {
     return bottom_ - axis.position(value) * (bottom_ - top_);
+  }
+
+  void draw_band(const Axis& x_axis) {
+    if (!chart_.band) return;
+    const double left = x_pixel(x_axis, chart_.band->low);
+    put("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"{}\"/>\n", left,
+        top_, x_pixel(x_axis, chart_.band->high) - left, bottom_ - top_, kBandColour);
   }
 
   void draw_grid(const Axis& x_axis, const Axis& y_axis) {
@@ -229,6 +246,7 @@ class SvgChart {
     }
     out_ += "\n</g>\n<g text-anchor=\"middle\">\n";
     for (const Tick& tick : x_axis.ticks()) {
+      if (tick.label.empty()) continue;
       put("<text x=\"{:.1f}\" y=\"{:.1f}\">{}</text>", x_pixel(x_axis, tick.value), bottom_ + 18,
           tick.label);
     }
@@ -264,7 +282,7 @@ class SvgChart {
     };
     const std::size_t points = std::min(series.x.size(), series.y.size());
     for (std::size_t i = 0; i < points; ++i) {
-      if (shown(series.x[i], series.y[i], chart_.log_y)) {
+      if (shown(series.x[i], series.y[i], chart_)) {
         line.push_back({x_pixel(x_axis, series.x[i]), y_pixel(y_axis, series.y[i])});
       } else {
         finish_line();
@@ -289,7 +307,7 @@ class SvgChart {
     const Series& series = chart_.series[index];
     std::set<std::pair<int, int>> drawn;  // cells of muted points
     for (std::size_t i = 0; i < series.points.size(); ++i) {
-      if (!shown(series.x[i], series.y[i], chart_.log_y)) continue;
+      if (!shown(series.x[i], series.y[i], chart_)) continue;
       const Point at{x_pixel(x_axis, series.x[i]), y_pixel(y_axis, series.y[i])};
       const std::pair cell(static_cast<int>(at.x / kMutedCell),
                            static_cast<int>(at.y / kMutedCell));

@@ -1,6 +1,7 @@
 // Charts of lines and points as SVG text. No I/O.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,11 +22,20 @@ struct Series {
   bool muted = false;  // points: grey, behind all others, close ones drawn once
 };
 
+// A stretch of the x axis, shaded over the whole height.
+struct Band {
+  double low = 0;
+  double high = 0;
+  std::string name;  // in the legend
+};
+
 struct Chart {
   std::string title;
   std::string x_label;
   std::string y_label;
-  bool log_y = false;  // values of 0 and below are left out
+  bool log_x = false;  // values of 0 and below are left out, as with log_y
+  bool log_y = false;
+  std::optional<Band> band = {};  // inside the data's extent
   std::vector<Series> series;
 };
 

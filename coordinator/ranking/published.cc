@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "common/config/located_json.h"
 #include "common/json_reader.h"
@@ -131,19 +132,22 @@ Result<PublishedContent> published_content() {
   return published_from_yaml(kPublishedYaml, "published/policies.yaml");
 }
 
-PublishedContent for_training(const PublishedContent& all, const std::string& dataset,
-                              const std::string& model, const std::string& optimizer) {
-  const auto fits = [&](const std::string& d, const std::string& m, const std::string& o) {
-    return (dataset.empty() || d == dataset) && (model.empty() || m == model) &&
-           (optimizer.empty() || o == optimizer);
+PublishedContent for_training(const PublishedContent& all, const TrainingKeys& wanted) {
+  const auto fits = [](const std::string& name, const std::string& has) {
+    return name.empty() || name == has;
+  };
+  const auto trains_it = [&](const auto& one) {
+    return fits(wanted.dataset, one.dataset) && fits(wanted.model, one.model) &&
+           fits(wanted.optimizer, one.optimizer) &&
+           (wanted.batch == 0 || wanted.batch == one.batch);
   };
   PublishedContent kept;
   for (const PublishedPolicy& one : all.policies) {
-    if (fits(one.keys.dataset, one.keys.model, one.keys.optimizer)) kept.policies.push_back(one);
+    if (trains_it(one.keys) && fits(wanted.task, one.keys.task) &&
+        fits(wanted.framework, one.keys.framework))
+      kept.policies.push_back(one);
   }
-  for (const LrRange& one : all.ranges) {
-    if (fits(one.dataset, one.model, one.optimizer)) kept.ranges.push_back(one);
-  }
+  std::ranges::copy_if(all.ranges, std::back_inserter(kept.ranges), trains_it);
   return kept;
 }
 

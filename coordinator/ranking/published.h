@@ -5,12 +5,17 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/policy/policy.h"
 #include "common/result.h"
 
 namespace lrtune {
+
+// Of all that lrtune trains itself.
+constexpr std::string_view kOwnTask = "image-classification";
+constexpr std::string_view kOwnFramework = "libtorch";
 
 // What policies are kept under (paper, section 4).
 struct TrainingKeys {
@@ -61,8 +66,7 @@ Result<PublishedContent> published_from_yaml(const std::string& text, const std:
 // What this program has inside.
 Result<PublishedContent> published_content();
 
-// Those of a training; an empty name is any.
-PublishedContent for_training(const PublishedContent& all, const std::string& dataset,
-                              const std::string& model, const std::string& optimizer);
+// Those of a training; an empty name, and a batch of 0, is any. Ranges have no task and framework.
+PublishedContent for_training(const PublishedContent& all, const TrainingKeys& wanted);
 
 }  // namespace lrtune

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "common/policy/policy_json.h"
+#include "coordinator/ranking/published.h"
 #include "coordinator/search/search.h"
 #include "coordinator/store/bound_order.h"
 #include "coordinator/store/record_reader.h"
@@ -444,8 +445,18 @@ Result<PolicyQueries> PolicyQueries::open(const std::string& path) {
   return PolicyQueries(path, *std::move(database));
 }
 
+namespace {
+
+bool may_fit(const PolicyFilter& filter) {
+  return (filter.task.empty() || filter.task == kOwnTask) &&
+         (filter.framework.empty() || filter.framework == kOwnFramework);
+}
+
+}  // namespace
+
 Result<std::vector<PolicyEntry>> PolicyQueries::policies(const PolicyFilter& filter,
                                                          RankAt at) const {
+  if (!may_fit(filter)) return std::vector<PolicyEntry>();
   return guarded(path_, [&]() -> Result<std::vector<PolicyEntry>> {
     return read_entries(*database_, filter, at);
   });
@@ -453,6 +464,7 @@ Result<std::vector<PolicyEntry>> PolicyQueries::policies(const PolicyFilter& fil
 
 Result<std::vector<PolicyEntry>> PolicyQueries::best(const PolicyFilter& filter, RankBy by,
                                                      RankAt at, std::size_t limit) const {
+  if (!may_fit(filter)) return std::vector<PolicyEntry>();
   return guarded(path_, [&]() -> Result<std::vector<PolicyEntry>> {
     if (limit > 0) return read_best(*database_, filter, by, at, limit);
     std::vector<PolicyEntry> entries = read_entries(*database_, filter, at);

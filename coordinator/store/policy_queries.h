@@ -25,6 +25,8 @@ struct PolicyFilter {
   std::string dataset;
   std::string model;
   std::string optimizer;
+  std::string task;             // all of a store are kOwnTask
+  std::string framework;        // and kOwnFramework
   std::int64_t iterations = 0;  // of the run plan; 0: any
   // What the scores' target iterations count to; nothing: each run plan's own.
   std::optional<Target> target = {};

@@ -55,7 +55,9 @@ bool well_formed(const std::string& svg) {
 }
 
 Chart chart_of(std::vector<Series> series) {
-  return Chart{"title", "x", "y", false, std::move(series)};
+  Chart chart{"title", "x", "y"};
+  chart.series = std::move(series);
+  return chart;
 }
 
 TEST(Axis, TicksAreRoundNumbers) {
@@ -159,6 +161,24 @@ TEST(Chart, NothingToShowIsSaid) {
     EXPECT_TRUE(well_formed(svg)) << svg;
     EXPECT_THAT(svg, HasSubstr("no data"));
   }
+}
+
+TEST(Chart, ABandCoversItsStretchOfALogarithmicAxis) {
+  Chart chart = chart_of({{"s", {0.001, 0.01, 0.1, 1, 0}, {1, 2, 3, 4, 5}}});
+  chart.log_x = true;
+  chart.band = Band{0.01, 0.1, "a < b"};
+  const std::string svg = to_svg(chart);
+  EXPECT_TRUE(well_formed(svg)) << svg;
+  EXPECT_THAT(svg, HasSubstr("a &lt; b"));
+  const auto number_after = [&](const std::string& text, const char* key) {
+    return std::stod(text.substr(text.find(key) + std::string(key).size()));
+  };
+  const std::string frame = svg.substr(svg.find("stroke=\"#777777\"") - 60);
+  const double left = number_after(frame, "d=\"M");
+  const double width = number_after(frame, "H") - left;
+  const std::string band = svg.substr(svg.rfind("<rect"));
+  EXPECT_NEAR(number_after(band, "x=\""), left + width / 3, 0.2);
+  EXPECT_NEAR(number_after(band, "width=\""), width / 3, 0.2);
 }
 
 TEST(Chart, LongSeriesAreThinnedButKeepTheirPeaks) {

@@ -46,6 +46,16 @@ TEST(RangeTestPlan, GridIsEvenInTheLogarithmAndItsEndsAreExact) {
   EXPECT_EQ(rate_grid(odd).front(), 0.00037);
 }
 
+// Regression: a name of 100 letters ran, and its range test was refused for the name.
+TEST(RangeTestPlan, ALongNameIsCut) {
+  Experiment experiment = mine();
+  experiment.name = std::string(100, 'n');
+  const auto test = range_test_experiment(experiment, settings());
+  ASSERT_TRUE(test) << test.error().message;
+  EXPECT_EQ(test->name, std::string(89, 'n') + "-range-test");
+  EXPECT_EQ(derived_name("short", "-ramp"), "short-ramp");
+}
+
 TEST(RangeTestPlan, ShorterRunsAreTheBeginningsOfTheLongest) {
   const Experiment test = range_test_experiment(mine(), settings()).value();
   EXPECT_EQ(test.name, "mine-range-test");
@@ -143,7 +153,13 @@ TEST(RangeTestPlan, ReadsTheCurvesOutOfTheResults) {
   const std::string text = range_text(report, {});
   EXPECT_THAT(text, HasSubstr("lower bound: 0.01"));
   EXPECT_THAT(text, HasSubstr("9 % of [0, 1] is left"));
-  EXPECT_EQ(range_chart(report).series.size(), 2u);
+  const Chart chart = range_chart(report);
+  ASSERT_EQ(chart.series.size(), 3u);
+  ASSERT_TRUE(chart.band);
+  EXPECT_EQ(chart.band->low, 0.01);
+  EXPECT_EQ(chart.band->high, 0.1);
+  EXPECT_THAT(chart.series[1].y, ElementsAre(0.5, 0.9, 0.9, testing::IsNan()));
+  EXPECT_THAT(chart.series[2].x, ElementsAre(1, 1)) << "diverged, with both lengths";
   EXPECT_EQ(to_json(report).at("upper").at("rate"), 0.1);
 }
 
@@ -215,7 +231,7 @@ TEST(RampPlan, ReadsTheCurvesOutOfTheResults) {
   EXPECT_TRUE(report.estimate);
   EXPECT_EQ(to_json(report).at("method"), "ramp");
   EXPECT_THAT(range_text(report, {}), HasSubstr("a growing rate over 2 seeds, in 400 iterations"));
-  EXPECT_EQ(range_chart(report).series.size(), 1u);
+  EXPECT_EQ(range_chart(report).series.size(), 2u) << "one diverged";
 }
 
 // A store with one campaign: the range test of `experiment`, whose runs with every seed end with

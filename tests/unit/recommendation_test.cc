@@ -48,8 +48,15 @@ TEST(Published, HasThePapersFigures) {
                                        "momentum", 128}));
   EXPECT_EQ(find(content, "Table 9", "composite").top5, 0.8876);
   EXPECT_EQ(find(content, "Table 10", "COS").target_iteration, 1500);
-  EXPECT_EQ(for_training(content, "svhn", "", "").policies.size(), 3U);
-  EXPECT_EQ(for_training(content, "", "cnn3", "adam").policies.size(), 13U);
+  EXPECT_EQ(for_training(content, {.dataset = "svhn"}).policies.size(), 3U);
+  EXPECT_EQ(for_training(content, {.model = "cnn3", .optimizer = "adam"}).policies.size(), 13U);
+  for (const PublishedPolicy& one : for_training(content, {.framework = "pytorch"}).policies)
+    EXPECT_EQ(one.keys.dataset, "imagenet");
+  EXPECT_EQ(for_training(content, {.framework = "pytorch"}).policies.size(),
+            for_training(content, {.dataset = "imagenet"}).policies.size());
+  EXPECT_EQ(for_training(content, {.task = "image-classification"}).policies.size(),
+            content.policies.size());
+  EXPECT_TRUE(for_training(content, {.task = "speech"}).policies.empty());
 }
 
 TEST(Published, BadContentNamesThePlace) {
