@@ -4,6 +4,7 @@
 
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <map>
@@ -79,6 +80,20 @@ int show_none(const PoliciesOptions& options) {
   return kExitDone;
 }
 
+// Rungs and segments of a search leave runs of several lengths in a store.
+void note_lengths(const Entries& ranked) {
+  if (ranked.empty()) return;
+  const auto [shortest, longest] = std::minmax_element(
+      ranked.begin(), ranked.end(), [](const PolicyEntry& one, const PolicyEntry& other) {
+        return one.plan.iterations < other.plan.iterations;
+      });
+  if (shortest->plan.iterations == longest->plan.iterations) return;
+  say("lrtune policies: these runs have {} to {} iterations and do not compare; --iterations {} "
+      "ranks "
+      "the longest alone\n",
+      shortest->plan.iterations, longest->plan.iterations, longest->plan.iterations);
+}
+
 // Top by several measures.
 int show_mixed(const PoliciesOptions& options, const PolicyQueries& queries) {
   const RankAt at = kAt.at(options.at);
@@ -87,6 +102,7 @@ int show_mixed(const PoliciesOptions& options, const PolicyQueries& queries) {
   if (!all) return bad_input(all.error());
   std::erase_if(*all, [](const PolicyEntry& entry) { return entry.runs.empty(); });
   if (all->empty() && !options.json) return show_none(options);
+  if (!options.json) note_lengths(*all);
   if (!options.plot.empty()) {
     const auto written = write_whole_file(options.plot, to_svg(pareto_chart(*all, limit)));
     if (!written) {
@@ -111,6 +127,7 @@ int show_list(const PoliciesOptions& options, bool ranked) {
   if (limit > 0 && entries->size() > limit) entries->resize(limit);
   if (options.json) return write(policies_json(*entries, at).dump(2) + "\n");
   if (entries->empty()) return show_none(options);
+  if (ranked) note_lengths(*entries);
   const bool by_seconds = ranked && kBy.at(options.by) == RankBy::kSeconds;
   return write(policies_table(*entries, ranked, terminal_of(1), by_seconds));
 }
