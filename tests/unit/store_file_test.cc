@@ -19,7 +19,6 @@ namespace lrtune {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::AllOf;
 using testing::HasSubstr;
 
 std::string refusal(const std::string& path) {
