@@ -10,7 +10,9 @@
 
 namespace lrtune {
 
-inline constexpr std::int64_t kMostIterations = 1'000'000'000'000;
+// Of a run, and of all that is said in iterations of it. The coordinator computes a hash for each
+// iteration of a run that it plans, in one step: these take it some seconds.
+inline constexpr std::int64_t kMostIterations = 20'000'000;
 inline constexpr double kMostEpochs = 1e6;
 
 // `value`, that of `key`: at least `least` iterations, or epochs. `what` names it in the error that

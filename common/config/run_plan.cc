@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "common/config/length_reader.h"
 #include "common/json_reader.h"
 
 namespace lrtune {
@@ -52,6 +53,11 @@ Result<RunPlan> run_plan_of(const Experiment& experiment, const TrainSpec& train
   auto iterations =
       iterations_of(experiment.length, context, "the length of the run", "/run/epochs");
   if (!iterations) return tl::unexpected(iterations.error());
+  if (*iterations > kMostIterations) {
+    return fail(fmt::format("the run has {} iterations; at most {} are allowed", *iterations,
+                            kMostIterations),
+                "/run/epochs");
+  }
   auto every =
       iterations_of(experiment.evaluate_every, context, "evaluate.every", "/run/evaluate/every");
   if (!every) return tl::unexpected(every.error());

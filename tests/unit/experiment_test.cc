@@ -236,6 +236,17 @@ TEST(RunPlan, EpochsBecomeIterations) {
   EXPECT_EQ(policy_context_of(*plan, train, {Digest{}, 60000, 1, 1, 10}).run_iterations, 900);
 }
 
+// Regression: a run of 10^12 iterations kept the coordinator computing its name for hours.
+TEST(RunPlan, HasABoundInEpochsToo) {
+  const Experiment experiment =
+      with("iterations: 1000\n  evaluate: {every: 100}", "epochs: 100\n  evaluate: {every: 100}");
+  TrainSpec train;
+  train.batch = 1;
+  EXPECT_EQ(run_plan_of(experiment, train, {Digest{}, 200'000, 1, 10, 10})->iterations, 20'000'000);
+  EXPECT_EQ(run_plan_of(experiment, train, {Digest{}, 200'001, 1, 10, 10}).error().message,
+            "the run has 20000100 iterations; at most 20000000 are allowed");
+}
+
 TEST(RunPlan, NothingToEvaluateIsAnError) {
   const Experiment experiment = read(base_experiment());
   TrainSpec train;
