@@ -33,11 +33,9 @@ struct SqliteStore::Connection {
     sqlite3_wal_hook(database->getHandle(), note_log_size, &log_pages);
     page_bytes = database->execAndGet("PRAGMA page_size").getInt64();
   }
-  // What the write-ahead log holds at least (https://sqlite.org/fileformat2.html#walformat).
-  std::int64_t log_bytes() const {
-    constexpr std::int64_t kHeader = 32, kFrameHeader = 24;
-    return log_pages == 0 ? 0 : kHeader + log_pages * (kFrameHeader + page_bytes);
-  }
+  // What the write-ahead log holds at least (https://sqlite.org/fileformat2.html#walformat): as
+  // many frames as its index says, which another program's checkpoint may have set to none.
+  std::int64_t log_bytes() const;
   static int note_log_size(void* pages, sqlite3*, const char*, int size) {
     *static_cast<int*>(pages) = size;
     return SQLITE_OK;
@@ -84,7 +82,7 @@ struct SqliteStore::Parts {
   SecondNames names;
   FileNumber file = {};                         // that was opened, as long as it was seen
   std::unique_ptr<Connection> connection = {};  // none if it could not be opened again
-  FileNumber log = {};                          // its write-ahead log
+  FileNumber log = {};                          // its write-ahead log; none: it was saved
   bool failed = false;                          // a commit has failed since the last load()
   std::string mended = {};                      // since the last look()
 
@@ -144,7 +142,7 @@ Result<void> SqliteStore::Parts::log_in_place() {
         "the write-ahead log {}-wal was moved, removed or replaced while it is open; {}", path,
         saved ? "the store has all that was in it" : "what was in it could not be saved"));
   }
-  if (now.bytes >= connection->log_bytes()) return {};
+  if (!log.exists() || now.bytes >= connection->log_bytes()) return {};
   const std::int64_t before = connection->log_bytes();
   connection->leave_as_it_is();
   return fail(fmt::format(
@@ -176,6 +174,24 @@ void SqliteStore::Connection::write_all(std::span<const Record> records) {
   write_kind<WorkerOrderRecord>(records);
   writer.write_bounds();
   run(commit);
+}
+
+std::int64_t SqliteStore::Connection::log_bytes() const {
+  constexpr std::int64_t kHeader = 32, kFrameHeader = 24;
+  constexpr int kRegion = 32 * 1024;     // bytes; WALINDEX_PGSZ
+  constexpr std::size_t kFramesAt = 16;  // mxFrame of the index's header, in native order
+  sqlite3_file* file = nullptr;
+  volatile void* index = nullptr;
+  const bool mapped =
+      sqlite3_file_control(database->getHandle(), "main", SQLITE_FCNTL_FILE_POINTER, &file) ==
+          SQLITE_OK &&
+      file->pMethods->iVersion >= 2 &&
+      file->pMethods->xShmMap(file, 0, kRegion, /*bExtend=*/0, &index) == SQLITE_OK &&
+      index != nullptr;
+  if (!mapped) return 0;  // no log yet
+  const std::uint32_t frames =
+      *reinterpret_cast<volatile std::uint32_t*>(static_cast<volatile char*>(index) + kFramesAt);
+  return frames == 0 ? 0 : kHeader + frames * (kFrameHeader + page_bytes);
 }
 
 // A reader may keep the log from starting anew; then it is tried again after the next commit.

@@ -81,6 +81,24 @@ TEST(StoreLog, WhoseSecondNameOfTheLogIsRemovedGetsAnother) {
     EXPECT_FALSE(fs::exists(folder.file("a.db") + end)) << end;
 }
 
+// Regression: the coordinator ended, and said that what had been in the log was lost.
+TEST(StoreLog, AnotherProgramMayCheckpointAndEmptyIt) {
+  const TemporaryFolder folder;
+  auto store = SqliteStore::open(folder.file("a.db"));
+  ASSERT_TRUE(store) << store.error().message;
+  for (int times = 0; times < 2; ++times) {
+    ASSERT_TRUE((*store)->commit(sample_records()));
+    {
+      SQLite::Database other(folder.file("a.db"), SQLite::OPEN_READWRITE);
+      other.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+    ASSERT_EQ(fs::file_size(folder.file("a.db-wal")), 0U);
+    EXPECT_THAT((*store)->look(), Optional(std::string()));
+  }
+  EXPECT_TRUE((*store)->commit(sample_records()));
+  EXPECT_GT((*store)->load().value().trials.size(), 0U);
+}
+
 // The files of a coordinator that was killed, with the log under its second name alone.
 class StoreOfTheDead : public ::testing::Test {
  protected:
