@@ -124,12 +124,7 @@ Result<void> Runtime::look_at_store() {
     return rebuild();
   }
   if (!mended->empty()) {
-    log_->warn(LogLine("store_mended")
-                   .add("files", *mended)
-                   .add("hint",
-                        "somebody removed what the store needs; it has its name again, and nothing "
-                        "is lost")
-                   .text());
+    log_->warn(LogLine("store_mended").add("reason", *mended).text());
   }
   return {};
 }

@@ -1,5 +1,5 @@
-// Damage of a write-ahead log, which SQLite passes over: it reads a log to its first bad frame and
-// forgets the commits behind it. Private to coordinator/store.
+// What to do with the write-ahead log of a store before SQLite sees it. Private to
+// coordinator/store.
 #pragma once
 
 #include <string>
@@ -8,15 +8,27 @@
 
 namespace lrtune {
 
-// Whether the log of the store at `path` (PATH-wal, https://sqlite.org/fileformat2.html#walformat)
-// can be read to its end. A commit that a crash left half written is no damage: it was not
-// acknowledged. Damage is a bad frame with more than one commit behind it, since a commit is only
-// begun when the one before it is on disk, and a header that does not fit its checksum. Damage of
-// the last commit cannot be told from a crash. May run beside a writer.
+// Whether the log of the store at `path` (PATH-wal) can be read to its end, which SQLite passes
+// over: it reads a log to its first bad frame and forgets the commits behind it. A commit that a
+// crash left half written is no damage: it was not acknowledged. Damage is a bad frame with more
+// than one commit behind it, since a commit is only begun when the one before it is on disk, and a
+// header that does not fit its checksum. Damage of the last commit cannot be told from a crash. May
+// run beside a writer.
 //
-// It is an error, too, if the log was removed, or another one put in its place, and its second name
-// (second_names.h) still leads to commits that the store has not. May run while this process has
-// the store open: the store's file itself is only read through SQLite.
+// It is an error, too, if PATH-wal was removed, or another one put in its place, and its second
+// name (second_names.h) still leads to commits that the store has not. May run while this process
+// has the store open: the store's file itself is only read through SQLite.
 Result<void> check_log(const std::string& path);
+
+// Puts the log that belongs to the store at `path` in its place, by its second name, and one that
+// does not belong to it aside, under PATH-wal.aside or PATH.wal.aside. Returns what was done, a
+// sentence, "" for nothing. The caller holds the store's lock, and this process has not opened the
+// store. Throws std::runtime_error if a file cannot be read.
+Result<std::string> put_log_in_place(const std::string& path);
+
+// Takes the index (PATH-shm) away if it does not describe the log exactly: SQLite would believe it
+// as long as somebody has it open, and not read the log. Returns whether it did; whoever had it
+// open goes on with it, and with what the log was then. As put_log_in_place().
+bool drop_wrong_index(const std::string& path);
 
 }  // namespace lrtune

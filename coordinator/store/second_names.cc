@@ -2,22 +2,21 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 
 namespace lrtune {
-namespace {
 
-// Whatever stands under `name` becomes `file`'s other name, with no moment without a file.
-bool replace(const std::string& file, const std::string& name) {
+bool give_name(const std::string& file, const std::string& name) {
   const std::string unfinished = name + ".unfinished";
   unlink(unfinished.c_str());
   if (link(file.c_str(), unfinished.c_str()) != 0) return false;
   if (rename(unfinished.c_str(), name.c_str()) == 0) return true;
+  const int error = errno;
   unlink(unfinished.c_str());
+  errno = error;
   return false;
 }
-
-}  // namespace
 
 SecondNames::SecondNames(const std::string& store)
     : files_{{{store + "-wal", second_name_of_log(store), false},
@@ -36,19 +35,20 @@ bool SecondNames::Named::mend() const {
   const FileNumber at_first = file_number(first);
   const FileNumber at_second = file_number(second);
   if (at_first == file) {
-    if (!(at_second == file)) replace(first, second);
+    if (!(at_second == file)) give_name(first, second);
     return false;
   }
   if (!(at_second == file)) return false;
   if (at_first.exists() && at_first.bytes > 0 && !replaces_any) return false;
-  return replace(second, first);
+  return give_name(second, first);
 }
 
-std::string SecondNames::mend() {
-  std::string mended;
-  for (const Named& named : files_) {
-    if (named.mend()) mended += (mended.empty() ? "" : ", ") + named.first;
-  }
+SecondNames::Mended SecondNames::mend() {
+  auto& [log, index] = files_;
+  Mended mended;
+  mended.log = log.mend();
+  mended.index = index.mend();
+  mended.lost = !index.in_place();
   return mended;
 }
 

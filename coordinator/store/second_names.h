@@ -13,6 +13,10 @@ namespace lrtune {
 
 inline std::string second_name_of_log(const std::string& store) { return store + ".wal"; }
 
+// Whatever stands under `name` makes room for `file`'s further name, with no moment without a file.
+// False: errno says why not.
+bool give_name(const std::string& file, const std::string& name);
+
 // One thread, which holds the store's lock. Opens no file: closing one would give up the locks that
 // this process has on it (fcntl(2)). Where a file system has no hard links it does nothing.
 class SecondNames {
@@ -24,9 +28,13 @@ class SecondNames {
   void begin();
 
   // Gives the files of begin() back the names that they have lost since, the second ones too. An
-  // empty file in their place, as a reader makes it, is replaced; any other is left. Returns the
-  // paths that were given back, with ", " between them.
-  std::string mend();
+  // empty log in its place, as a reader makes it, and any index, are replaced; another log is left.
+  struct Mended {
+    bool log = false;
+    bool index = false;  // somebody may have made another one, and go on with it
+    bool lost = false;   // the index has no name any more
+  };
+  Mended mend();
 
   // Before SQLite closes the store in order, and removes both files.
   void end();
@@ -37,6 +45,7 @@ class SecondNames {
     bool replaces_any;  // the index can be made anew from the log, by whoever made another
     FileNumber file = {};
     bool mend() const;
+    bool in_place() const { return !file.exists() || file_number(first) == file; }
   };
   std::array<Named, 2> files_;
 };

@@ -4,12 +4,15 @@
 #include <sqlite3.h>
 
 #include <filesystem>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 #include <variant>
 
 #include "coordinator/store/file_lock.h"
 #include "coordinator/store/file_number.h"
+#include "coordinator/store/log_check.h"
+#include "coordinator/store/other_users.h"
 #include "coordinator/store/record_reader.h"
 #include "coordinator/store/record_writer.h"
 #include "coordinator/store/second_names.h"
@@ -36,6 +39,11 @@ struct SqliteStore::Connection {
   // What the write-ahead log holds at least (https://sqlite.org/fileformat2.html#walformat): as
   // many frames as its index says, which another program's checkpoint may have set to none.
   std::int64_t log_bytes() const;
+  struct Index {
+    std::uint32_t frames = 0;
+    std::uint32_t saved = 0;  // of them, by a checkpoint
+  };
+  Index index() const;
   static int note_log_size(void* pages, sqlite3*, const char*, int size) {
     *static_cast<int*>(pages) = size;
     return SQLITE_OK;
@@ -81,24 +89,37 @@ struct SqliteStore::Parts {
   FileLock lock;
   SecondNames names;
   FileNumber file = {};                         // that was opened, as long as it was seen
+  std::optional<OtherUsers> others = {};        // outlives the connection
   std::unique_ptr<Connection> connection = {};  // none if it could not be opened again
   FileNumber log = {};                          // its write-ahead log; none: it was saved
   bool failed = false;                          // a commit has failed since the last load()
   std::string mended = {};                      // since the last look()
+  // Somebody may have the store open with an index of the log that is not ours. He sees no lock of
+  // ours, and copies what his index says into the store if he closes it last. That is harmless as
+  // long as the log only grows and nothing of it is in the store's file.
+  bool index_divided = false;
 
   Result<void> open();
   void close() noexcept;
 
   // A file that was moved, removed or cut while it is open takes every commit, and nobody finds it
   // again. Neither the store nor its log gets shorter while one coordinator has them.
-  Result<void> in_place();
+  Result<void> in_place(bool index_too = true);
+  Result<void> mend_names();
   Result<void> log_in_place();
+  Result<void> begin_log_anew();
 };
 
 Result<void> SqliteStore::Parts::open() {
-  auto database = open_for_writing(path);
+  auto placed = put_log_in_place(path);
+  if (!placed) return tl::unexpected(placed.error());
+  if (!placed->empty()) mended = *placed;
+  static_cast<void>(drop_wrong_index(path));
+  index_divided = file_number(path).exists() && OtherUsers(path).any_beside(path + "-shm");
+  auto database = open_for_writing(path, index_divided ? OpenLog::kKept : OpenLog::kEmptied);
   if (!database) return tl::unexpected(database.error());
   connection = std::make_unique<Connection>(*std::move(database));
+  others.emplace(path);
   file = file_number(path);
   log = file_number(path + "-wal");
   names.begin();
@@ -112,10 +133,11 @@ void SqliteStore::Parts::close() noexcept {
   const bool in_order = file_number(path + "-wal") == log;
   if (in_order) names.end();
   connection.reset();
+  others.reset();
   if (in_order) names.begin();  // SQLite leaves the log there if it could not save it
 }
 
-Result<void> SqliteStore::Parts::in_place() {
+Result<void> SqliteStore::Parts::in_place(bool index_too) {
   const FileNumber now = file_number(path);
   if (!(now == file) || !lock.in_place()) {
     return fail(fmt::format(
@@ -128,8 +150,21 @@ Result<void> SqliteStore::Parts::in_place() {
   }
   file.bytes = now.bytes;
   if (!connection) return {};
-  if (const std::string names_given = names.mend(); !names_given.empty()) mended = names_given;
+  if (auto names_given = mend_names(); !names_given && index_too) return names_given;
   return log_in_place();
+}
+
+Result<void> SqliteStore::Parts::mend_names() {
+  const SecondNames::Mended given = names.mend();
+  if (given.log || given.index) {
+    mended = fmt::format("{}{}{} had been removed; it has its name again",
+                         given.log ? path + "-wal" : "", given.log && given.index ? ", " : "",
+                         given.index ? path + "-shm" : "");
+  }
+  if (given.index || given.lost) index_divided = true;
+  if (!given.lost) return {};
+  return fail(fmt::format(
+      "the index {}-shm of the write-ahead log was removed or replaced while it is open", path));
 }
 
 // SQLite reads and writes the log that it opened. If that has no name any more, and no second one,
@@ -164,6 +199,8 @@ void run(SQLite::Statement& statement) {
 // turn's order.
 void SqliteStore::Connection::write_all(std::span<const Record> records) {
   run(begin);
+  // After a checkpoint of all of it, which may be another program's, the log begins anew here.
+  if (const Index log = index(); log.frames == log.saved) write_page_one(*database);
   write_kind<CampaignRecord>(records);
   write_kind<IdentityRecord>(records);
   write_last<JobRecord>(records);
@@ -176,21 +213,28 @@ void SqliteStore::Connection::write_all(std::span<const Record> records) {
   run(commit);
 }
 
-std::int64_t SqliteStore::Connection::log_bytes() const {
-  constexpr std::int64_t kHeader = 32, kFrameHeader = 24;
-  constexpr int kRegion = 32 * 1024;     // bytes; WALINDEX_PGSZ
-  constexpr std::size_t kFramesAt = 16;  // mxFrame of the index's header, in native order
+SqliteStore::Connection::Index SqliteStore::Connection::index() const {
+  constexpr int kRegion = 32 * 1024;        // bytes; WALINDEX_PGSZ
+  constexpr std::size_t kFramesAt = 16;     // mxFrame of the header, in native order
+  constexpr std::size_t kSavedAt = 2 * 48;  // nBackfill, behind the second header
   sqlite3_file* file = nullptr;
-  volatile void* index = nullptr;
+  volatile void* region = nullptr;
   const bool mapped =
       sqlite3_file_control(database->getHandle(), "main", SQLITE_FCNTL_FILE_POINTER, &file) ==
           SQLITE_OK &&
       file->pMethods->iVersion >= 2 &&
-      file->pMethods->xShmMap(file, 0, kRegion, /*bExtend=*/0, &index) == SQLITE_OK &&
-      index != nullptr;
-  if (!mapped) return 0;  // no log yet
-  const std::uint32_t frames =
-      *reinterpret_cast<volatile std::uint32_t*>(static_cast<volatile char*>(index) + kFramesAt);
+      file->pMethods->xShmMap(file, 0, kRegion, /*bExtend=*/0, &region) == SQLITE_OK &&
+      region != nullptr;
+  if (!mapped) return {};  // no log yet
+  const auto number_at = [&](std::size_t place) {
+    return *reinterpret_cast<volatile std::uint32_t*>(static_cast<volatile char*>(region) + place);
+  };
+  return {number_at(kFramesAt), number_at(kSavedAt)};
+}
+
+std::int64_t SqliteStore::Connection::log_bytes() const {
+  constexpr std::int64_t kHeader = 32, kFrameHeader = 24;
+  const std::uint32_t frames = index().frames;
   return frames == 0 ? 0 : kHeader + frames * (kFrameHeader + page_bytes);
 }
 
@@ -263,7 +307,7 @@ Result<void> SqliteStore::commit(std::span<const Record> records) {
   // The records are on disk, whatever happens to a checkpoint; after one that failed, the next
   // commit asks for load().
   try {
-    parts_->connection->shorten_log();
+    if (!parts_->index_divided) parts_->connection->shorten_log();
   } catch (const std::exception&) {
     parts_->connection->roll_back();
     parts_->failed = true;
@@ -275,28 +319,41 @@ Result<void> SqliteStore::commit(std::span<const Record> records) {
 // where whoever opens the file next would take them for committed. A small commit through the same
 // connection, which knows better, overwrites their beginning; only then may it be closed.
 Result<void> SqliteStore::reopen() {
-  // A log that was only removed, with its second name, has been saved, and is begun anew.
-  if (parts_->connection) static_cast<void>(parts_->names.mend());
-  const bool log_removed = parts_->connection && !file_number(parts_->path + "-wal").exists();
-  if (log_removed && !parts_->connection->save_log()) {
+  Parts& parts = *parts_;
+  if (parts.connection) {
+    // An index that is lost is made anew from the log.
+    static_cast<void>(parts.mend_names());
+    if (!file_number(parts.path + "-wal").exists()) {
+      if (auto saved = parts.begin_log_anew(); !saved) return saved;
+    } else {
+      if (auto there = parts.in_place(/*index_too=*/false); !there) return there;
+      SQLite::Database& failed = *parts.connection->database;
+      SQLite::Transaction overwrite(failed, SQLite::TransactionBehavior::IMMEDIATE);
+      failed.exec(
+          "UPDATE store SET recoveries = recoveries + 1, "
+          "checksum = row_checksum('store', one, created_at, recoveries + 1)");
+      overwrite.commit();
+    }
+  }
+  if (auto there = parts.in_place(/*index_too=*/false); !there) return there;
+  parts.close();
+  if (auto opened = parts.open(); !opened) return opened;
+  parts.failed = false;
+  return {};
+}
+
+// A log that was only removed, with its second name, is saved. Whoever has it open still, with its
+// index, is left alone with both.
+Result<void> SqliteStore::Parts::begin_log_anew() {
+  if (!connection->save_log()) {
     return fail(fmt::format(
         "the write-ahead log {}-wal was removed while it is open, and what was in it could not be "
         "saved",
-        parts_->path));
+        path));
   }
-  if (log_removed) parts_->log = {};
-  if (auto there = parts_->in_place(); !there) return there;
-  if (parts_->connection && !log_removed) {
-    SQLite::Database& failed = *parts_->connection->database;
-    SQLite::Transaction overwrite(failed, SQLite::TransactionBehavior::IMMEDIATE);
-    failed.exec(
-        "UPDATE store SET recoveries = recoveries + 1, "
-        "checksum = row_checksum('store', one, created_at, recoveries + 1)");
-    overwrite.commit();
-  }
-  parts_->close();
-  if (auto opened = parts_->open(); !opened) return opened;
-  parts_->failed = false;
+  log = {};
+  std::error_code none;
+  if (std::filesystem::remove(path + "-shm", none)) index_divided = true;
   return {};
 }
 
@@ -306,6 +363,8 @@ Result<std::string> SqliteStore::look() {
     parts_->failed = true;
     return tl::unexpected(there.error());
   }
+  if (parts_->index_divided)
+    parts_->index_divided = parts_->others->any_beside(parts_->path + "-shm");
   return std::exchange(parts_->mended, {});
 }
 

@@ -22,8 +22,8 @@ class Store {
   virtual Result<StoredState> load() = 0;
 
   // Looks whether the store is still where it was, about once a second: what was acknowledged must
-  // not wait for the next commit to be missed. Returns what it had to put back in its place, "" for
-  // nothing. An error is as one of commit().
+  // not wait for the next commit to be missed. Returns what it had to put back in its place, a
+  // sentence, "" for nothing. An error is as one of commit().
   virtual Result<std::string> look() { return std::string(); }
 };
 

@@ -190,6 +190,10 @@ Result<void> check_store_file(const std::string& path) {
   return {};
 }
 
+void write_page_one(SQLite::Database& database) {
+  database.exec(fmt::format("PRAGMA user_version = {}", version_of(database)));
+}
+
 bool empty_log(SQLite::Database& database) {
   sqlite3_busy_timeout(database.getHandle(), 0);
   int frames = 0;
@@ -202,12 +206,13 @@ bool empty_log(SQLite::Database& database) {
   if (frames <= 0) return true;
   // The next commit starts the log anew, and this is it.
   SQLite::Transaction first(database, SQLite::TransactionBehavior::IMMEDIATE);
-  database.exec("UPDATE store SET created_at = created_at");
+  write_page_one(database);
   first.commit();
   return true;
 }
 
-Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& path) {
+Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& path,
+                                                           OpenLog log_at_open) {
   try {
     if (auto log = check_log(path); !log) return tl::unexpected(log.error());
     auto database = std::make_unique<SQLite::Database>(
@@ -217,7 +222,7 @@ Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& pa
     set_up(*database, path);
     if (auto done = migrate(*database, path, all_migrations()); !done)
       return tl::unexpected(done.error());
-    empty_log(*database);
+    if (log_at_open == OpenLog::kEmptied) empty_log(*database);
     return database;
   } catch (const SQLite::Exception& error) {
     return cannot("open", path, error);
@@ -242,9 +247,9 @@ std::string uri_of(const std::string& path) {
 }
 
 // SQLite opens lazily; the first look at the file shows whether it can be read.
-std::unique_ptr<SQLite::Database> readable(const std::string& name, int flags) {
-  auto database = std::make_unique<SQLite::Database>(
-      name, SQLite::OPEN_READONLY | kOneThread | flags, kBusyMillis);
+std::unique_ptr<SQLite::Database> readable(const std::string& name) {
+  auto database =
+      std::make_unique<SQLite::Database>(name, SQLite::OPEN_READONLY | kOneThread, kBusyMillis);
   static_cast<void>(database->execAndGet("PRAGMA user_version"));
   return database;
 }
@@ -256,7 +261,7 @@ bool has_open_log(const std::string& path) {
 }
 
 std::unique_ptr<SQLite::Database> open_anywhere(const std::string& path) try {
-  return readable(path, 0);
+  return readable(path);
 } catch (const SQLite::Exception& error) {
   const int code = error.getErrorCode() & 0xff;  // without SQLite's finer distinctions
   if (code != SQLITE_CANTOPEN && code != SQLITE_READONLY) throw;
@@ -269,13 +274,16 @@ std::unique_ptr<SQLite::Database> open_anywhere(const std::string& path) try {
         "reading its log {}-wal needs; read a copy of both files elsewhere",
         path));
   }
-  return open_as_it_stands(path);
+  auto database = open_as_it_stands(path);
+  static_cast<void>(database->execAndGet("PRAGMA user_version"));
+  return database;
 }
 
 }  // namespace
 
 std::unique_ptr<SQLite::Database> open_as_it_stands(const std::string& path) {
-  return readable(uri_of(path) + "?immutable=1", SQLite::OPEN_URI);
+  return std::make_unique<SQLite::Database>(uri_of(path) + "?immutable=1",
+                                            SQLite::OPEN_READONLY | kOneThread | SQLite::OPEN_URI);
 }
 
 Result<std::unique_ptr<SQLite::Database>> open_for_reading(const std::string& path) {

@@ -21,15 +21,22 @@ std::optional<std::string_view> network_file_system(std::int64_t magic, std::str
 // An error that says why, if the folder lies on a network file system or is not there.
 Result<void> check_folder(const std::string& folder);
 
+// Into the transaction that is open, which is to begin the log: by the first page
+// put_log_in_place() knows whose log it is. Throws SQLite::Exception.
+void write_page_one(SQLite::Database& database);
+
 // What the write-ahead log holds goes into the database, and the log starts anew; false if somebody
 // reads an older state of it just now. So no frame of a log that is read later is in the database
 // already: a log that lost its end is an older store, never a mixture. Waits for nobody. Throws
 // SQLite::Exception.
 bool empty_log(SQLite::Database& database);
 
+// Whether the log may be emptied when the store is opened.
+enum class OpenLog : std::uint8_t { kEmptied, kKept };
+
 // Opens for writing with the settings that SCHEMA.md promises, making and migrating it. The caller
 // holds the lock.
-Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& path);
+Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& path, OpenLog log);
 
 // The file without any log, as if it never changed. Throws SQLite::Exception.
 std::unique_ptr<SQLite::Database> open_as_it_stands(const std::string& path);

@@ -150,11 +150,11 @@ TEST_F(RuntimeTest, AFailedCommitAtAnyMomentLosesNothing) {
 
 TEST_F(RuntimeTest, LooksAtTheStoreWithoutACommit) {
   until_ = [this] { return store_.looks > 0; };
-  store_.looked = std::string("a.db-wal");
+  store_.looked = std::string("it was removed");
   ASSERT_TRUE(runtime_->run(*this));
   EXPECT_EQ(store_.commits, 0);
   EXPECT_EQ(store_.loads, 1);
-  EXPECT_THAT(log_text_.str(), HasSubstr("event=store_mended files=a.db-wal"));
+  EXPECT_THAT(log_text_.str(), HasSubstr("event=store_mended reason=\"it was removed\""));
 
   start_runtime();
   store_.looks = 0;

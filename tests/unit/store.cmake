@@ -5,7 +5,7 @@ lrtune_library(lrtune_record_model
   DEPENDS lrtune_records lrtune_ranking lrtune_policy lrtune_common)
 
 lrtune_test(store_test
-  SOURCES unit/store_round_trip_test.cc unit/store_file_test.cc unit/store_log_test.cc unit/store_care_test.cc unit/store_faults_test.cc
+  SOURCES unit/store_round_trip_test.cc unit/store_file_test.cc unit/store_log_test.cc unit/store_company_test.cc unit/store_care_test.cc unit/store_faults_test.cc
           unit/store_best_test.cc unit/store_kill_test.cc unit/store_damage_test.cc unit/store_fault_sites_test.cc unit/store_schema_page_test.cc
           support/faulty_vfs.cc
   DEPENDS lrtune_store lrtune_record_model SQLiteCpp

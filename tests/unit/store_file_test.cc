@@ -150,7 +150,7 @@ TEST(StoreFile, WithAnOpenLogInAFolderThatCannotBeWrittenSaysWhatToDo) {
 
 TEST(StoreFile, KeepsItsSettings) {
   const TemporaryFolder folder;
-  const auto database = open_for_writing(folder.file("a.db"));
+  const auto database = open_for_writing(folder.file("a.db"), OpenLog::kEmptied);
   ASSERT_TRUE(database) << database.error().message;
   const auto pragma = [&](const std::string& name) {
     return (*database)->execAndGet("PRAGMA " + name).getString();
