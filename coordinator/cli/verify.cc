@@ -67,8 +67,9 @@ class Verification {
   OrExit<Campaign> carried_out(const Result<Experiment>& experiment);
   OrExit<std::vector<json>> stored_rivals(const TrialRecord& alone,
                                           const TrainingIdentity& identity) const;
+  OrExit<void> note_own_campaigns(std::span<const PolicyResult* const> judged);
   OrExit<Judgement> judge_one(const json& document, const PolicyResult& alone,
-                              const Campaign& first);
+                              const Campaign& first, std::vector<json> stored);
   OrExit<void> generate(Judgement& judgement, const json& document, const TrialRecord& alone,
                         std::vector<json> stored);
   OrExit<void> keep(const Judgement& judgement, const PolicyResult& alone);
@@ -78,6 +79,7 @@ class Verification {
   const Experiment& experiment_;
   SqliteStore& store_;
   const OutputFolder& output_;
+  std::set<CampaignId> own_campaigns_;
 };
 
 OrExit<Verification::Campaign> Verification::carried_out(const Result<Experiment>& experiment) {
@@ -108,7 +110,9 @@ OrExit<std::vector<json>> Verification::stored_rivals(const TrialRecord& alone,
                            .optimizer = train.optimizer.name,
                            .evaluated_on = alone.plan.evaluate_on,
                            .target = command_.settings.target,
-                           .iterations = alone.plan.iterations};
+                           .iterations = alone.plan.iterations,
+                           .max_seconds = alone.plan.max_seconds,
+                           .made_by_itself = own_campaigns_};
   const auto top = static_cast<std::size_t>(command_.settings.top);
   std::vector<Rival> best = rivals(*entries, search, alone.policy, top);
   const auto published = published_content();
@@ -137,8 +141,8 @@ OrExit<void> Verification::generate(Judgement& judgement, const json& document,
   if (const auto estimate = estimate_of(*report)) {
     others =
         generated_policies(*estimate, iterations, experiment_.seed, command_.settings.candidates);
-    if (auto schedule = m_opt_candidate(judgement.m_opt)) others.push_back(*std::move(schedule));
   }
+  if (auto schedule = m_opt_candidate(judgement.m_opt)) others.push_back(*std::move(schedule));
   std::ranges::move(stored, std::back_inserter(others));
   if (others.empty()) {
     judgement.phase = 3;
@@ -155,7 +159,7 @@ OrExit<void> Verification::generate(Judgement& judgement, const json& document,
 }
 
 OrExit<Judgement> Verification::judge_one(const json& document, const PolicyResult& alone,
-                                          const Campaign& first) {
+                                          const Campaign& first, std::vector<json> stored) {
   Judgement judgement;
   judgement.policy = document;
   judgement.m_opt = alone.search.m_opt();
@@ -166,32 +170,30 @@ OrExit<Judgement> Verification::judge_one(const json& document, const PolicyResu
                               {"policies", json::array({outcome_json(alone, first.results)})}});
   if (verified && !command_.settings.compare) return judgement;
   const TrialRecord& trial = alone.search.trial;
-  auto stored = stored_rivals(trial, first.identity);
-  if (!stored) return tl::unexpected(stored.error());
-  const std::size_t least =
-      command_.settings.compare ? 1 : static_cast<std::size_t>(command_.settings.top);
-  if (stored->size() < least) {
+  constexpr std::size_t kFewest = 3;  // section 4.2
+  if (stored.size() < (command_.settings.compare ? 1 : kFewest)) {
+    const std::string seconds =
+        trial.plan.max_seconds ? fmt::format(" and {:g} s", *trial.plan.max_seconds) : "";
     judgement.phases.push_back(
         {{"phase", 2},
-         {"what",
-          fmt::format("only {} stored {} the target for this data set or network within {} "
-                      "iterations",
-                      stored->size(), stored->size() == 1 ? "policy meets" : "policies meet",
-                      trial.plan.iterations)}});
+         {"what", fmt::format("only {} stored {} the target for this data set or network within {} "
+                              "iterations{}",
+                              stored.size(), stored.size() == 1 ? "policy meets" : "policies meet",
+                              trial.plan.iterations, seconds)}});
   } else {
     const auto compared =
-        carried_out(comparison_experiment(experiment_, document, *stored, command_.settings));
+        carried_out(comparison_experiment(experiment_, document, stored, command_.settings));
     if (!compared) return tl::unexpected(compared.error());
     const bool beaten =
         judge(judgement, 2, trial.policy, compared->results, command_.settings.target);
     if (!beaten && verified) judgement.verdict = Verdict::kVerified;
     if (judgement.replacement_meets) return judgement;
     // Those that were stored did not hold what they promised; the best of them goes on.
-    stored->clear();
-    if (beaten) stored->push_back(*judgement.replacement);
+    stored.clear();
+    if (beaten) stored.push_back(*judgement.replacement);
   }
   if (command_.settings.compare) return judgement;
-  if (auto done = generate(judgement, document, trial, *std::move(stored)); !done)
+  if (auto done = generate(judgement, document, trial, std::move(stored)); !done)
     return tl::unexpected(done.error());
   return judgement;
 }
@@ -233,6 +235,15 @@ OrExit<void> Verification::keep(const Judgement& judgement, const PolicyResult& 
   return {};
 }
 
+OrExit<void> Verification::note_own_campaigns(std::span<const PolicyResult* const> judged) {
+  const auto stored = store_.load();
+  if (!stored) return ends(stored.error(), kExitFailure);
+  std::vector<Policy> policies;
+  for (const PolicyResult* one : judged) policies.push_back(one->search.trial.policy);
+  own_campaigns_ = own_campaigns(*stored, experiment_, policies);
+  return {};
+}
+
 OrExit<std::vector<Judgement>> Verification::judge_all(const std::vector<json>& policies) {
   const auto first = carried_out(trial_experiment(experiment_, policies, command_.settings));
   if (!first) return tl::unexpected(first.error());
@@ -241,9 +252,17 @@ OrExit<std::vector<Judgement>> Verification::judge_all(const std::vector<json>& 
   std::ranges::sort(in_order, {}, [](const PolicyResult* one) { return one->search.trial.id; });
   if (in_order.size() != policies.size())
     return ends({"not every policy was trained"}, kExitFailure);
+  // As the store is before any of them is compared: in whatever order they are given.
+  std::vector<std::vector<json>> stored;
+  if (auto own = note_own_campaigns(in_order); !own) return tl::unexpected(own.error());
+  for (const PolicyResult* one : in_order) {
+    auto found = stored_rivals(one->search.trial, first->identity);
+    if (!found) return tl::unexpected(found.error());
+    stored.push_back(*std::move(found));
+  }
   std::vector<Judgement> judgements;
   for (std::size_t i = 0; i < policies.size(); ++i) {
-    auto judgement = judge_one(policies[i], *in_order[i], *first);
+    auto judgement = judge_one(policies[i], *in_order[i], *first, std::move(stored[i]));
     if (!judgement) return tl::unexpected(judgement.error());
     if (auto plot = plot_m_opt(*in_order[i], first->results); !plot)
       return tl::unexpected(plot.error());

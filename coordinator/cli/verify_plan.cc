@@ -324,20 +324,51 @@ std::optional<ParameterEstimate> estimate_of(const RangeReport& report) {
                              std::max<std::int64_t>(1, report.run_iterations / 8));
 }
 
+std::set<CampaignId> own_campaigns(const StoredState& stored, const Experiment& experiment,
+                                   std::span<const Policy> policies) {
+  std::set<CampaignId> own, compares;
+  for (const CampaignRecord& campaign : stored.campaigns) {
+    if (campaign.name == derived_name(experiment.name, "-range-test")) own.insert(campaign.id);
+    for (const char* phase : {"-compare", "-generate"}) {
+      if (campaign.name == derived_name(experiment.name, phase)) compares.insert(campaign.id);
+    }
+  }
+  // The policy that is judged is their first.
+  for (const TrialRecord& trial : stored.trials) {
+    if (trial.number == 0 && compares.contains(trial.campaign) &&
+        std::ranges::find(policies, trial.policy) != policies.end())
+      own.insert(trial.campaign);
+  }
+  return own;
+}
+
+namespace {
+
+bool meets_in_time(const Scores& run, const RivalSearch& search) {
+  return run.ended_well &&
+         run.target_iteration.value_or(search.iterations + 1) <= search.iterations &&
+         (!search.max_seconds || run.target_seconds <= *search.max_seconds);
+}
+
+}  // namespace
+
 std::vector<Rival> rivals(std::span<const PolicyEntry> entries, const RivalSearch& search,
                           const Policy& policy, std::size_t top) {
   const bool by_loss = search.target.measure == Measure::kLoss;
   RivalOrder order(search);
   for (const PolicyEntry& entry : entries) {
-    const bool met_it = std::ranges::any_of(entry.runs, [&](const PolicyRun& run) {
-      return run.scores.ended_well &&
-             run.scores.target_iteration.value_or(search.iterations + 1) <= search.iterations;
-    });
+    std::vector<Scores> runs;
+    for (const PolicyRun& run : entry.runs) {
+      if (!search.made_by_itself.contains(run.campaign)) runs.push_back(run.scores);
+    }
+    const bool met_it =
+        std::ranges::any_of(runs, [&](const Scores& run) { return meets_in_time(run, search); });
     if (!met_it || entry.policy == policy || entry.policy.reactive() ||
         entry.train.optimizer.name != search.optimizer ||
         entry.plan.evaluate_on != search.evaluated_on)
       continue;
-    const MeanAndDeviation& value = by_loss ? entry.scores.loss : entry.scores.top1;
+    const RepeatedScores scores = combine(runs, RankAt::kBest);
+    const MeanAndDeviation& value = by_loss ? scores.loss : scores.top1;
     order.add(entry.train.dataset.name, entry.train.model.name,
               {to_json(entry.policy), entry.description, value.mean, {}});
   }

@@ -10,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -83,13 +84,21 @@ struct Rival {
 
 // What a stored policy must have done to be one.
 struct RivalSearch {
-  std::string dataset;          // this, or the model, or both
-  std::string model;            // likewise
-  std::string optimizer;        // the same: another one's rates are others
-  Part evaluated_on;            // the same
-  Target target;                // met by a run ...
-  std::int64_t iterations = 0;  // ... within so many iterations
+  std::string dataset;                       // this, or the model, or both
+  std::string model;                         // likewise
+  std::string optimizer;                     // the same: another one's rates are others
+  Part evaluated_on;                         // the same
+  Target target;                             // met by a run ...
+  std::int64_t iterations = 0;               // ... within so many iterations
+  std::optional<double> max_seconds = {};    // ... and seconds
+  std::set<CampaignId> made_by_itself = {};  // whose runs do not count: own_campaigns()
 };
+
+// The comparisons, generations and range tests that verifying `policies` with `experiment` has
+// made: what a verification trains is none of the stored policies that it compares with, so that
+// one which was interrupted, or is run again, finds the same.
+std::set<CampaignId> own_campaigns(const StoredState& stored, const Experiment& experiment,
+                                   std::span<const Policy> policies);
 
 // `entries`: with scores that count to search.target (PolicyFilter::target). Best first: those with
 // data set and network in common before those with the data set, and these before those with the

@@ -37,6 +37,33 @@ std::string difference_of(const TrialRecord& trial, const Result<Policy>& made,
 
 std::string words(const SearchDecision& decision) { return log_numbers(decision).text(); }
 
+// A run that was made longer keeps what poly took from its length by default: the ends that its
+// functions may have taken for it.
+std::set<std::int64_t> earlier_lengths(const TrialRecord& trial) {
+  std::set<std::int64_t> lengths;
+  std::int64_t begin = 0;
+  for (const Segment& segment : trial.policy.segments) {
+    if (const std::int64_t end = begin + segment.function.l; end < trial.plan.iterations)
+      lengths.insert(end);
+    begin = segment.until;
+  }
+  return lengths;
+}
+
+// The candidate as the search makes it for this length of the run, or made it for an earlier one
+// that the trial was extended from.
+Result<Policy> made_again(const TrialRecord& trial, const nlohmann::json& candidate,
+                          PolicyContext context, bool extended) {
+  auto made = policy_from_json(candidate, context, {});
+  if (!made || *made == trial.policy || !extended) return made;
+  for (const std::int64_t length : earlier_lengths(trial)) {
+    context.run_iterations = length;
+    auto earlier = policy_from_json(candidate, context, {});
+    if (earlier && *earlier == trial.policy) return earlier;
+  }
+  return made;
+}
+
 Result<CampaignReplay> replay_draws(const CampaignHistory& history, const Experiment& experiment) {
   CampaignReplay replayed;
   for (const TrialRecord& trial : history.candidates) {
@@ -45,9 +72,9 @@ Result<CampaignReplay> replay_draws(const CampaignHistory& history, const Experi
     const TrainingIdentity& identity = identity_of(history, trial);
     const auto plan = run_plan_of(experiment, identity.train, identity.data);
     if (!plan) return tl::unexpected(plan.error());
-    const auto policy =
-        policy_from_json(candidate_policy(experiment, index),
-                         policy_context_of(*plan, identity.train, identity.data), {});
+    const auto policy = made_again(trial, candidate_policy(experiment, index),
+                                   policy_context_of(*plan, identity.train, identity.data),
+                                   history.campaign.extensions > 0);
     // What has diverged is not trained again when runs are made longer.
     const bool left = trial.state == TrialState::kDiverged && history.campaign.extensions > 0;
     replayed.difference =

@@ -238,6 +238,32 @@ TEST_F(CoreSearchTest, RankingsAndRepeatsAreMadeAgain) {
   EXPECT_EQ(again->repeats, 2);
 }
 
+// Regression: poly that takes its length from the run's was told to be another policy once the run
+// was longer, though the run keeps what it began with.
+TEST_F(CoreSearchTest, AnExtensionLeavesALengthThatWasTakenFromTheRun) {
+  begin(
+      experiment_of("search:\n  method: list\n  policies:\n    - {function: poly, k0: 0.1, p: 1}\n"
+                    "    - segments:\n        - {until: 30, function: fix, k0: 0.1}\n"
+                    "        - {function: poly, k0: 0.2, p: 1}\n"),
+      2);
+  while (!open().empty()) end_first(0.5);
+  ASSERT_EQ(replayed(), "");
+  CampaignHistory longer = history();
+  longer.campaign.extensions = 1;
+  longer.campaign.experiment["run"]["iterations"] = 150;
+  for (TrialRecord& trial : longer.candidates) trial.plan.iterations = 150;
+  longer.rankings.clear();
+  const auto difference = [&] { return replay_campaign(longer)->difference; };
+  EXPECT_THAT(difference(), testing::StartsWith("0 places are in the ranking"))
+      << "candidates are the same";
+  longer.candidates[1].policy.segments[1].function.k0 = 0.3;
+  EXPECT_THAT(difference(), HasSubstr("candidate 1 was composite"));
+  longer = history();
+  longer.campaign.experiment["run"]["iterations"] = 150;
+  for (TrialRecord& trial : longer.candidates) trial.plan.iterations = 150;
+  EXPECT_THAT(difference(), HasSubstr("candidate 0 was POLY")) << "it was not extended";
+}
+
 TEST_F(CoreSearchTest, AnAlteredRankingIsNoticed) {
   begin(searching("halving", 3, "verify: {top: 1, repeats: 2}\n"), 1);
   for (int i = 0; !open().empty(); ++i) end_first(0.3 + 0.05 * (i * 7 % 11));

@@ -149,7 +149,6 @@ PolicyEntry entry(std::int64_t id, const std::string& dataset, const std::string
   if (top1 >= settings().target.value) run.scores.target_iteration = 500;
   one.plan.evaluate_on = Part::kValidation;
   one.runs = {run};
-  one.scores.top1.mean = top1;
   return one;
 }
 
@@ -200,11 +199,60 @@ TEST(VerifyPlan, RivalsMetTheTargetAsThePolicyMust) {
       << "its schedules stand beside it";
 }
 
+// Regression: the constraint of seconds was not asked of those that it was compared with.
+TEST(VerifyPlan, RivalsMetTheTargetWithinTheSeconds) {
+  std::vector<PolicyEntry> entries = {entry(1, "mnist", "lenet", 0.1, 0.99)};
+  entries[0].runs[0].scores.target_seconds = 2;
+  RivalSearch search = rivals_of_mine();
+  search.max_seconds = 2;
+  EXPECT_EQ(rivals(entries, search, fix(0.01), 3).size(), 1u);
+  search.max_seconds = 1.9;
+  EXPECT_THAT(rivals(entries, search, fix(0.01), 3), IsEmpty());
+}
+
+// Regression: what a verification had trained itself was stored, and the same command again ended
+// in another phase.
+TEST(VerifyPlan, RivalsAreNoneOfWhatTheVerificationTrainedItself) {
+  StoredState stored;
+  const auto add = [&](std::int64_t id, const std::string& name, double first) {
+    CampaignRecord campaign;
+    campaign.id.value = id;
+    campaign.name = name;
+    stored.campaigns.push_back(campaign);
+    TrialRecord trial;
+    trial.id.value = id;
+    trial.campaign = campaign.id;
+    trial.policy = fix(first);
+    stored.trials.push_back(trial);
+  };
+  add(1, "mine-generate", 0.01);
+  add(2, "mine-compare", 0.01);
+  add(3, "mine-compare", 0.02);  // another policy's
+  add(4, "mine-range-test", 0.1);
+  add(5, "mine-verify", 0.01);
+  add(6, "other-generate", 0.01);
+  const std::vector<Policy> judged = {fix(0.03), fix(0.01)};
+  EXPECT_THAT(own_campaigns(stored, mine(), judged),
+              ElementsAre(CampaignId{1}, CampaignId{2}, CampaignId{4}));
+
+  std::vector<PolicyEntry> entries = {entry(1, "mnist", "lenet", 0.1, 0.99)};
+  entries[0].runs[0].campaign = CampaignId{1};
+  RivalSearch search = rivals_of_mine();
+  search.made_by_itself = {CampaignId{1}};
+  EXPECT_THAT(rivals(entries, search, fix(0.01), 3), IsEmpty());
+  entries[0].runs.push_back(entries[0].runs[0]);
+  entries[0].runs[1].campaign = CampaignId{7};
+  entries[0].runs[1].scores.best.evaluated.top1 = 0.95;
+  const auto found = rivals(entries, search, fix(0.01), 3);
+  ASSERT_EQ(found.size(), 1u) << "somebody else's run of it";
+  EXPECT_EQ(found[0].value, 0.95);
+}
+
 TEST(VerifyPlan, RivalsByLossAreTheLowestFirst) {
   std::vector<PolicyEntry> entries = {entry(1, "mnist", "lenet", 0.1, 0.99),
                                       entry(2, "mnist", "lenet", 0.2, 0.98)};
-  entries[0].scores.loss.mean = 0.3;
-  entries[1].scores.loss.mean = 0.2;
+  entries[0].runs[0].scores.lowest_loss.evaluated.loss = 0.3;
+  entries[1].runs[0].scores.lowest_loss.evaluated.loss = 0.2;
   RivalSearch by_loss = rivals_of_mine();
   by_loss.target = {Measure::kLoss, 0.4};
   const auto found = rivals(entries, by_loss, fix(0.01), 3);
