@@ -20,6 +20,7 @@ using std::chrono::milliseconds;
 constexpr int kMaxFailedCommits = 3;        // in a row, each with a rebuilt core
 constexpr std::size_t kMostRefused = 4096;  // peers that are remembered
 constexpr const char* kUnreadable = "it sent a frame that cannot be read";
+constexpr const char* kRefused = "a frame of it was refused; the coordinator's log says why";
 constexpr milliseconds kOutboxRetry{10};  // ZeroMQ does not tell when a peer reads again
 
 // The only place of the coordinator that reads the clocks.
@@ -189,15 +190,20 @@ void Runtime::take_frames(Actions& actions) {
   for (std::size_t taken = 0; auto incoming = socket_.receive(); ++taken) {
     observer_.received(incoming->frame.size());
     if (refused_.contains(incoming->peer)) {
-      send_to(incoming->peer, {wire::Rejected{kUnreadable}});
+      send_to(incoming->peer, {wire::Rejected{kRefused}});
     } else if (auto messages = allowed_messages(*incoming)) {
       for (wire::ToCoordinator& message : *messages) {
+        const auto* hello = std::get_if<wire::Hello>(&message);
+        if (hello != nullptr && !greetings_.pays(incoming->peer, hello->held.size(), now_.steady)) {
+          refuse_peer(*incoming, "it says hello too often");
+          break;
+        }
         note_peer(incoming->peer, message);
         if (!completed(incoming->peer, message)) continue;
         step(event::Received{incoming->peer, std::move(message)}, actions);
       }
     } else {
-      refuse_frame(*incoming, messages.error());
+      refuse_peer(*incoming, fmt::format("{}: {}", kUnreadable, messages.error().message));
     }
     if (taken + 1 >= options_.frames_per_turn) {
       more_frames_ = true;
@@ -266,7 +272,7 @@ void Runtime::warn_of_same_name(const wire::Hello& hello) {
 
 // What such a peer holds would never end: it repeats the frame, and nobody else gets its job. So it
 // is sent away, and its jobs go to others.
-void Runtime::refuse_frame(const wire::Incoming& incoming, const Error& error) {
+void Runtime::refuse_peer(const wire::Incoming& incoming, const std::string& why) {
   observer_.refused();
   if (refused_.size() >= kMostRefused) refused_.clear();
   refused_.insert(incoming.peer);
@@ -276,13 +282,12 @@ void Runtime::refuse_frame(const wire::Incoming& incoming, const Error& error) {
                  .add("worker", worker == peers_.end() ? "" : worker->first)
                  .add("key", incoming.key_name)
                  .add("bytes", incoming.frame.size())
-                 .add("reason", error.message)
+                 .add("reason", why)
                  .text());
   forget_peer(incoming.peer);
-  post(event::PeerLost{incoming.peer,
-                       fmt::format("it sent a frame of {} bytes that cannot be read: {}",
-                                   incoming.frame.size(), error.message)});
-  send_to(incoming.peer, {wire::Rejected{fmt::format("{}: {}", kUnreadable, error.message)}});
+  post(event::PeerLost{incoming.peer, fmt::format("a frame of {} bytes was refused: {}",
+                                                  incoming.frame.size(), why)});
+  send_to(incoming.peer, {wire::Rejected{why}});
 }
 
 Result<void> Runtime::carry_out(Actions& actions) {

@@ -19,6 +19,7 @@
 #include "common/result.h"
 #include "common/wire/transport.h"
 #include "coordinator/core/core.h"
+#include "coordinator/greeting_budget.h"
 #include "coordinator/outbox.h"
 #include "coordinator/runtime_observer.h"
 #include "coordinator/store/store.h"
@@ -84,7 +85,7 @@ class Runtime {
   void take_posted(Actions& actions);
   void take_frames(Actions& actions);
   bool completed(const PeerId& peer, wire::ToCoordinator& message);
-  void refuse_frame(const wire::Incoming& incoming, const Error& error);
+  void refuse_peer(const wire::Incoming& incoming, const std::string& why);
   void note_peer(const PeerId& peer, const wire::ToCoordinator& message);
   void note_hello(const PeerId& peer, const wire::Hello& hello);
   void warn_of_same_name(const wire::Hello& hello);
@@ -112,7 +113,8 @@ class Runtime {
   std::map<std::string, PeerId> peers_;  // by the worker's name
   std::set<PeerId> finished_;            // of them, those that brought a job to an end
   std::set<PeerId> left_;                // of them, those that said goodbye
-  std::set<PeerId> refused_;             // sent a frame that cannot be read
+  std::set<PeerId> refused_;             // sent a frame that was refused
+  GreetingBudget greetings_;
   struct EndedProcess {
     std::string worker;
     std::string reason;

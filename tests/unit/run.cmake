@@ -3,7 +3,7 @@ lrtune_test(run_test
   DEPENDS lrtune_cli_report lrtune_cli_run
   LABELS unit)
 lrtune_test(runtime_test
-  SOURCES unit/runtime_test.cc unit/record_log_test.cc unit/outbox_test.cc unit/scripted_peer.cc
+  SOURCES unit/runtime_test.cc unit/greeting_budget_test.cc unit/record_log_test.cc unit/outbox_test.cc unit/scripted_peer.cc
   DEPENDS lrtune_runtime lrtune_record_model lrtune_config
   LABELS unit)
 lrtune_test(range_test_plan_test

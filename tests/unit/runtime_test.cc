@@ -175,6 +175,26 @@ TEST_F(RuntimeTest, AStoreThatStaysBrokenEndsTheRunAndNothingIsSent) {
   EXPECT_TRUE(store_.state.campaigns.empty());
 }
 
+// Regression: a worker that greeted without end kept the coordinator from all others.
+TEST_F(RuntimeTest, AWorkerThatGreetsWithoutEndIsSentAway) {
+  ScriptedPeer& bad = add_peer("bad");
+  add_peer("good");
+  wire::Hello hello;
+  hello.worker = "bad";
+  hello.process = "flood";
+  hello.numerics.device = "cpu";
+  for (std::int64_t job = 1; job <= 2000; ++job) hello.held.push_back({JobId{job}, 1});
+  each_turn_ = [&] {
+    for (int i = 0; i < 20 && bad.rejected.empty(); ++i) bad.send(hello);
+  };
+  until_ = [&] { return done() && !bad.rejected.empty(); };
+  runtime_->post(event::Submitted{some_experiment(8)});
+  ASSERT_TRUE(runtime_->run(*this));
+  ASSERT_TRUE(done());
+  EXPECT_THAT(bad.rejected[0], HasSubstr("it says hello too often"));
+  EXPECT_THAT(log_text_.str(), HasSubstr("event=frame_refused worker=bad"));
+}
+
 TEST_F(RuntimeTest, AnotherVersionIsRejected) {
   add_peer("good");
   ScriptedPeer& bad = add_peer("bad");
@@ -203,9 +223,9 @@ TEST_F(RuntimeTest, AWorkerWhoseFramesCannotBeReadIsSentAwayAndItsJobGivenToAnot
   EXPECT_THAT(bad.rejected[0], HasSubstr("it sent a frame that cannot be read"));
   EXPECT_EQ(peers_[1]->assigned.at(0).attempt, 2);
   const std::string log = log_text_.str();
-  const auto first = log.find("cannot be read");
+  const auto first = log.find("event=peer_lost");
   ASSERT_NE(first, std::string::npos);
-  EXPECT_EQ(log.find("event=peer_lost", first), std::string::npos) << log;
+  EXPECT_EQ(log.find("event=peer_lost", first + 1), std::string::npos) << log;
   EXPECT_THAT(log, HasSubstr("event=frame_refused worker=bad key=\"\" bytes=3 reason="));
 }
 

@@ -1,0 +1,33 @@
+// How often a peer may say hello. Each hello costs the core a look at all that the worker holds, a
+// line in the log, and a name to remember.
+#pragma once
+
+#include <cstddef>
+#include <map>
+
+#include "coordinator/core/core.h"
+
+namespace lrtune {
+
+// One thread.
+class GreetingBudget {
+ public:
+  // A hello costs 100 and 1 for each job that the worker says it holds. A peer has a million, and
+  // gets 10,000 a second: a worker that greeted through a long stall of the coordinator is far
+  // below.
+  static constexpr double kMost = 1e6;
+  static constexpr double kASecond = 1e4;
+  static constexpr double kGreeting = 100;
+
+  // False: the peer has said too many.
+  bool pays(const PeerId& peer, std::size_t held, SteadyTime now);
+
+ private:
+  struct Account {
+    double left = kMost;
+    SteadyTime at;
+  };
+  std::map<PeerId, Account> accounts_;  // of those that are below kMost, or were lately
+};
+
+}  // namespace lrtune
