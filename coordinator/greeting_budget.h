@@ -19,15 +19,20 @@ class GreetingBudget {
   static constexpr double kASecond = 1e4;
   static constexpr double kGreeting = 100;
 
+  explicit GreetingBudget(double most = kMost) : most_(most) {}
+
   // False: the peer has said too many.
   bool pays(const PeerId& peer, std::size_t held, SteadyTime now);
 
  private:
   struct Account {
-    double left = kMost;
+    double left;
     SteadyTime at;
   };
-  std::map<PeerId, Account> accounts_;  // of those that are below kMost, or were lately
+  double with_income(const Account& account, SteadyTime now) const;
+
+  double most_;
+  std::map<PeerId, Account> accounts_;  // of those that have less than that, or had lately
 };
 
 }  // namespace lrtune

@@ -75,7 +75,8 @@ Runtime::Runtime(wire::RouterSocket socket, Store& store, RuntimeOptions options
             if (status == wire::SendStatus::kSent) observer_.sent(frame.size());
             return status;
           },
-          options_.outbox_bytes) {}
+          options_.outbox_bytes),
+      greetings_(options_.greetings) {}
 
 void Runtime::post(Event event) {
   if (holds<event::Submitted>(event) || holds<event::StopRequested>(event))

@@ -33,6 +33,7 @@ struct RuntimeOptions {
   std::size_t outbox_bytes = 1024 * 1024;      // that may wait for one peer that does not read
   std::chrono::milliseconds last_words{100};   // from the end of a process to its last frame
   std::chrono::milliseconds watch_every{200};  // RuntimeWatcher::watch is called at least so often
+  double greetings = GreetingBudget::kMost;    // of a peer, at once
   RuntimeObserver* observer = nullptr;         // must outlive the runtime; may be null
   // Puts into a submission what it takes from the store, before the core sees it: called in the
   // turn that receives it. Its error is the answer. May be empty.

@@ -177,13 +177,15 @@ TEST_F(RuntimeTest, AStoreThatStaysBrokenEndsTheRunAndNothingIsSent) {
 
 // Regression: a worker that greeted without end kept the coordinator from all others.
 TEST_F(RuntimeTest, AWorkerThatGreetsWithoutEndIsSentAway) {
+  options_.greetings = 10'000;
+  start_runtime();
   ScriptedPeer& bad = add_peer("bad");
   add_peer("good");
   wire::Hello hello;
   hello.worker = "bad";
   hello.process = "flood";
   hello.numerics.device = "cpu";
-  for (std::int64_t job = 1; job <= 2000; ++job) hello.held.push_back({JobId{job}, 1});
+  for (std::int64_t job = 1; job <= 900; ++job) hello.held.push_back({JobId{job}, 1});
   each_turn_ = [&] {
     for (int i = 0; i < 20 && bad.rejected.empty(); ++i) bad.send(hello);
   };
