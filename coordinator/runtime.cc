@@ -101,6 +101,7 @@ bool Runtime::has_finished(const std::string& worker) const {
 
 void Runtime::forget_peer(const PeerId& peer) {
   std::erase_if(peers_, [&](const auto& entry) { return entry.second == peer; });
+  std::erase_if(processes_, [&](const auto& entry) { return !peers_.contains(entry.first); });
   finished_.erase(peer);
   left_.erase(peer);
 }
@@ -255,10 +256,13 @@ void Runtime::note_hello(const PeerId& peer, const wire::Hello& hello) {
   if (const auto before = peers_.find(hello.worker);
       before != peers_.end() && before->second != peer) {
     finished_.erase(before->second);
-    if (left_.erase(before->second) == 0) warn_of_same_name(hello);
+    // One that came back by another connection is no other.
+    const bool same_process = processes_[hello.worker] == hello.process;
+    if (left_.erase(before->second) == 0 && !same_process) warn_of_same_name(hello);
   }
   left_.erase(peer);
   peers_[hello.worker] = peer;
+  processes_[hello.worker] = hello.process;
 }
 
 void Runtime::warn_of_same_name(const wire::Hello& hello) {

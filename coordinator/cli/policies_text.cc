@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <tuple>
 
 #include "common/policy/policy_json.h"
 #include "common/policy/policy_yaml.h"
@@ -50,6 +52,32 @@ bool trained_alike(const std::vector<PolicyEntry>& entries) {
   });
 }
 
+// What tells apart the run plans of one policy in one training and of one length.
+std::string plan_words(const RunPlan& plan) {
+  std::string words =
+      fmt::format("on {}, every {}", name_of(plan.evaluate_on), plan.evaluate_every);
+  if (plan.target) {
+    words += fmt::format(", {} {} {:g}", plan.stop_at_target ? "ends at" : "target",
+                         name_of(plan.target->measure), plan.target->value);
+  }
+  if (plan.max_seconds) words += fmt::format(", at most {:g} s", *plan.max_seconds);
+  if (plan.m_opt_every > 0) words += fmt::format(", M-opt every {}", plan.m_opt_every);
+  return words;
+}
+
+using Look = std::tuple<std::int64_t, std::string, std::int64_t>;
+
+Look look_of(const PolicyEntry& entry) {
+  return {entry.id, training_of(entry), entry.plan.iterations};
+}
+
+// How many entries would read the same.
+std::map<Look, int> looks_of(const std::vector<PolicyEntry>& entries) {
+  std::map<Look, int> looks;
+  for (const PolicyEntry& entry : entries) ++looks[look_of(entry)];
+  return looks;
+}
+
 struct Layout {
   bool ranked;
   bool alike;
@@ -73,14 +101,15 @@ std::vector<TableColumn> columns_of(const Layout& layout) {
   return columns;
 }
 
-std::vector<std::string> entry_row(const PolicyEntry& entry, std::size_t rank,
-                                   const Layout& layout) {
+std::vector<std::string> entry_row(const PolicyEntry& entry, std::size_t rank, const Layout& layout,
+                                   bool one_of_many) {
   const RepeatedScores& scores = entry.scores;
   const int runs = scores.ended_well;
   std::vector<std::string> row;
   if (layout.ranked) row.push_back(fmt::to_string(rank));
   row.push_back(fmt::to_string(entry.id));
-  row.push_back(policy_words(entry));
+  row.push_back(one_of_many ? fmt::format("{} [{}]", policy_words(entry), plan_words(entry.plan))
+                            : policy_words(entry));
   if (!layout.alike) row.push_back(training_of(entry));
   if (!layout.alike) row.push_back(fmt::to_string(entry.plan.iterations));
   row.push_back(runs_of(scores));
@@ -248,12 +277,15 @@ std::string policies_table(const std::vector<PolicyEntry>& entries, bool ranked,
                            const Terminal& terminal, bool target_seconds) {
   if (entries.empty()) return {};
   const Layout layout{ranked, trained_alike(entries), target_seconds};
+  const std::map<Look, int> looks = looks_of(entries);
   TextTable table(columns_of(layout));
   for (std::size_t i = 0; i < entries.size(); ++i) {
+    const bool one_of_many = looks.at(look_of(entries[i])) > 1;
     const bool well = entries[i].scores.ended_well == entries[i].scores.repeats;
-    table.add_row(entry_row(entries[i], i + 1, layout), !well              ? Ink::kBad
-                                                        : ranked && i == 0 ? Ink::kGood
-                                                                           : Ink::kPlain);
+    table.add_row(entry_row(entries[i], i + 1, layout, one_of_many), !well ? Ink::kBad
+                                                                     : ranked && i == 0
+                                                                         ? Ink::kGood
+                                                                         : Ink::kPlain);
   }
   return (layout.alike ? training_words(entries) + "\n" : "") + table.text(terminal);
 }

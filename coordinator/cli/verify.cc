@@ -21,6 +21,7 @@
 #include "coordinator/cli/result_files.h"
 #include "coordinator/cli/terminal.h"
 #include "coordinator/cli/verify_plan.h"
+#include "coordinator/tuning/m_opt.h"
 
 namespace lrtune {
 namespace {
@@ -208,19 +209,47 @@ OrExit<void> Verification::plot_m_opt(const PolicyResult& alone,
   return {};
 }
 
+// How one of the compared did, under names that begin with `prefix`.
+void add_numbers(json& numbers, const std::string& prefix, const json& one,
+                 const std::string& measure) {
+  if (!one.contains("verified")) {
+    if (one.contains(measure)) numbers[prefix + measure] = one.at(measure);
+    return;
+  }
+  const json& verified = one.at("verified");
+  numbers[prefix + measure] = verified.value(measure + "_mean", json());
+  numbers[prefix + measure + "_deviation"] = verified.value(measure + "_deviation", json());
+  numbers[prefix + "repeats"] = verified.value("repeats", 0);
+  numbers[prefix + "ended_well"] = verified.value("ended_well", 0);
+}
+
+// What the verdict rests on: the last comparison's numbers, and M-opt's agreement.
+json verdict_numbers(const Judgement& judgement, const Target& target, const Policy& judged) {
+  const std::string measure(name_of(target.measure));
+  json numbers = {{"verdict", name_of(judgement.verdict)},
+                  {"phase", judgement.phase},
+                  {"measure", measure},
+                  {"target", target.value},
+                  {"replacement", judgement.replacement ? judgement.replacement->dump() : ""}};
+  const json own = to_json(judged);
+  for (const json& phase : judgement.phases) {
+    for (const json& one : phase.value("policies", json::array())) {
+      if (one.at("policy") == own) add_numbers(numbers, "", one, measure);
+      if (judgement.replacement && one.at("policy") == *judgement.replacement)
+        add_numbers(numbers, "replacement_", one, measure);
+    }
+  }
+  if (const auto found = agreement(judgement.m_opt))
+    numbers["m_opt_mean_log10"] = found->mean_log10;
+  return numbers;
+}
+
 // The verdict, as a decision about the policy's own trial: `lrtune why` tells it. The same command
 // again finds the same, which is known.
 OrExit<void> Verification::keep(const Judgement& judgement, const PolicyResult& alone) {
-  const std::string replacement = judgement.replacement ? judgement.replacement->dump() : "";
-  const DecisionRecord verdict{alone.search.trial.campaign,
-                               alone.search.trial.id,
-                               wall_now(),
-                               "verdict",
-                               {{"verdict", name_of(judgement.verdict)},
-                                {"phase", judgement.phase},
-                                {"measure", name_of(command_.settings.target.measure)},
-                                {"target", command_.settings.target.value},
-                                {"replacement", replacement}}};
+  const DecisionRecord verdict{
+      alone.search.trial.campaign, alone.search.trial.id, wall_now(), "verdict",
+      verdict_numbers(judgement, command_.settings.target, alone.search.trial.policy)};
   const auto queries = PolicyQueries::open(command_.local.store);
   if (!queries) return ends(queries.error(), kExitFailure);
   const auto story = queries->story(alone.search.trial.id);

@@ -303,9 +303,15 @@ const Sentences& judgement_sentences() {
       {"verdict",
        [](const std::string& who, const json& n) {
          const std::string replacement = number(n, "replacement");
-         return fmt::format("{} was judged in phase {} for {} {}: {}{}.", who, number(n, "phase"),
-                            number(n, "measure"), number(n, "target"), number(n, "verdict"),
-                            replacement.empty() ? "" : " by " + replacement);
+         const std::string measure = number(n, "measure");
+         const auto reached = [&](const char* before, const std::string& key) {
+           return n.contains(key) ? before + number(n, key) : std::string();
+         };
+         return fmt::format("{} was judged in phase {} for {} {}{}: {}{}{}.", who,
+                            number(n, "phase"), measure, number(n, "target"),
+                            reached(", it reached ", measure), number(n, "verdict"),
+                            replacement.empty() ? "" : " by " + replacement,
+                            reached(", which reached ", "replacement_" + measure));
        }},
       {"verified",
        [](const std::string& who, const json& n) {

@@ -101,7 +101,7 @@ TEST_F(MethodsTest, APolicyThatMeetsTheTargetIsVerifiedInPhaseOne) {
   EXPECT_EQ(verdict["verdict"], "verified");
   EXPECT_EQ(verdict["phase"], 1);
   EXPECT_THAT(lrtune({"why", "1"}).wait().out,
-              HasSubstr("was judged in phase 1 for top1 0.1: verified"));
+              HasSubstr("was judged in phase 1 for top1 0.1, it reached 0.385467: verified"));
 }
 
 TEST_F(MethodsTest, MeasuringMoptChangesNoBit) {

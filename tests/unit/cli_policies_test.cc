@@ -146,6 +146,20 @@ TEST_F(SampleStore, DrawsTheParetoView) {
   EXPECT_THAT(chart.series[4].points[1].note, StartsWith("4  SIN2 "));
 }
 
+// Regression: one policy with two run plans of one length stood there twice, the same to the
+// letter.
+TEST_F(SampleStore, RunPlansThatWouldReadTheSameAreTold) {
+  std::vector<PolicyEntry> two = {entries().front(), entries().front()};
+  two[1].plan.max_seconds = 0.5;
+  two[1].plan.target = Target{Measure::kTop1, 0.9};
+  two[1].plan.stop_at_target = true;
+  const std::string table = policies_table(two, true, {});
+  EXPECT_THAT(table, HasSubstr("FIX k0=0.1 [on "));
+  EXPECT_THAT(table, HasSubstr(", ends at top1 0.9, at most 0.5 s]"));
+  two[1].plan.iterations = 1;
+  EXPECT_THAT(policies_table(two, true, {}), testing::Not(HasSubstr("[on")));
+}
+
 TEST_F(SampleStore, AParetoChartNamesAsManyAsTheTable) {
   const Chart chart = pareto_chart(entries(), 2);
   std::vector<bool> named;
