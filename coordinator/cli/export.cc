@@ -102,6 +102,7 @@ Result<std::string> text_of(const ExportOptions& options, const Policy& policy,
 
 int export_policy(const ExportOptions& options) {
   PolicyContext context;
+  context.evaluate_every = 1;  // a reactive policy is refused, whatever it says
   if (!options.experiment.empty()) {
     const auto run = planned_run(options.experiment);
     if (!run) return bad_input(run.error().message);
