@@ -111,11 +111,11 @@ class Runtime {
   Actions turn_;  // of the turn under way; its memory serves the next
   std::deque<Event> posted_;
   std::vector<Event> orders_;  // submissions and stop requests: a rebuilt core gets them again
-  std::map<std::string, PeerId> peers_;  // by the worker's name
+  std::map<std::string, PeerId> peers_;           // by the worker's name
   std::map<std::string, std::string> processes_;  // likewise, as they said last
-  std::set<PeerId> finished_;            // of them, those that brought a job to an end
-  std::set<PeerId> left_;                // of them, those that said goodbye
-  std::set<PeerId> refused_;             // sent a frame that was refused
+  std::set<PeerId> finished_;                     // of them, those that brought a job to an end
+  std::set<PeerId> left_;                         // of them, those that said goodbye
+  std::set<PeerId> refused_;                      // sent a frame that was refused
   GreetingBudget greetings_;
   struct EndedProcess {
     std::string worker;
