@@ -124,24 +124,46 @@ void move_aside(const std::string& file) { std::filesystem::rename(file, file + 
 
 // What SQLite writes at the beginning of an index, twice, in the machine's order (walIndexHdr;
 // https://sqlite.org/walformat.html#the_wal_index_file_format).
-struct IndexHeader {
+struct Index {
   std::uint32_t version, unused, change;
   std::uint8_t initialised, big_endian_checksums;
   std::uint16_t page_size;
   std::uint32_t frames, pages;
   std::array<std::uint32_t, 2> frame_checksum, salts, checksum;
 };
-static_assert(sizeof(IndexHeader) == 48);
+static_assert(sizeof(Index) == 48);
 
-std::optional<IndexHeader> read_index(const std::string& file) {
-  std::array<char, 2 * sizeof(IndexHeader)> bytes{};
-  std::ifstream index(file, std::ios::binary);
-  if (!index.read(bytes.data(), bytes.size())) return std::nullopt;
-  if (std::memcmp(bytes.data(), bytes.data() + sizeof(IndexHeader), sizeof(IndexHeader)) != 0)
+std::optional<Index> read_index(const std::string& file) {
+  std::array<char, 2 * sizeof(Index)> bytes{};
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream.read(bytes.data(), bytes.size())) return std::nullopt;
+  if (std::memcmp(bytes.data(), bytes.data() + sizeof(Index), sizeof(Index)) != 0)
     return std::nullopt;
-  IndexHeader header{};
-  std::memcpy(&header, bytes.data(), sizeof header);
-  return header;
+  Index index{};
+  std::memcpy(&index, bytes.data(), sizeof index);
+  return index;
+}
+
+// SQLite keeps the salts in the header's bytes, first the one that it counts up.
+std::uint32_t first_salt(const unsigned char* salts) {
+  return static_cast<std::uint32_t>(salts[0]) << 24U | static_cast<std::uint32_t>(salts[1]) << 16U |
+         static_cast<std::uint32_t>(salts[2]) << 8U | salts[3];
+}
+
+bool describes(const Index& index, const LogScan& log, bool exactly) {
+  const unsigned char* const log_salts = log.header.data() + 16;
+  const auto* const salts = reinterpret_cast<const unsigned char*>(index.salts.data());
+  const bool same_log = std::equal(salts, salts + 8, log_salts);
+  const auto ends_at = [&](std::int64_t frames, const std::array<std::uint32_t, 2>& checksum) {
+    return index.frames == frames &&
+           (frames == 0 || (same_log && index.frame_checksum == checksum));
+  };
+  if (ends_at(log.frames, log.checksum)) return true;
+  if (exactly) return false;
+  // The crash came between a commit's last frame and its place in the index.
+  if (log.commits > 0 && same_log && ends_at(log.frames_before, log.checksum_before)) return true;
+  // A checkpoint has saved all of the log, and the next commit is to begin it anew.
+  return index.frames == 0 && first_salt(salts) == first_salt(log_salts) + 1;
 }
 
 Result<void> check_is_file(const std::string& log) {
@@ -227,16 +249,13 @@ Result<std::string> put_log_in_place(const std::string& path) try {
       fmt::format("cannot put the log of the store {} in its place: {}", path, error.what()));
 }
 
-bool drop_wrong_index(const std::string& path) {
+void drop_wrong_index(const std::string& path, bool put_back) {
   const std::string file = path + "-shm";
-  if (!file_number(file).exists()) return false;
-  const LogScan log = scan_log(first_name(path));
-  const std::optional<IndexHeader> index = read_index(file);
-  const bool fits = index && index->frames == log.frames &&
-                    (log.frames == 0 || index->frame_checksum == log.checksum);
-  if (fits) return false;
+  if (!file_number(file).exists()) return;
+  const std::optional<Index> index = read_index(file);
+  if (index && describes(*index, scan_log(first_name(path)), put_back)) return;
   std::error_code none;
-  return std::filesystem::remove(file, none);
+  std::filesystem::remove(file, none);
 }
 
 }  // namespace lrtune

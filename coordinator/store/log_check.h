@@ -26,9 +26,10 @@ Result<void> check_log(const std::string& path);
 // store. Throws std::runtime_error if a file cannot be read.
 Result<std::string> put_log_in_place(const std::string& path);
 
-// Takes the index (PATH-shm) away if it does not describe the log exactly: SQLite would believe it
-// as long as somebody has it open, and not read the log. Returns whether it did; whoever had it
-// open goes on with it, and with what the log was then. As put_log_in_place().
-bool drop_wrong_index(const std::string& path);
+// Takes the index (PATH-shm) away if it does not describe the log: SQLite would believe it as long
+// as somebody has it open, and not read the log. Whoever had it open goes on with it, and with what
+// the log was then. One that a crash left a commit behind its log is right: that commit was not
+// acknowledged, and its users are ours; not so if the log was `put_back`. As put_log_in_place().
+void drop_wrong_index(const std::string& path, bool put_back);
 
 }  // namespace lrtune

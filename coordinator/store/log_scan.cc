@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
+#include <utility>
 
 namespace lrtune {
 namespace {
@@ -136,8 +137,9 @@ class Scanner {
     scan_.stamps.insert(scan_.stamps.end(), open_stamps_.begin(), open_stamps_.end());
     open_pages_.clear();
     open_stamps_.clear();
-    scan_.frames = index + 1;
-    scan_.checksum = checksum_.value();
+    scan_.frames_before = std::exchange(scan_.frames, index + 1);
+    scan_.checksum_before = std::exchange(scan_.checksum, checksum_.value());
+    ++scan_.commits;
   }
 
   std::ifstream file_;

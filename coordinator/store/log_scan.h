@@ -26,8 +26,11 @@ struct LogScan {
   // What follows is of the frames up to the end of the last commit that can be read.
   std::int64_t frames = 0;
   std::array<std::uint32_t, 2> checksum{};  // of the last of them
-  std::map<std::uint32_t, std::int64_t>
-      pages;                          // by number from 1: the byte where its newest begins
+  std::int64_t commits = 0;
+  std::int64_t frames_before = 0;  // as frames and checksum, without the last commit
+  std::array<std::uint32_t, 2> checksum_before{};
+  // By number from 1: the byte where the newest version of the page begins.
+  std::map<std::uint32_t, std::int64_t> pages;
   std::vector<PageOneStamp> stamps;   // of the first page's versions, in their order
   bool begins_with_page_one = false;  // that is in the first commit
 };

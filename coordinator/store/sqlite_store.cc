@@ -114,7 +114,7 @@ Result<void> SqliteStore::Parts::open() {
   auto placed = put_log_in_place(path);
   if (!placed) return tl::unexpected(placed.error());
   if (!placed->empty()) mended = *placed;
-  static_cast<void>(drop_wrong_index(path));
+  drop_wrong_index(path, /*put_back=*/!placed->empty());
   index_divided = file_number(path).exists() && OtherUsers(path).any_beside(path + "-shm");
   auto database = open_for_writing(path, index_divided ? OpenLog::kKept : OpenLog::kEmptied);
   if (!database) return tl::unexpected(database.error());

@@ -16,9 +16,11 @@
 #include <sstream>
 #include <utility>
 
+#include "coordinator/store/file_number.h"
 #include "coordinator/store/log_check.h"
 #include "coordinator/store/migrations.h"
 #include "coordinator/store/row_checksum.h"
+#include "coordinator/store/second_names.h"
 #include "coordinator/store/sqlite_store.h"
 
 namespace lrtune {
@@ -181,6 +183,8 @@ Result<void> check_place(const std::string& path) {
 
 Result<void> check_store_file(const std::string& path) {
   if (auto place = check_place(path); !place) return place;
+  // What another program has broken of the file may be in the log that is put back in its place.
+  if (file_number(second_name_of_log(path)).exists()) return {};
   std::array<char, 16> head{};
   std::ifstream file(path, std::ios::binary);
   if (file.read(head.data(), head.size()) &&

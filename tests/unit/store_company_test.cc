@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -242,6 +243,25 @@ TEST_F(StoreInCompany, AReaderWhoSavesAllButTheLastCommitHindersNoStart) {
   coordinator_->kill();
   reader_->order('q');
   ASSERT_FALSE(fs::exists(path_ + "-wal")) << "the reader was the last";
+  expect_all_there();
+}
+
+// Regression: the kill came between a commit's frames and their place in the index, which was then
+// made anew beside the one that the reader has.
+TEST_F(StoreInCompany, AnIndexThatIsOneCommitBehindIsKept) {
+  ASSERT_EQ(reader_->order('o'), last_);
+  std::array<char, 136> index{};
+  ASSERT_TRUE(std::ifstream(path_ + "-shm", std::ios::binary).read(index.data(), index.size()));
+  ASSERT_EQ(coordinator_->order('c'), last_ + 1);
+  coordinator_->kill();
+  std::fstream(path_ + "-shm", std::ios::binary | std::ios::in | std::ios::out)
+      .write(index.data(), index.size());
+  fs::create_hard_link(path_ + "-shm", folder_.file("readers-index"));
+  auto next = start<Coordinator>(path_);
+  EXPECT_EQ(next->order('o'), last_);
+  EXPECT_TRUE(fs::equivalent(path_ + "-shm", folder_.file("readers-index")));
+  EXPECT_EQ(next->order('q'), last_);
+  reader_->order('q');
   expect_all_there();
 }
 
