@@ -66,7 +66,8 @@ void EmbeddedRun::stop(RunEnd end, std::string reason, const Now& now) {
 }
 
 bool EmbeddedRun::watch(const Snapshot& snapshot, const Now& now) {
-  for (const CampaignView& view : snapshot.campaigns) look_at(view, now);
+  // The first picture may be of before they are all submitted.
+  if (snapshot.campaigns.size() >= campaigns_) look_at(together(snapshot.campaigns), now);
   if (!end_ && workers_ != nullptr) {
     if (auto restarted = workers_->restart_due(now.steady); !restarted) {
       stop(RunEnd::kFailed, restarted.error().message, now);
@@ -79,7 +80,7 @@ bool EmbeddedRun::watch(const Snapshot& snapshot, const Now& now) {
 
 void EmbeddedRun::look_at(const CampaignView& view, const Now& now) {
   if (!end_) display_.show(view, now.steady);
-  if (view.state == CampaignState::kDone) stop(RunEnd::kDone, "the campaign is done", now);
+  if (view.state == CampaignState::kDone) stop(RunEnd::kDone, "all is done", now);
   if (view.state == CampaignState::kFailed) stop(RunEnd::kCampaignFailed, view.failure, now);
   if (view.state == CampaignState::kCancelled) {
     stop(RunEnd::kFailed, view.name + " was cancelled; the same command takes it up again", now);

@@ -1,7 +1,8 @@
 // What holds `lrtune run` together while it runs: looks after the local workers, if there are some,
-// the progress display and the stop signals, and knows when the campaign is over.
+// the progress display and the stop signals, and knows when its campaigns are over.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 
@@ -17,11 +18,12 @@ enum class RunEnd { kDone, kCampaignFailed, kStopped, kFailed };
 // The thread of Runtime::run().
 class EmbeddedRun : public RuntimeWatcher {
  public:
-  // All must outlive it. The runtime's core works on one campaign alone. Local workers end with it;
-  // without them (nullptr) the workers are those of other machines, which stay: they are told
-  // nothing, train on and wait for the next command.
-  EmbeddedRun(Runtime& runtime, LocalWorkers* workers, CommandSignals& signals)
-      : runtime_(runtime), workers_(workers), signals_(signals) {}
+  // All must outlive it. The runtime's core works on these `campaigns` alone, at least one. Local
+  // workers end with it; without them (nullptr) the workers are those of other machines, which
+  // stay: they are told nothing, train on and wait for the next command.
+  EmbeddedRun(Runtime& runtime, std::size_t campaigns, LocalWorkers* workers,
+              CommandSignals& signals)
+      : runtime_(runtime), campaigns_(campaigns), workers_(workers), signals_(signals) {}
 
   std::vector<int> descriptors() override;
   void readable(int descriptor, const Now& now) override;
@@ -39,6 +41,7 @@ class EmbeddedRun : public RuntimeWatcher {
   bool all_gone(const Snapshot& snapshot, const Now& now);
 
   Runtime& runtime_;
+  std::size_t campaigns_;
   LocalWorkers* workers_;
   CommandSignals& signals_;
   ProgressDisplay display_;

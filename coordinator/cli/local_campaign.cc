@@ -9,10 +9,13 @@
 #include <CLI/App.hpp>
 #include <CLI/Option.hpp>
 #include <CLI/Validators.hpp>
+#include <algorithm>
 #include <array>
 #include <optional>
+#include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "common/logfmt.h"
 #include "coordinator/cli/embedded_run.h"
@@ -92,42 +95,49 @@ int ended(const EmbeddedRun& embedded, const RunOptions& options) {
   return say_error({embedded.reason()}, kExitFailure);
 }
 
-RuntimeOptions runtime_options(const RunOptions& options, const Experiment& experiment) {
+RuntimeOptions runtime_options(const RunOptions& options, std::span<const Experiment> experiments) {
   RuntimeOptions runtime;
-  runtime.core.only_campaign = experiment.hash;
+  for (const Experiment& experiment : experiments)
+    runtime.core.only_campaigns.push_back(experiment.hash);
   runtime.core.workers_survive = !options.listen.empty();
   // Without checkpoints nothing can be gone on from.
   runtime.core.share_stages = !options.no_stage_sharing && !options.no_checkpoints;
   return runtime;
 }
 
+// "mine", "mine-compare (3 campaigns)".
+std::string named(std::span<const Experiment> experiments) {
+  const std::string& first = experiments.front().name;
+  return experiments.size() == 1 ? first
+                                 : fmt::format("{} ({} campaigns)", first, experiments.size());
+}
+
 std::string_view plural(int count, std::string_view one, std::string_view many) {
   return count == 1 ? one : many;
 }
 
-tl::expected<std::unique_ptr<LocalWorkers>, int> start_workers(const RunOptions& options,
-                                                               const Experiment& experiment,
-                                                               const OutputFolder& output,
-                                                               const std::string& endpoint) {
-  const WorkerNeeds needs = worker_needs(experiment);
+tl::expected<std::unique_ptr<LocalWorkers>, int> start_workers(
+    const RunOptions& options, std::span<const Experiment> experiments, const OutputFolder& output,
+    const std::string& endpoint) {
+  const WorkerNeeds needs = worker_needs(experiments.front());
   auto with = worker_options(options, needs, output, endpoint);
   if (!with) return tl::unexpected(say_error(with.error(), kExitFailure));
   const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   const int count =
-      options.workers > 0 ? options.workers : default_workers(experiment, needs, cores);
+      options.workers > 0 ? options.workers : default_workers(experiments, needs, cores);
   const auto first = with->arguments.begin();  // what the user gives comes later and counts
   with->arguments.insert(first, {"--decode-threads", std::to_string(std::max(1, cores / count))});
   auto workers = std::make_unique<LocalWorkers>(*std::move(with));
   if (auto started = workers->start(count); !started)
     return tl::unexpected(say_error(started.error(), kExitFailure));
-  say("lrtune: {} with {} local {} ({}, {} {} each)\n", experiment.name, count,
+  say("lrtune: {} with {} local {} ({}, {} {} each)\n", named(experiments), count,
       plural(count, "worker", "workers"), needs.device, needs.threads,
       plural(needs.threads, "thread", "threads"));
   return workers;
 }
 
-// Until the campaign is done; otherwise the exit code that says why not.
-int train(const RunOptions& options, const Experiment& experiment, SqliteStore& store,
+// Until the campaigns are done; otherwise the exit code that says why not.
+int train(const RunOptions& options, std::span<const Experiment> experiments, SqliteStore& store,
           const OutputFolder& output) {
   const bool local = options.listen.empty();
   if (!local) raise_open_files();
@@ -140,18 +150,18 @@ int train(const RunOptions& options, const Experiment& experiment, SqliteStore& 
     return say_error(good.error(), kExitBadInput);
   auto socket = listen(endpoint, options.keys, *log);
   if (!socket) return say_error(socket.error(), kExitFailure);
-  Runtime runtime(std::move(*socket), store, runtime_options(options, experiment), *log);
-  runtime.post(event::Submitted{experiment, true});
+  Runtime runtime(std::move(*socket), store, runtime_options(options, experiments), *log);
+  for (const Experiment& experiment : experiments) runtime.post(event::Submitted{experiment, true});
 
   std::unique_ptr<LocalWorkers> workers;
   if (local) {
-    auto started = start_workers(options, experiment, output, runtime.endpoint());
+    auto started = start_workers(options, experiments, output, runtime.endpoint());
     if (!started) return started.error();
     workers = *std::move(started);
   } else {
-    say("lrtune: {} with the workers that connect to {}\n", experiment.name, runtime.endpoint());
+    say("lrtune: {} with the workers that connect to {}\n", named(experiments), runtime.endpoint());
   }
-  EmbeddedRun embedded(runtime, workers.get(), *signals);
+  EmbeddedRun embedded(runtime, experiments.size(), workers.get(), *signals);
   if (auto ran = runtime.run(embedded); !ran) return say_error(ran.error(), kExitFailure);
   return ended(embedded, options);
 }
@@ -204,15 +214,23 @@ tl::expected<Experiment, int> experiment_to_run(const RunOptions& options) {
   return *std::move(experiment);
 }
 
-int carry_out(const RunOptions& options, const Experiment& experiment, SqliteStore& store,
-              const OutputFolder& output) {
+int carry_out(const RunOptions& options, std::span<const Experiment> experiments,
+              SqliteStore& store, const OutputFolder& output) {
   const auto stored = store.load();
   if (!stored) return say_error(stored.error(), kExitFailure);
-  const CampaignRecord* campaign = find_campaign(*stored, experiment.hash);
-  if (campaign == nullptr || campaign->state != CampaignState::kDone)
-    return train(options, experiment, store, output);
-  say("lrtune: {} is done already; nothing is trained again\n", experiment.name);
-  return kExitDone;
+  std::vector<Experiment> open, done;
+  for (const Experiment& experiment : experiments) {
+    const CampaignRecord* campaign = find_campaign(*stored, experiment.hash);
+    const bool twice = std::ranges::find(open, experiment.hash, &Experiment::hash) != open.end();
+    if (twice) continue;
+    const bool is_done = campaign != nullptr && campaign->state == CampaignState::kDone;
+    (is_done ? done : open).push_back(experiment);
+  }
+  if (!done.empty()) {
+    say("lrtune: {} {} done already; nothing is trained again\n", named(done),
+        done.size() == 1 ? "is" : "are");
+  }
+  return open.empty() ? kExitDone : train(options, open, store, output);
 }
 
 void add_local_options(CLI::App& command, RunOptions& options) {

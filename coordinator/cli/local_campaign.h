@@ -1,8 +1,9 @@
-// A campaign that is carried out by this process and local workers, which end with it: what `run`,
+// Campaigns that are carried out by this process and local workers, which end with it: what `run`,
 // `range-test` and `verify` have in common.
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 
 #include "common/config/experiment.h"
@@ -31,10 +32,11 @@ tl::expected<std::unique_ptr<SqliteStore>, int> open_store(const RunOptions& opt
 // test come out of options.store, and it is said which. Otherwise the exit code, said why.
 tl::expected<Experiment, int> experiment_to_run(const RunOptions& options);
 
-// Trains until the campaign of `experiment` is done, unless it is already. kExitDone, or the exit
-// code of what was said: kExitResumable after a signal, kExitBadInput if no trial could be made,
-// kExitFailure. Takes the process's stop signals while it runs.
-int carry_out(const RunOptions& options, const Experiment& experiment, SqliteStore& store,
-              const OutputFolder& output);
+// Trains until the campaigns of `experiments`, side by side, are done; those that are already, are
+// not trained again. kExitDone, or the exit code of what was said: kExitResumable after a signal,
+// kExitBadInput if no trial of one could be made, kExitFailure. Takes the process's stop signals
+// while it runs. REQUIRES: all of one way of training.
+int carry_out(const RunOptions& options, std::span<const Experiment> experiments,
+              SqliteStore& store, const OutputFolder& output);
 
 }  // namespace lrtune

@@ -2,14 +2,59 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "common/config/from_range_test.h"
+#include "common/config/located_json.h"
 #include "common/config/run_plan.h"
+#include "common/policy/policy_json.h"
 #include "coordinator/cli/text_file.h"
 #include "coordinator/ranking/dataset_profile.h"
+#include "coordinator/search/search.h"
 
 namespace lrtune {
+namespace {
+
+// Of one training: with domains in `train`, each candidate has its own.
+Result<void> check_with_known_data(const Experiment& experiment, bool policies_are_known) {
+  if (!experiment.train.holes.empty()) return {};
+  const auto train = train_spec_from_json(experiment.train.tree, "/train");
+  if (!train) return tl::unexpected(train.error());
+  const DatasetProfile* const profile = dataset_profile(train->dataset.name);
+  if (profile == nullptr) return {};
+  const DataFacts facts = facts_of(*profile, train->validation);
+  const auto plan = run_plan_of(experiment, *train, facts);
+  if (!plan) return tl::unexpected(plan.error());
+  // A tree has boundaries in the place of rungs, and composes its candidates as it goes.
+  if (experiment.method == SearchMethod::kTree) return {};
+  if (auto rung = first_rung_of(experiment, *plan, *train, facts); !rung)
+    return tl::unexpected(rung.error());
+  if (!policies_are_known) return {};
+  constexpr std::int64_t kLookedAt = 1000;
+  const PolicyContext context = policy_context_of(*plan, *train, facts);
+  const std::int64_t count = std::min(candidate_count(experiment).value_or(0), kLookedAt);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto policy =
+        policy_from_json(candidate_policy(experiment, i), context, "/search/policies");
+    if (!policy) {
+      return fail(fmt::format("candidate {}: {}", i, policy.error().message), policy.error().path);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Experiment> experiment_from_text(const std::string& text, const std::string& file,
+                                        const Result<RangeFinding>& range) {
+  auto experiment = experiment_from_yaml(text, file, range);
+  if (!experiment) return experiment;
+  const auto good = check_with_known_data(*experiment, !takes_range_test(text));
+  if (good) return experiment;
+  const auto located = located_json_from_yaml(text, file);
+  return tl::unexpected(located ? located->located(good.error()) : good.error());
+}
 
 Result<PlannedRun> planned_run(const std::string& file, const Surveyed& surveyed) {
   const auto text = read_text_file(file, "an experiment");

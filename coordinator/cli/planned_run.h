@@ -6,6 +6,7 @@
 #include <string>
 
 #include "common/config/experiment.h"
+#include "common/config/from_range_test.h"
 #include "common/policy/policy_json.h"
 #include "common/result.h"
 
@@ -24,5 +25,12 @@ struct PlannedRun {
 // the file must give iterations.
 using Surveyed = std::function<std::optional<DataFacts>(const TrainSpec&)>;
 Result<PlannedRun> planned_run(const std::string& file, const Surveyed& surveyed = {});
+
+// An experiment from YAML text, as experiment_from_yaml(), checked also by what the sizes of
+// well-known data sets tell before a campaign is made: the run's length and intervals, and the
+// lengths of the first thousand candidates, which may be in epochs. Of other data sets only a
+// survey knows.
+Result<Experiment> experiment_from_text(const std::string& text, const std::string& file,
+                                        const Result<RangeFinding>& range);
 
 }  // namespace lrtune

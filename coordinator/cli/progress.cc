@@ -99,6 +99,55 @@ std::optional<double> TimeLeft::estimate(const CampaignView& view, double second
   return std::max(left, 0.0) * spent / here;
 }
 
+namespace {
+
+// Of two campaigns the one whose state tells how both stand.
+bool tells_more(const CampaignView& one, const CampaignView& other) {
+  const bool over = one.state > CampaignState::kDone;
+  const bool other_over = other.state > CampaignState::kDone;
+  return over != other_over ? over : one.state < other.state;
+}
+
+void add(CampaignView& sum, const CampaignView& view) {
+  if (tells_more(view, sum)) {
+    sum.state = view.state;
+    sum.failure = view.failure;
+  }
+  sum.paused = sum.paused && view.paused;
+  sum.trials += view.trials;
+  sum.done += view.done;
+  sum.diverged += view.diverged;
+  sum.failed += view.failed;
+  sum.reused += view.reused;
+  sum.iterations_total += view.iterations_total;
+  sum.iterations_done += view.iterations_done;
+  sum.iterations_asked += view.iterations_asked;
+  sum.trials_most += view.trials_most;
+  sum.iterations_most += view.iterations_most;
+  if (view.best_top1 && view.best_top1 > sum.best_top1) {
+    sum.best_top1 = view.best_top1;
+    sum.best_trial = view.best_trial;
+  }
+  if (sum.waiting_for.empty()) sum.waiting_for = view.waiting_for;
+  sum.running.insert(sum.running.end(), view.running.begin(), view.running.end());
+  sum.more_running += view.more_running;
+}
+
+}  // namespace
+
+CampaignView together(std::span<const CampaignView> views) {
+  CampaignView sum = views.front();
+  for (const CampaignView& view : views.subspan(1)) add(sum, view);
+  const bool alike =
+      std::ranges::all_of(views, [&](const CampaignView& view) { return view.name == sum.name; });
+  if (views.size() > 1) {
+    sum.name = alike ? fmt::format("{} ({} campaigns)", sum.name, views.size())
+                     : fmt::format("{} and {} more", sum.name, views.size() - 1);
+  }
+  if (!sum.running.empty()) sum.waiting_for.clear();
+  return sum;
+}
+
 std::vector<std::string> progress_block(const CampaignView& view, const ProgressTimes& times,
                                         const Terminal& terminal) {
   const std::size_t width = terminal.width > 0 ? static_cast<std::size_t>(terminal.width) : 80;

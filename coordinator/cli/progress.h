@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,11 @@ class TimeLeft {
   double start_seconds_ = 0;
   std::int64_t start_iterations_ = 0;
 };
+
+// Several campaigns that one command carries out side by side, as one: sums, the state of the one
+// that is furthest from its end (failed or cancelled if one of them is), the best of all. It waits
+// if nothing of theirs runs and one of them waits. REQUIRES: views is not empty.
+CampaignView together(std::span<const CampaignView> views);
 
 struct ProgressTimes {
   double elapsed = 0;  // seconds of this run

@@ -76,10 +76,8 @@ int run(RangeTestCommand command) {
                                              ? default_output(campaigns->front())
                                              : std::filesystem::path(command.local.output));
   if (!output) return say_error(output.error(), kExitFailure);
-  for (const Experiment& campaign : *campaigns) {
-    if (const int code = carry_out(command.local, campaign, **store, *output); code != kExitDone)
-      return code;
-  }
+  if (const int code = carry_out(command.local, *campaigns, **store, *output); code != kExitDone)
+    return code;
   const auto report = report_on(settings, *experiment, *campaigns, **store);
   return report ? show(command, *report, *output) : say_error(report.error(), kExitFailure);
 }

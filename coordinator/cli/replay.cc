@@ -10,6 +10,7 @@
 #include "common/config/experiment.h"
 #include "coordinator/cli/exit_code.h"
 #include "coordinator/cli/terminal.h"
+#include "coordinator/cli/verdict_replay.h"
 #include "coordinator/core/campaign_replay.h"
 #include "coordinator/store/policy_queries.h"
 
@@ -22,12 +23,22 @@ struct ReplayOptions {
   bool json = false;
 };
 
-std::string replay_text(const CampaignHistory& history, const CampaignReplay& replayed) {
+struct Replayed {
+  CampaignReplay campaign;
+  VerdictReplay verdicts;
+
+  const std::string& difference() const {
+    return campaign.difference.empty() ? verdicts.difference : campaign.difference;
+  }
+};
+
+std::string replay_text(const CampaignHistory& history, const Replayed& all) {
+  const CampaignReplay& replayed = all.campaign;
   const auto& campaign = history.campaign;
   const std::string who =
       fmt::format("Campaign {} ({}), method {}", campaign.id.value, campaign.name,
                   campaign.experiment.at("search").at("method").get<std::string>());
-  if (!replayed.difference.empty()) return fmt::format("{}: {}.\n", who, replayed.difference);
+  if (!all.difference().empty()) return fmt::format("{}: {}.\n", who, all.difference());
   std::string counts = fmt::format("{} candidates", replayed.candidates);
   if (replayed.results > 0) {
     counts += fmt::format(" and {} promotions, decided by {} results", replayed.promotions,
@@ -36,10 +47,21 @@ std::string replay_text(const CampaignHistory& history, const CampaignReplay& re
   if (replayed.stops > 0) counts += fmt::format("; {} runs stopped early", replayed.stops);
   if (replayed.places > 0) counts += fmt::format("; {} places in rankings", replayed.places);
   if (replayed.repeats > 0) counts += fmt::format("; {} repeats", replayed.repeats);
-  return fmt::format("{}: {}. Each decision is the same again.\n", who, counts);
+  if (all.verdicts.verdicts > 0)
+    counts +=
+        fmt::format("; {} verdict{}", all.verdicts.verdicts, all.verdicts.verdicts == 1 ? "" : "s");
+  std::string text = fmt::format("{}: {}. Each decision is the same again.\n", who, counts);
+  if (all.verdicts.untold > 0) {
+    text += fmt::format(
+        "{} verdicts are not made again: their records, by an earlier version, do not name the "
+        "campaigns that they rest on.\n",
+        all.verdicts.untold);
+  }
+  return text;
 }
 
-nlohmann::json replay_json(const CampaignHistory& history, const CampaignReplay& replayed) {
+nlohmann::json replay_json(const CampaignHistory& history, const Replayed& all) {
+  const CampaignReplay& replayed = all.campaign;
   nlohmann::json json = {{"campaign", history.campaign.id.value},
                          {"name", history.campaign.name},
                          {"candidates", replayed.candidates},
@@ -48,10 +70,21 @@ nlohmann::json replay_json(const CampaignHistory& history, const CampaignReplay&
                          {"stops", replayed.stops},
                          {"places", replayed.places},
                          {"repeats", replayed.repeats},
-                         {"identical", replayed.difference.empty()},
+                         {"verdicts", all.verdicts.verdicts},
+                         {"identical", all.difference().empty()},
                          {"difference", nullptr}};
-  if (!replayed.difference.empty()) json["difference"] = replayed.difference;
+  if (!all.difference().empty()) json["difference"] = all.difference();
   return json;
+}
+
+// What the verdicts rest on is all over the store, and is read only where there are some.
+Result<VerdictReplay> verdicts_again(const ReplayOptions& options, const CampaignHistory& history) {
+  if (history.verdicts.empty()) return VerdictReplay{};
+  const auto store = PolicyQueries::open(options.store);
+  if (!store) return tl::unexpected(store.error());
+  const auto found = store->campaign_in_store(options.campaign);
+  if (!found) return tl::unexpected(found.error());
+  return replay_verdicts(found->stored, history.verdicts);
 }
 
 int show_replay(const ReplayOptions& options) {
@@ -63,14 +96,17 @@ int show_replay(const ReplayOptions& options) {
     return kExitBadInput;
   }
   const auto replayed = replay_campaign(*history);
-  if (!replayed) {
-    say("lrtune replay: campaign {}: {}\n", options.campaign, replayed.error().message);
+  const auto verdicts = verdicts_again(options, *history);
+  if (!replayed || !verdicts) {
+    say("lrtune replay: campaign {}: {}\n", options.campaign,
+        replayed ? verdicts.error().message : replayed.error().message);
     return kExitFailure;
   }
-  const std::string text = options.json ? replay_json(*history, *replayed).dump(2) + "\n"
-                                        : replay_text(*history, *replayed);
+  const Replayed all{*replayed, *verdicts};
+  const std::string text =
+      options.json ? replay_json(*history, all).dump(2) + "\n" : replay_text(*history, all);
   if (!write_data(text)) return kExitFailure;
-  return replayed->difference.empty() ? kExitDone : kExitFailure;
+  return all.difference().empty() ? kExitDone : kExitFailure;
 }
 
 }  // namespace

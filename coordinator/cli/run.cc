@@ -47,7 +47,7 @@ int run(const RunOptions& options) {
   const auto output = OutputFolder::open(
       options.output.empty() ? default_output(*experiment) : std::filesystem::path(options.output));
   if (!output) return say_error(output.error(), kExitFailure);
-  if (const int code = carry_out(options, *experiment, **store, *output); code != kExitDone)
+  if (const int code = carry_out(options, {&*experiment, 1}, **store, *output); code != kExitDone)
     return code;
   return show_results(options, *experiment, **store, *output);
 }

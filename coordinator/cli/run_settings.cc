@@ -9,6 +9,7 @@
 #include <cstring>
 #include <system_error>
 
+#include "coordinator/cli/planned_run.h"
 #include "coordinator/cli/text_file.h"
 #include "coordinator/search/search.h"
 
@@ -16,7 +17,7 @@ namespace lrtune {
 Result<Experiment> read_experiment(const RunOptions& options, const Result<RangeFinding>& range) {
   const auto text = read_text_file(options.file, "an experiment");
   if (!text) return tl::unexpected(text.error());
-  auto experiment = experiment_from_yaml(*text, options.file, range);
+  auto experiment = experiment_from_text(*text, options.file, range);
   if (!experiment || options.device.empty()) return experiment;
   return on_device(*experiment, options.device);
 }
@@ -27,13 +28,16 @@ WorkerNeeds worker_needs(const Experiment& experiment) {
   return {train.value("device", TrainSpec{}.device), train.value("threads", TrainSpec{}.threads)};
 }
 
-int default_workers(const Experiment& experiment, const WorkerNeeds& needs, int cores) {
+int default_workers(std::span<const Experiment> experiments, const WorkerNeeds& needs, int cores) {
   if (needs.device != "cpu") return 1;
   const std::int64_t by_cores = std::max(1, cores / needs.threads);
-  const std::int64_t searched = candidate_count(experiment).value_or(by_cores);
-  const std::int64_t verified =
-      std::int64_t{experiment.verify_top} * std::int64_t{experiment.verify_repeats};
-  const std::int64_t useful = std::max<std::int64_t>(1, std::max(searched, verified));
+  std::int64_t useful = 0;
+  for (const Experiment& experiment : experiments) {
+    const std::int64_t searched = candidate_count(experiment).value_or(by_cores);
+    const std::int64_t verified =
+        std::int64_t{experiment.verify_top} * std::int64_t{experiment.verify_repeats};
+    useful += std::min(by_cores, std::max<std::int64_t>({1, searched, verified}));
+  }
   return static_cast<int>(std::min(by_cores, useful));
 }
 

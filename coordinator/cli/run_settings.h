@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -43,7 +44,7 @@ WorkerNeeds worker_needs(const Experiment& experiment);
 
 // Cores divided by threads, at least 1, and no more than can ever train side by side; on a GPU 1.
 // Nothing but time depends on it.
-int default_workers(const Experiment& experiment, const WorkerNeeds& needs, int cores);
+int default_workers(std::span<const Experiment> experiments, const WorkerNeeds& needs, int cores);
 
 // "lrtune-results/NAME-HASH", with eight digits of the hash.
 std::filesystem::path default_output(const Experiment& experiment);

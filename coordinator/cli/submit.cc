@@ -6,10 +6,10 @@
 #include <CLI/Formatter.hpp>
 #include <CLI/Validators.hpp>
 
-#include "common/config/experiment.h"
 #include "common/config/from_range_test.h"
 #include "coordinator/cli/client_command.h"
 #include "coordinator/cli/exit_code.h"
+#include "coordinator/cli/planned_run.h"
 #include "coordinator/cli/status_text.h"
 #include "coordinator/cli/terminal.h"
 #include "coordinator/cli/text_file.h"
@@ -33,7 +33,7 @@ Result<wire::Submit> request_of(const SubmitOptions& options) {
     return fail(fmt::format("{} has {} bytes; an experiment that is submitted has at most {}",
                             options.file, text->size(), wire::kMaxExperimentBytes));
   }
-  if (auto experiment = experiment_from_yaml(*text, options.file, kAnyRangeFinding); !experiment)
+  if (auto experiment = experiment_from_text(*text, options.file, kAnyRangeFinding); !experiment)
     return tl::unexpected(experiment.error());
   return wire::Submit{0, options.file, std::move(*text), options.device, options.priority};
 }

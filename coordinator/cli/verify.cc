@@ -7,8 +7,8 @@
 #include <charconv>
 #include <chrono>
 #include <csignal>
-#include <iterator>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -20,8 +20,8 @@
 #include "coordinator/cli/policy_argument.h"
 #include "coordinator/cli/result_files.h"
 #include "coordinator/cli/terminal.h"
+#include "coordinator/cli/verdict.h"
 #include "coordinator/cli/verify_plan.h"
-#include "coordinator/tuning/m_opt.h"
 
 namespace lrtune {
 namespace {
@@ -50,8 +50,18 @@ WallMillis wall_now() {
       .count();
 }
 
-// One verification: the campaigns of its phases, one after the other, each resumed where an
-// interrupted command left it.
+// A policy that is being judged.
+struct Case {
+  const json& document;
+  const PolicyResult& alone;  // its run of phase 1
+  std::vector<json> stored;   // what it is compared with
+  Judgement judgement;
+
+  const TrialRecord& trial() const { return alone.search.trial; }
+};
+
+// One verification: phase after phase, the campaigns of each side by side, resumed where an
+// interrupted command left them.
 class Verification {
  public:
   Verification(const VerifyCommand& command, const Experiment& experiment, SqliteStore& store,
@@ -65,38 +75,56 @@ class Verification {
     CampaignResults results;
     TrainingIdentity identity;  // what it trained; all policies alike
   };
-  OrExit<Campaign> carried_out(const Result<Experiment>& experiment);
+  using Campaigns = std::vector<Campaign>;
+
+  OrExit<Campaigns> carried_out(std::vector<Result<Experiment>> experiments);
+  Result<Campaign> done(const StoredState& stored, const Experiment& experiment) const;
+  OrExit<std::vector<Case>> begin(const std::vector<json>& policies, const Campaign& first);
   OrExit<std::vector<json>> stored_rivals(const TrialRecord& alone,
                                           const TrainingIdentity& identity) const;
   OrExit<void> note_own_campaigns(std::span<const PolicyResult* const> judged);
-  OrExit<Judgement> judge_one(const json& document, const PolicyResult& alone,
-                              const Campaign& first, std::vector<json> stored);
-  OrExit<void> generate(Judgement& judgement, const json& document, const TrialRecord& alone,
-                        std::vector<json> stored);
+  OrExit<void> compare(std::vector<Case>& cases);
+  OrExit<void> generate(std::vector<Case>& cases);
   OrExit<void> keep(const Judgement& judgement, const PolicyResult& alone);
+  OrExit<void> keep_decided(const std::vector<Case>& cases);
   OrExit<void> plot_m_opt(const PolicyResult& alone, const CampaignResults& results) const;
 
   const VerifyCommand& command_;
+  const VerifySettings& settings_ = command_.settings;
   const Experiment& experiment_;
   SqliteStore& store_;
   const OutputFolder& output_;
   std::set<CampaignId> own_campaigns_;
 };
 
-OrExit<Verification::Campaign> Verification::carried_out(const Result<Experiment>& experiment) {
-  if (!experiment) return ends(experiment.error(), kExitBadInput);
-  if (const int code = carry_out(command_.local, *experiment, store_, output_); code != kExitDone)
+Result<Verification::Campaign> Verification::done(const StoredState& stored,
+                                                  const Experiment& experiment) const {
+  auto results = collect_results(stored, experiment.hash);
+  if (!results) return tl::unexpected(results.error());
+  if (results->policies.empty()) return fail("no trial has ended");
+  auto identity = identity_of(stored, *results);
+  if (!identity) return tl::unexpected(identity.error());
+  return Campaign{*std::move(results), *std::move(identity)};
+}
+
+OrExit<Verification::Campaigns> Verification::carried_out(
+    std::vector<Result<Experiment>> experiments) {
+  std::vector<Experiment> good;
+  for (auto& experiment : experiments) {
+    if (!experiment) return ends(experiment.error(), kExitBadInput);
+    good.push_back(*std::move(experiment));
+  }
+  if (const int code = carry_out(command_.local, good, store_, output_); code != kExitDone)
     return tl::unexpected(code);
   const auto stored = store_.load();
   if (!stored) return ends(stored.error(), kExitFailure);
-  auto results = collect_results(*stored, experiment->hash);
-  if (!results) return ends(results.error(), kExitFailure);
-  if (results->policies.empty()) return ends({"no trial has ended"}, kExitFailure);
-  const Digest& hash = results->policies.front().search.trial.identity;
-  const auto identity = std::ranges::find(stored->identities, hash, &IdentityRecord::hash);
-  if (identity == stored->identities.end())
-    return ends({"the store has lost a training identity"}, kExitFailure);
-  return Campaign{*std::move(results), identity->identity};
+  Campaigns campaigns;
+  for (const Experiment& experiment : good) {
+    auto campaign = done(*stored, experiment);
+    if (!campaign) return ends(campaign.error(), kExitFailure);
+    campaigns.push_back(*std::move(campaign));
+  }
+  return campaigns;
 }
 
 OrExit<std::vector<json>> Verification::stored_rivals(const TrialRecord& alone,
@@ -128,75 +156,59 @@ OrExit<std::vector<json>> Verification::stored_rivals(const TrialRecord& alone,
   return found;
 }
 
-// Phase 3: where rates are worth searching, candidates from there, and the comparison.
-OrExit<void> Verification::generate(Judgement& judgement, const json& document,
-                                    const TrialRecord& alone, std::vector<json> stored) {
-  const std::int64_t iterations = alone.plan.iterations;
-  const RangeTestSettings range = generation_range(iterations);
-  const auto tested = carried_out(range_test_experiment(experiment_, range));
-  if (!tested) return tl::unexpected(tested.error());
-  const auto report = range_report(experiment_, range, tested->results, tested->identity);
-  if (!report) return ends(report.error(), kExitFailure);
-  judgement.phases.push_back({{"phase", 3}, {"what", "range test"}, {"range", to_json(*report)}});
-  std::vector<json> others;
-  if (const auto estimate = estimate_of(*report)) {
-    others =
-        generated_policies(*estimate, iterations, experiment_.seed, command_.settings.candidates);
+// Phase 2 of those that need it.
+OrExit<void> Verification::compare(std::vector<Case>& cases) {
+  std::vector<Case*> compared;
+  std::vector<Result<Experiment>> experiments;
+  for (Case& one : cases) {
+    if (one.judgement.decided) continue;
+    if (!enough_to_compare(one.stored.size(), settings_)) {
+      judge_too_few(one.judgement, one.stored.size(), one.trial().plan, settings_);
+      continue;
+    }
+    compared.push_back(&one);
+    experiments.push_back(comparison_experiment(experiment_, one.document, one.stored, settings_));
   }
-  if (auto schedule = m_opt_candidate(judgement.m_opt)) others.push_back(*std::move(schedule));
-  std::ranges::move(stored, std::back_inserter(others));
-  if (others.empty()) {
-    judgement.phase = 3;
-    judgement.verdict = Verdict::kBest;
-    judgement.phases.push_back(
-        {{"phase", 3}, {"what", "no fixed rate learns anything: nothing can be generated"}});
-    return {};
+  if (compared.empty()) return {};
+  const auto campaigns = carried_out(std::move(experiments));
+  if (!campaigns) return tl::unexpected(campaigns.error());
+  for (std::size_t i = 0; i < compared.size(); ++i) {
+    Case& one = *compared[i];
+    judge_comparison(one.judgement, one.trial().policy, (*campaigns)[i].results, settings_);
   }
-  const auto compared =
-      carried_out(generation_experiment(experiment_, document, others, command_.settings));
-  if (!compared) return tl::unexpected(compared.error());
-  judge(judgement, 3, alone.policy, compared->results, command_.settings.target);
   return {};
 }
 
-OrExit<Judgement> Verification::judge_one(const json& document, const PolicyResult& alone,
-                                          const Campaign& first, std::vector<json> stored) {
-  Judgement judgement;
-  judgement.policy = document;
-  judgement.m_opt = alone.search.m_opt();
-  const bool verified = met(alone);
-  judgement.verdict = verified ? Verdict::kVerified : Verdict::kBest;
-  judgement.phases.push_back({{"phase", 1},
-                              {"what", verified ? "the target is met" : "the target is not met"},
-                              {"policies", json::array({outcome_json(alone, first.results)})}});
-  if (verified && !command_.settings.compare) return judgement;
-  const TrialRecord& trial = alone.search.trial;
-  constexpr std::size_t kFewest = 3;  // section 4.2
-  if (stored.size() < (command_.settings.compare ? 1 : kFewest)) {
-    const std::string seconds =
-        trial.plan.max_seconds ? fmt::format(" and {:g} s", *trial.plan.max_seconds) : "";
-    judgement.phases.push_back(
-        {{"phase", 2},
-         {"what", fmt::format("only {} stored {} the target for this data set or network within {} "
-                              "iterations{}",
-                              stored.size(), stored.size() == 1 ? "policy meets" : "policies meet",
-                              trial.plan.iterations, seconds)}});
-  } else {
-    const auto compared =
-        carried_out(comparison_experiment(experiment_, document, stored, command_.settings));
-    if (!compared) return tl::unexpected(compared.error());
-    const bool beaten =
-        judge(judgement, 2, trial.policy, compared->results, command_.settings.target);
-    if (!beaten && verified) judgement.verdict = Verdict::kVerified;
-    if (judgement.replacement_meets) return judgement;
-    // Those that were stored did not hold what they promised; the best of them goes on.
-    stored.clear();
-    if (beaten) stored.push_back(*judgement.replacement);
+// Phase 3 of those that are open still: where rates are worth searching, which is one range test
+// for all, candidates from there, and the comparisons.
+OrExit<void> Verification::generate(std::vector<Case>& cases) {
+  const auto open =
+      std::ranges::find_if(cases, [](const Case& one) { return !one.judgement.decided; });
+  if (open == cases.end()) return {};
+  const RangeTestSettings range = generation_range(open->trial().plan.iterations);
+  const auto tested = carried_out({range_test_experiment(experiment_, range)});
+  if (!tested) return tl::unexpected(tested.error());
+  const Campaign& test = tested->front();
+  const auto report = range_report(experiment_, range, test.results, test.identity);
+  if (!report) return ends(report.error(), kExitFailure);
+  std::vector<Case*> generated;
+  std::vector<Result<Experiment>> experiments;
+  for (Case& one : cases) {
+    if (one.judgement.decided) continue;
+    const auto others = judge_range(one.judgement, *report, test.results.campaign.hash,
+                                    experiment_.seed, one.stored, settings_);
+    if (others.empty()) continue;
+    generated.push_back(&one);
+    experiments.push_back(generation_experiment(experiment_, one.document, others, settings_));
   }
-  if (command_.settings.compare) return judgement;
-  if (auto done = generate(judgement, document, trial, std::move(stored)); !done)
-    return tl::unexpected(done.error());
-  return judgement;
+  if (generated.empty()) return {};
+  const auto campaigns = carried_out(std::move(experiments));
+  if (!campaigns) return tl::unexpected(campaigns.error());
+  for (std::size_t i = 0; i < generated.size(); ++i) {
+    Case& one = *generated[i];
+    judge_generated(one.judgement, one.trial().policy, (*campaigns)[i].results, settings_);
+  }
+  return {};
 }
 
 OrExit<void> Verification::plot_m_opt(const PolicyResult& alone,
@@ -209,47 +221,12 @@ OrExit<void> Verification::plot_m_opt(const PolicyResult& alone,
   return {};
 }
 
-// How one of the compared did, under names that begin with `prefix`.
-void add_numbers(json& numbers, const std::string& prefix, const json& one,
-                 const std::string& measure) {
-  if (!one.contains("verified")) {
-    if (one.contains(measure)) numbers[prefix + measure] = one.at(measure);
-    return;
-  }
-  const json& verified = one.at("verified");
-  numbers[prefix + measure] = verified.value(measure + "_mean", json());
-  numbers[prefix + measure + "_deviation"] = verified.value(measure + "_deviation", json());
-  numbers[prefix + "repeats"] = verified.value("repeats", 0);
-  numbers[prefix + "ended_well"] = verified.value("ended_well", 0);
-}
-
-// What the verdict rests on: the last comparison's numbers, and M-opt's agreement.
-json verdict_numbers(const Judgement& judgement, const Target& target, const Policy& judged) {
-  const std::string measure(name_of(target.measure));
-  json numbers = {{"verdict", name_of(judgement.verdict)},
-                  {"phase", judgement.phase},
-                  {"measure", measure},
-                  {"target", target.value},
-                  {"replacement", judgement.replacement ? judgement.replacement->dump() : ""}};
-  const json own = to_json(judged);
-  for (const json& phase : judgement.phases) {
-    for (const json& one : phase.value("policies", json::array())) {
-      if (one.at("policy") == own) add_numbers(numbers, "", one, measure);
-      if (judgement.replacement && one.at("policy") == *judgement.replacement)
-        add_numbers(numbers, "replacement_", one, measure);
-    }
-  }
-  if (const auto found = agreement(judgement.m_opt))
-    numbers["m_opt_mean_log10"] = found->mean_log10;
-  return numbers;
-}
-
 // The verdict, as a decision about the policy's own trial: `lrtune why` tells it. The same command
 // again finds the same, which is known.
 OrExit<void> Verification::keep(const Judgement& judgement, const PolicyResult& alone) {
-  const DecisionRecord verdict{
-      alone.search.trial.campaign, alone.search.trial.id, wall_now(), "verdict",
-      verdict_numbers(judgement, command_.settings.target, alone.search.trial.policy)};
+  const DecisionRecord verdict{alone.search.trial.campaign, alone.search.trial.id, wall_now(),
+                               "verdict",
+                               verdict_numbers(judgement, settings_, alone.search.trial.policy)};
   const auto queries = PolicyQueries::open(command_.local.store);
   if (!queries) return ends(queries.error(), kExitFailure);
   const auto story = queries->story(alone.search.trial.id);
@@ -273,32 +250,58 @@ OrExit<void> Verification::note_own_campaigns(std::span<const PolicyResult* cons
   return {};
 }
 
-OrExit<std::vector<Judgement>> Verification::judge_all(const std::vector<json>& policies) {
-  const auto first = carried_out(trial_experiment(experiment_, policies, command_.settings));
-  if (!first) return tl::unexpected(first.error());
+// After phase 1: the judgements that it gives, and what each policy would be compared with.
+OrExit<std::vector<Case>> Verification::begin(const std::vector<json>& policies,
+                                              const Campaign& first) {
   std::vector<const PolicyResult*> in_order;  // as they were given
-  for (const PolicyResult& one : first->results.policies) in_order.push_back(&one);
+  for (const PolicyResult& one : first.results.policies) in_order.push_back(&one);
   std::ranges::sort(in_order, {}, [](const PolicyResult* one) { return one->search.trial.id; });
   if (in_order.size() != policies.size())
     return ends({"not every policy was trained"}, kExitFailure);
-  // As the store is before any of them is compared: in whatever order they are given.
-  std::vector<std::vector<json>> stored;
   if (auto own = note_own_campaigns(in_order); !own) return tl::unexpected(own.error());
-  for (const PolicyResult* one : in_order) {
-    auto found = stored_rivals(one->search.trial, first->identity);
-    if (!found) return tl::unexpected(found.error());
-    stored.push_back(*std::move(found));
-  }
-  std::vector<Judgement> judgements;
+  std::vector<Case> cases;
+  // As the store is before any of them is compared: in whatever order they are given.
   for (std::size_t i = 0; i < policies.size(); ++i) {
-    auto judgement = judge_one(policies[i], *in_order[i], *first, std::move(stored[i]));
-    if (!judgement) return tl::unexpected(judgement.error());
-    if (auto plot = plot_m_opt(*in_order[i], first->results); !plot)
-      return tl::unexpected(plot.error());
-    if (auto kept = keep(*judgement, *in_order[i]); !kept) return tl::unexpected(kept.error());
-    judgements.push_back(*std::move(judgement));
+    const PolicyResult& alone = *in_order[i];
+    auto stored = stored_rivals(alone.search.trial, first.identity);
+    if (!stored) return tl::unexpected(stored.error());
+    cases.push_back({policies[i], alone, *std::move(stored),
+                     judge_alone(policies[i], alone, first.results, settings_)});
+    if (auto plot = plot_m_opt(alone, first.results); !plot) return tl::unexpected(plot.error());
   }
+  return cases;
+}
+
+OrExit<void> Verification::keep_decided(const std::vector<Case>& cases) {
+  for (const Case& one : cases) {
+    if (!one.judgement.decided) continue;
+    if (auto kept = keep(one.judgement, one.alone); !kept) return kept;
+  }
+  return {};
+}
+
+OrExit<std::vector<Judgement>> Verification::judge_all(const std::vector<json>& policies) {
+  const auto first = carried_out({trial_experiment(experiment_, policies, settings_)});
+  if (!first) return tl::unexpected(first.error());
+  auto cases = begin(policies, first->front());
+  if (!cases) return tl::unexpected(cases.error());
+  // What is decided is kept at once: the next phase may take days.
+  if (auto kept = keep_decided(*cases); !kept) return tl::unexpected(kept.error());
+  if (auto done = compare(*cases); !done) return tl::unexpected(done.error());
+  if (auto kept = keep_decided(*cases); !kept) return tl::unexpected(kept.error());
+  if (auto done = generate(*cases); !done) return tl::unexpected(done.error());
+  if (auto kept = keep_decided(*cases); !kept) return tl::unexpected(kept.error());
+  std::vector<Judgement> judgements;
+  for (Case& one : *cases) judgements.push_back(std::move(one.judgement));
   return judgements;
+}
+
+// Of several policies each has its own.
+std::string heading(const Judgement& judgement, std::size_t number, std::size_t of) {
+  const std::string words = fmt::format(
+      "Policy {} of {}: {}", number, of,
+      judgement.phases.front().at("policies").front().at("description").get<std::string>());
+  return (number > 1 ? "\n" : "") + paint(words, Ink::kBold, terminal_of(1).colour) + '\n';
 }
 
 int show(const VerifyCommand& command, const std::vector<Judgement>& judgements,
@@ -306,6 +309,7 @@ int show(const VerifyCommand& command, const std::vector<Judgement>& judgements,
   json documents = json::array();
   std::string text;
   for (const Judgement& judgement : judgements) {
+    if (judgements.size() > 1) text += heading(judgement, documents.size() + 1, judgements.size());
     documents.push_back(to_json(judgement, command.settings));
     text += verdict_text(judgement, command.settings);
   }

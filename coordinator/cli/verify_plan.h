@@ -112,40 +112,4 @@ std::vector<Rival> published_rivals(std::span<const PublishedPolicy> published,
                                     const RivalSearch& search, const Policy& policy,
                                     std::size_t top);
 
-// ---- the verdict
-
-enum class Verdict : std::uint8_t {
-  kVerified,  // it meets the target
-  kReplaced,  // another is better
-  kBest,      // it misses the target, and nothing better was found
-};
-std::string_view name_of(Verdict verdict);  // "verified", "replaced", "best"
-
-struct Judgement {
-  Verdict verdict = Verdict::kBest;
-  int phase = 1;  // that decided
-  nlohmann::json policy;
-  std::optional<nlohmann::json> replacement;
-  bool replacement_meets = false;                   // the target
-  nlohmann::json phases = nlohmann::json::array();  // the numbers of each, in order
-  std::vector<MoptValue> m_opt;                     // of the policy in phase 1; empty: not measured
-};
-
-// One line of a comparison: how a policy did alone and over its repeats.
-nlohmann::json outcome_json(const PolicyResult& result, const CampaignResults& results);
-
-// Whether the search trial met the target, and where.
-bool met(const PolicyResult& result);
-
-// The same of the mean over its repeats, if it was repeated.
-bool meets(const PolicyResult& result, const Target& target);
-
-// Adds a comparison's numbers as `phase`; true if another policy than `policy` came out best, which
-// is then the replacement.
-bool judge(Judgement& judgement, int phase, const Policy& policy, const CampaignResults& results,
-           const Target& target);
-
-std::string verdict_text(const Judgement& judgement, const VerifySettings& settings);
-nlohmann::json to_json(const Judgement& judgement, const VerifySettings& settings);
-
 }  // namespace lrtune

@@ -359,8 +359,8 @@ void restore_campaigns(CoreState& state, StoredState& stored) {
     count_trial(state, trial, +1);
   }
   for (auto& [id, campaign] : state.campaigns) {
-    const bool wanted =
-        !state.options.only_campaign || *state.options.only_campaign == campaign.record.hash;
+    const std::vector<Digest>& only = state.options.only_campaigns;
+    const bool wanted = only.empty() || std::ranges::find(only, campaign.record.hash) != only.end();
     if (!wanted || campaign.record.state >= CampaignState::kDone) continue;
     auto experiment = experiment_from_json(campaign.record.experiment);
     if (!experiment) {  // written by another version of lrtune

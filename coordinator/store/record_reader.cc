@@ -276,6 +276,20 @@ void read_rankings(SQLite::Database& database, CampaignHistory& history) {
   }
 }
 
+void read_verdicts(SQLite::Database& database, CampaignHistory& history) {
+  Rows rows(database,
+            "SELECT decision.id, decision.campaign, decision.trial, decision.at, decision.code, "
+            "decision.numbers, decision.checksum FROM trial "
+            "CROSS JOIN decision ON decision.trial = trial.id "
+            "WHERE trial.campaign = ? AND decision.code = 'verdict' ORDER BY decision.id");
+  rows.use(history.campaign.id);
+  while (rows.next()) {
+    rows.verify("decision", 0, 6);
+    history.verdicts.push_back({CampaignId{rows.integer(1)}, TrialId{rows.integer(2)},
+                                rows.integer(3), rows.string(4), json_of(rows, 5)});
+  }
+}
+
 // The points and outcomes of the history's jobs.
 void read_runs(SQLite::Database& database, CampaignHistory& history) {
   std::set<JobId> jobs;
@@ -309,6 +323,7 @@ CampaignHistory read_history(SQLite::Database& database, CampaignId campaign) {
   history.log = read_search_log(database, campaign);
   read_runs(database, history);
   read_rankings(database, history);
+  read_verdicts(database, history);
   return history;
 }
 

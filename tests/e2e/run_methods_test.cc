@@ -58,6 +58,7 @@ TEST_F(MethodsTest, ARampGivesOneCurveASeed) {
   EXPECT_EQ(report["method"], "ramp");
   EXPECT_EQ(report["rates"].size(), 5U);
   ASSERT_EQ(report["curves"].size(), 2U);
+  EXPECT_THAT(first.err, HasSubstr("(2 campaigns) with 2 local workers")) << "side by side";
   EXPECT_NE(report["curves"][0]["top1"], report["curves"][1]["top1"]) << "two seeds";
   EXPECT_THAT(read("ramp/range.svg"), HasSubstr("a growing rate"));
   EXPECT_EQ(with_workers(command).out, first.out);
@@ -148,6 +149,9 @@ TEST_F(MethodsTest, WithTooFewStoredPoliciesCandidatesAreGenerated) {
   EXPECT_EQ(recommended, 1) << compared;
   EXPECT_EQ(compared.size(), 6U);
   EXPECT_THAT(result.err, HasSubstr("1 reused")) << "the policy itself, of phase 1";
+  const ProcessResult replay = lrtune({"replay", "tiny-verify"}).wait();
+  EXPECT_EQ(replay.exit_code, 0) << replay.out << replay.err;
+  EXPECT_THAT(replay.out, HasSubstr("; 1 verdict. Each decision is the same again.\n"));
   // Interrupted and started again, it ends the same.
   EXPECT_EQ(nlohmann::json::parse(verify("{function: fix, k0: 0.001}", "top1=0.99").out), verdict);
 }
@@ -157,6 +161,24 @@ TEST_F(MethodsTest, SeveralPoliciesAreJudgedAtOnce) {
       verify("{function: fix, k0: 0.05}", "top1=0.1", {"{function: fix, k0: 0.06}"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(nlohmann::json::parse(result.out).size(), 2U);
+}
+
+// Each policy's comparison once waited for the one before it, with workers idle beside it.
+TEST_F(MethodsTest, ThePhasesOfSeveralPoliciesRunSideBySide) {
+  const std::vector<std::string> policies = {"{function: fix, k0: 0.001}",
+                                             "{function: fix, k0: 0.002}"};
+  const ProcessResult both = verify(policies[0], "top1=0.99", {policies[1]});
+  ASSERT_EQ(both.exit_code, 0) << both.err;
+  EXPECT_THAT(both.err, HasSubstr("tiny-generate (2 campaigns) with 2 local workers"));
+  const auto verdicts = nlohmann::json::parse(both.out);
+  ASSERT_EQ(verdicts.size(), 2U);
+  for (std::size_t i = 0; i < policies.size(); ++i) {
+    const ProcessResult alone = verify(policies[i], "top1=0.99", {"--store", "alone.db"});
+    ASSERT_EQ(alone.exit_code, 0) << alone.err;
+    const auto verdict = nlohmann::json::parse(alone.out);
+    for (const char* part : {"verdict", "phase", "replacement", "m_opt"})
+      EXPECT_EQ(verdicts[i][part], verdict[part]) << policies[i];
+  }
 }
 
 TEST_F(MethodsTest, BadInputIsOneErrorAndLeavesNoStore) {

@@ -59,7 +59,7 @@ Numerics CoreHarness::numerics() { return {"test 1", "cpu", "AVX2", 4, "channels
 void CoreHarness::restart() {
   CoreOptions options;
   options.incarnation = std::to_string(now_ms_);
-  options.only_campaign = only_;
+  if (only_) options.only_campaigns = {*only_};
   core_.emplace(options, kept_.state(), now());
   sends_.clear();
 }

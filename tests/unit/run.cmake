@@ -11,6 +11,6 @@ lrtune_test(range_test_plan_test
   DEPENDS lrtune_cli_range_test
   LABELS unit)
 lrtune_test(verify_plan_test
-  SOURCES unit/verify_plan_test.cc
+  SOURCES unit/verify_plan_test.cc unit/verdict_replay_test.cc
   DEPENDS lrtune_cli_verify
   LABELS unit)

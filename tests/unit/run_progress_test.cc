@@ -142,6 +142,39 @@ TEST(Progress, PlainLinesSayWhatIsWaitedForOnceItLasts) {
   EXPECT_THAT(progress.lines(view, {6, {}}), IsEmpty()) << "once is enough";
 }
 
+TEST(Progress, CampaignsSideBySideAreShownAsOne) {
+  CampaignView first = some_view();
+  CampaignView second = some_view();
+  second.state = CampaignState::kVerifying;
+  second.best_top1 = 0.995;
+  second.best_trial = TrialId{50};
+  second.running.clear();
+  second.waiting_for = "no worker is connected";
+  std::vector<CampaignView> views = {second, first};
+  CampaignView both = together(views);
+  EXPECT_EQ(both.name, "mnist-lenet (2 campaigns)");
+  EXPECT_EQ(both.state, CampaignState::kSearching) << "the one that is furthest from its end";
+  EXPECT_EQ(both.trials, 80);
+  EXPECT_EQ(both.done, 24);
+  EXPECT_EQ(both.iterations_most, 800);
+  EXPECT_EQ(both.best_trial, TrialId{50});
+  EXPECT_EQ(both.running.size(), 2U);
+  EXPECT_EQ(both.waiting_for, "") << "something runs";
+  views[1].state = CampaignState::kFailed;
+  views[1].failure = "no data";
+  views[1].running.clear();
+  views[1].name = "other";
+  both = together(views);
+  EXPECT_EQ(both.name, "mnist-lenet and 1 more");
+  EXPECT_EQ(both.state, CampaignState::kFailed);
+  EXPECT_EQ(both.failure, "no data");
+  EXPECT_EQ(both.waiting_for, "no worker is connected");
+  views = {first};
+  EXPECT_EQ(together(views).name, "mnist-lenet");
+  for (CampaignView& view : views) view.state = CampaignState::kDone;
+  EXPECT_EQ(together(views).state, CampaignState::kDone);
+}
+
 TEST(Progress, RedrawGoesUpRewritesAndErasesTheRest) {
   EXPECT_EQ(redraw(0, {"a", "b"}), "a\x1b[K\nb\x1b[K\n");
   EXPECT_EQ(redraw(2, {"c", "d"}), "\r\x1b[2Ac\x1b[K\nd\x1b[K\n");

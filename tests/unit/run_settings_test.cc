@@ -31,9 +31,12 @@ TEST(RunSettings, WorkersFollowCoresThreadsAndWork) {
   const WorkerNeeds needs = worker_needs(four);
   EXPECT_EQ(needs.device, "cpu");
   EXPECT_EQ(needs.threads, 2);
-  EXPECT_EQ(default_workers(four, needs, 1), 1);
-  EXPECT_EQ(default_workers(four, needs, 6), 3);
-  EXPECT_EQ(default_workers(four, needs, 64), 4) << "four trials keep no more busy";
+  EXPECT_EQ(default_workers({&four, 1}, needs, 1), 1);
+  EXPECT_EQ(default_workers({&four, 1}, needs, 6), 3);
+  EXPECT_EQ(default_workers({&four, 1}, needs, 64), 4) << "four trials keep no more busy";
+  const std::vector<Experiment> two = {four, four};
+  EXPECT_EQ(default_workers(two, needs, 64), 8) << "side by side";
+  EXPECT_EQ(default_workers(two, needs, 6), 3);
 }
 
 TEST(RunSettings, OutputFolderIsNamedAfterTheExperiment) {

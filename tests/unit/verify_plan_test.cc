@@ -1,5 +1,5 @@
 // `lrtune verify`: the campaigns of its phases and the verdict that their results give.
-#include "coordinator/cli/verify_plan.h"
+#include "coordinator/cli/verdict.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
