@@ -157,7 +157,7 @@ Result<void> Runtime::rebuild() {
   auto stored = store_.load();
   if (!stored) return fail("cannot read the store: " + stored.error().message);
   CoreOptions options = options_.core;
-  if (options.incarnation.empty()) options.incarnation = random_name();
+  if (options.incarnation.empty()) options.incarnation = store_.history() + '-' + random_name();
   // A core that is rebuilt within one run finds its workers alive.
   options.workers_survive = options.workers_survive || core_.has_value();
   log_->info(LogLine("loaded")

@@ -27,8 +27,8 @@
 namespace lrtune {
 
 struct RuntimeOptions {
-  CoreOptions
-      core;  // an empty incarnation is drawn at random, again after each rebuild of the core
+  CoreOptions core;  // an empty incarnation is made of Store::history(), '-' and a random part that
+                     // is new after each rebuild of the core
   std::size_t frames_per_turn = 256;           // received at most before a commit
   std::size_t outbox_bytes = 1024 * 1024;      // that may wait for one peer that does not read
   std::chrono::milliseconds last_words{100};   // from the end of a process to its last frame

@@ -31,6 +31,10 @@ Result<void> check_worker_name(std::string_view name) {
                   kMaxNameBytes, name.size()));
 }
 
+std::string_view history_of(std::string_view incarnation) {
+  return incarnation.substr(0, incarnation.rfind('-'));
+}
+
 bool is_from_client(const ToCoordinator& message) {
   return std::holds_alternative<Submit>(message) || std::holds_alternative<Order>(message) ||
          std::holds_alternative<Extend>(message) || std::holds_alternative<Inspect>(message);

@@ -178,12 +178,17 @@ struct Answer {
 // -------------------------------------------------------------------------------
 
 struct Welcome {
-  std::string incarnation;  // random, new for each start of the coordinator
+  // Of the coordinator, new for each start: HISTORY-RANDOM. A store that is restored from a copy,
+  // and a new one, begin another history (history_of()).
+  std::string incarnation;
   std::int64_t heartbeat_ms = 0;
   std::int64_t lease_ms = 0;     // without a heartbeat for so long a worker is given up
   std::int64_t progress_ms = 0;  // at most one Progress an attempt in so long
   bool operator==(const Welcome&) const = default;
 };
+
+// What stands before the last '-', or all of it.
+std::string_view history_of(std::string_view incarnation);
 
 // The coordinator does not know this peer (it was restarted, or gave the worker up): the worker
 // says HELLO again, with all that it holds. Sent in answer to any message but HELLO of an unknown

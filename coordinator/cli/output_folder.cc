@@ -21,8 +21,9 @@ Result<OutputFolder> OutputFolder::open(const std::filesystem::path& path) {
   std::error_code error;
   std::filesystem::create_directories(path / "logs", error);
   if (error) return fail(fmt::format("cannot make {}: {}", path.string(), error.message()));
-  auto lock = FileLock::take((path / "logs" / ".lock").string(), "the folder " + path.string(),
-                             "one run at a time writes a folder; --output names another");
+  auto lock =
+      FileLock::take((path / "logs" / ".lock").string(), "the folder " + path.string(),
+                     "one run at a time writes a folder; --output names another", path.string());
   if (!lock) return tl::unexpected(lock.error());
   return OutputFolder(path, *std::move(lock));
 }

@@ -38,11 +38,12 @@ int back_up(const StoreOptions& options) {
 int bring_up(const StoreOptions& options) {
   const auto done = migrate_store(options.store);
   if (!done) return complain("migrate", done.error());
-  const std::string text =
+  std::string text =
       done->from == done->to
           ? fmt::format("{} has schema {} already\n", options.store, done->to)
           : fmt::format("{} was brought from schema {} to {}; {}.schema{}.backup is the old one\n",
-                        options.store, done->from, done->to, options.store, done->from);
+                        options.store, done->from, done->to, done->file, done->from);
+  if (!done->mended.empty()) text += done->mended + '\n';
   return write_data(text) ? kExitDone : kExitFailure;
 }
 

@@ -121,6 +121,9 @@ struct Job {
   std::int64_t iteration = 0;
   std::vector<MetricPoint>
       points;  // of the current attempt; also the number of its recorded reports
+  // Since when its reports follow one that is missing here. A worker sends what was not
+  // acknowledged again; what a store that was restored has lost it has forgotten.
+  std::optional<SteadyTime> gap_since = {};
   std::set<std::string> failed_on;  // worker processes that could not, OutcomeKind::kFailedHere
 
   bool held() const {

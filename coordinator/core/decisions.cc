@@ -36,6 +36,12 @@ std::string remark(const json& n) {
   return n.contains("message") ? "; " + number(n, "message") : "";
 }
 
+// Where its own training began, behind a beginning that others have too.
+std::string shared(const json& n) {
+  if (!n.contains("from")) return {};
+  return fmt::format(" (the first {} shared with others)", number(n, "from"));
+}
+
 std::string score_words(const json& n) {
   if (n.contains("repeats")) {
     return fmt::format("top-1 {} +- {} over {} new seeds", number(n, "top1_mean"),
@@ -251,14 +257,14 @@ const Sentences& trial_sentences() {
        }},
       {"completed",
        [](const std::string& who, const json& n) {
-         return fmt::format("{} completed {} iterations in {} s: {}{}{}.", who,
-                            number(n, "iteration"), number(n, "seconds"), accuracy(n), target(n),
-                            remark(n));
+         return fmt::format("{} completed {} iterations{} in {} s: {}{}{}.", who,
+                            number(n, "iteration"), shared(n), number(n, "seconds"), accuracy(n),
+                            target(n), remark(n));
        }},
       {"target_reached",
        [](const std::string& who, const json& n) {
-         return fmt::format("{} stopped at iteration {} since it reached its target: {}{}.", who,
-                            number(n, "iteration"), accuracy(n), remark(n));
+         return fmt::format("{} stopped at iteration {}{} since it reached its target: {}{}.", who,
+                            number(n, "iteration"), shared(n), accuracy(n), remark(n));
        }},
       {"diverged",
        [](const std::string& who, const json& n) {

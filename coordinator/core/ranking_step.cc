@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include "coordinator/core/campaign_ranking.h"
 #include "coordinator/core/core_state.h"
@@ -87,10 +88,10 @@ std::vector<TrialId> rank_search(CoreState& state, Campaign& campaign) {
     const Scores& score = ranking.scores[candidate];
     state.write(RankingRecord{campaign.record.id, TrialPhase::kSearch, static_cast<int>(place) + 1,
                               id, to_flat_json(score, experiment.rank_at)});
-    state.decide(
-        campaign.record.id, id, "ranked",
-        to_flat_json(score, experiment.rank_at,
-                     {{"rank", place + 1}, {"of", count}, {"by", name_of(experiment.rank_by)}}));
+    const std::array<FlatJson::Entry, 3> its_place = {
+        {{"rank", place + 1}, {"of", count}, {"by", name_of(experiment.rank_by)}}};
+    state.decide(campaign.record.id, id, "ranked",
+                 to_flat_json(score, experiment.rank_at, its_place));
     if (is_repeatable(state.trials.at(id), score, whole)) well.push_back(id);
   }
   return well;

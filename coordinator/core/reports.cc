@@ -26,6 +26,19 @@ Job* current(CoreState& state, Worker& worker, const Report& report) {
   return nullptr;
 }
 
+// What its worker does not send within a lease it has not any more, and nothing can follow.
+void wait_for_missing(CoreState& state, Worker& worker, Job& job) {
+  if (!job.gap_since) job.gap_since = state.now.steady;
+  if (state.now.steady - *job.gap_since < state.options.lease) return;
+  job.gap_since.reset();
+  state.send(worker.peer, wire::Cancel{job.record.id, job.record.attempt,
+                                       "reports are missing that were acknowledged"});
+  requeue(
+      state, job,
+      fmt::format("worker {} has no report {} of it any more", worker.name, job.points.size() + 1),
+      AttemptEnd::kReturned);
+}
+
 // Numbered reports. A repeated one is acknowledged again; one that follows a gap is left to be sent
 // again.
 template <typename Report>
@@ -45,7 +58,10 @@ Job* next_report(CoreState& state, Worker& worker, const Report& report) {
     ++state.out.facts.reports_repeated;
     state.send(worker.peer, wire::Acknowledge{report.job, report.attempt, recorded});
   }
-  return report.sequence == recorded + 1 ? job : nullptr;
+  if (report.sequence > recorded + 1) return wait_for_missing(state, worker, *job), nullptr;
+  if (report.sequence <= recorded) return nullptr;
+  job->gap_since.reset();
+  return job;
 }
 
 bool is_finite(const std::optional<Confidence>& confidence) {
@@ -129,10 +145,11 @@ std::string chain_error(const CoreState& state, const Job& job, const Outcome& o
 FlatJson outcome_numbers(const CoreState& state, const Job& job) {
   const Outcome& outcome = *job.record.outcome;
   const Scores scores = score(job.points, outcome.kind, state.first_trial(job).plan.target);
-  const FlatJson::Entry iteration{"iteration", outcome.iteration};
-  const FlatJson::Entry attempt{"attempt", job.record.attempt};
-  if (outcome.message.empty()) return to_flat_json(scores, RankAt::kBest, {iteration, attempt});
-  return to_flat_json(scores, RankAt::kBest, {iteration, attempt, {"message", outcome.message}});
+  std::vector<FlatJson::Entry> more = {{"iteration", outcome.iteration},
+                                       {"attempt", job.record.attempt}};
+  if (job.record.from_iteration > 0) more.push_back({"from", job.record.from_iteration});
+  if (!outcome.message.empty()) more.push_back({"message", outcome.message});
+  return to_flat_json(scores, RankAt::kBest, more);
 }
 
 }  // namespace

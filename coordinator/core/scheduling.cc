@@ -80,6 +80,7 @@ void assign(CoreState& state, Job& job, Worker& worker) {
   job.ahead = !worker.has_slot();
   job.record.state = JobState::kAssigned;
   ++job.record.attempt;
+  job.gap_since.reset();
   job.record.worker = worker.name;
   job.holder = worker.peer;
   job.iteration = 0;

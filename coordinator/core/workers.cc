@@ -36,10 +36,8 @@ void adopt(CoreState& state, Worker& worker, Job& job) {
   job.holder = worker.peer;
   worker.jobs.insert(job.record.id);
   worker.reserved = worker.reserved || job.suspect();
-  job.record.worker = worker.name;
   job.deadline = state.now.steady + state.options.lease;
   note_room(state, worker);
-  state.write(job.record);
   state.decide(job, "adopted", {{"worker", worker.name}, {"attempt", job.record.attempt}});
 }
 
@@ -107,7 +105,9 @@ bool holds(const std::vector<wire::HeldAttempt>& held, const Job& job) {
 
 bool is_held_by(CoreState& state, Worker& worker, Job& job) {
   if (job.held() && job.holder == worker.peer) return true;
-  if (!state.orphans.contains(job.record.id)) return false;
+  // Nobody else was given it by this store: a worker that says so has it of a store that this one
+  // was put in the place of, and trains something else.
+  if (!state.orphans.contains(job.record.id) || job.record.worker != worker.name) return false;
   if (make_room(state, worker)) {
     adopt(state, worker, job);
     return true;

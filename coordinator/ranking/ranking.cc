@@ -272,10 +272,9 @@ nlohmann::json to_json(const Scores& scores, RankAt at) {
   return json;
 }
 
-FlatJson to_flat_json(const Scores& scores, RankAt at,
-                      std::initializer_list<FlatJson::Entry> more) {
+FlatJson to_flat_json(const Scores& scores, RankAt at, std::span<const FlatJson::Entry> more) {
   std::vector<FlatJson::Entry> entries = entries_of(scores, at);
-  entries.insert(entries.end(), more);
+  entries.insert(entries.end(), more.begin(), more.end());
   return FlatJson(entries);
 }
 

@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cstdint>
-#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -90,8 +89,7 @@ RankKey rank_key(const RepeatedScores& scores, RankBy by);
 // top1_deviation ...).
 nlohmann::json to_json(const Scores& scores, RankAt at);
 // The same with more entries, at once as text.
-FlatJson to_flat_json(const Scores& scores, RankAt at,
-                      std::initializer_list<FlatJson::Entry> more = {});
+FlatJson to_flat_json(const Scores& scores, RankAt at, std::span<const FlatJson::Entry> more = {});
 nlohmann::json to_json(const RepeatedScores& scores);
 nlohmann::json to_json(const Tolerance& tolerance);
 

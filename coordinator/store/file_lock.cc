@@ -22,10 +22,20 @@ std::string holder_of(int file) {
                         : fmt::format("lrtune process {}", holder);
 }
 
+void give_to_owner(int file, const std::string& guarded) {
+  struct stat lock {};
+  struct stat owned {};
+  if (fstat(file, &lock) != 0 || stat(guarded.c_str(), &owned) != 0) return;
+  if (lock.st_uid == owned.st_uid) return;
+  if (fchown(file, owned.st_uid, owned.st_gid) != 0) {
+    // Then the owner hears that he cannot open it.
+  }
+}
+
 }  // namespace
 
 Result<FileLock> FileLock::take(const std::string& path, const std::string& what,
-                                const std::string& rule) {
+                                const std::string& rule, const std::string& guarded) {
   // Not through a link: what it points at would be overwritten.
   FileLock lock(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644), path);
   if (lock.file_ < 0)
@@ -39,6 +49,7 @@ Result<FileLock> FileLock::take(const std::string& path, const std::string& what
     }
     return fail(fmt::format("{} is in use by {}; {}", what, holder_of(lock.file_), rule));
   }
+  if (geteuid() == 0) give_to_owner(lock.file_, guarded);
   const std::string holder = std::to_string(getpid());
   if (ftruncate(lock.file_, 0) != 0 || pwrite(lock.file_, holder.data(), holder.size(), 0) < 0) {
     // The number only makes the sentence above better.

@@ -13,9 +13,11 @@ namespace lrtune {
 class FileLock {
  public:
   // `what` is locked, e.g. "the store a.db", and `rule` says why one at a time. Errors: another
-  // process has it (one sentence that names it), the file cannot be made, it is a symbolic link.
+  // process has it (one sentence that names it), the file cannot be made, it is a symbolic link. A
+  // file that root makes is given to the owner of `guarded`, if that is there, who must be able to
+  // take it later.
   static Result<FileLock> take(const std::string& path, const std::string& what,
-                               const std::string& rule);
+                               const std::string& rule, const std::string& guarded);
   // Whether the file is still where it was taken: another process may have removed or replaced it,
   // and a third one locked the new one.
   bool in_place() const;

@@ -174,10 +174,25 @@ Result<void> check_is_file(const std::string& log) {
 
 }  // namespace
 
+namespace {
+
+tl::unexpected<Error> fits_no_more(const std::string& path) {
+  return fail(fmt::format(
+      "the write-ahead log {} has commits that the store {} has not, and does not fit it: another "
+      "file was put in the store's place, or another program wrote it after a crash, before a "
+      "coordinator was started. Nothing was changed. To have the commits, put the file back that "
+      "they belong to; to go on without them, move the log away",
+      second_name_of_log(path), path));
+}
+
+}  // namespace
+
 Result<void> check_log(const std::string& path) try {
   const std::string log = first_name(path);
   if (auto file = check_is_file(log); !file) return file;
-  if (judge_second(path) == SecondLog::kMissed) {
+  const SecondLog second = judge_second(path);
+  if (second == SecondLog::kForeign) return fits_no_more(path);
+  if (second == SecondLog::kMissed) {
     return fail(fmt::format(
         "the write-ahead log {} was removed or replaced, with commits that the store {} has not. "
         "They are still in {}: a coordinator puts it back in its place, one that runs within a "
@@ -228,9 +243,7 @@ Result<std::string> put_log_in_place(const std::string& path) try {
     case SecondLog::kIsBegun:
       return check_first(path).map([] { return std::string(); });
     case SecondLog::kForeign:
-      move_aside(second);
-      if (auto good = check_first(path); !good) return tl::unexpected(good.error());
-      return fmt::format("{0} is of another file than {1}; it is {0}.aside now", second, path);
+      return fits_no_more(path);
     case SecondLog::kMissed:
       break;
   }

@@ -20,9 +20,10 @@ namespace lrtune {
 // has the store open: the store's file itself is only read through SQLite.
 Result<void> check_log(const std::string& path);
 
-// Puts the log that belongs to the store at `path` in its place, by its second name, and one that
-// does not belong to it aside, under PATH-wal.aside or PATH.wal.aside. Returns what was done, a
-// sentence, "" for nothing. The caller holds the store's lock, and this process has not opened the
+// Puts the log that belongs to the store at `path` in its place, by its second name, and another
+// one that stood there aside, under PATH-wal.aside. Returns what was done, a sentence, "" for
+// nothing. An error if the log under the second name does not fit the store any more: what was
+// acknowledged may be in it. The caller holds the store's lock, and this process has not opened the
 // store. Throws std::runtime_error if a file cannot be read.
 Result<std::string> put_log_in_place(const std::string& path);
 

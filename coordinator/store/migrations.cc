@@ -5,9 +5,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
+
+#include "coordinator/store/row_checksum.h"
 
 namespace lrtune {
 namespace {
@@ -21,6 +24,28 @@ void sync_to_disk(const std::string& path) {
     throw std::system_error(error, std::generic_category(), path);
   }
   close(file);
+}
+
+// What the store acknowledges from now on the copy does not know: it has a history of its own.
+void begin_history(const std::string& path) {
+  constexpr int kSchemaOfChecksums = 5;
+  SQLite::Database copy(path, SQLite::OPEN_READWRITE);
+  add_checksum_function(copy);
+  if (!copy.tableExists("store")) return;
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+                       std::chrono::system_clock::now().time_since_epoch())
+                       .count();
+  // The clock may stand still or be behind.
+  const std::string later = fmt::format("max(created_at + 1, {})", now);
+  if (version_of(copy) < kSchemaOfChecksums) {
+    copy.exec("UPDATE store SET created_at = " + later);
+    return;
+  }
+  // A damaged row stays what it is.
+  copy.exec(fmt::format(
+      "UPDATE store SET created_at = {0}, checksum = row_checksum('store', one, {0}, recoveries) "
+      "WHERE checksum = row_checksum('store', one, created_at, recoveries)",
+      later));
 }
 
 // A complete copy, under its final name only when it is whole and on disk.
@@ -67,7 +92,12 @@ void copy_store(SQLite::Database& database, const std::string& path) {
   SQLite::Statement copy(database, "VACUUM INTO ?");
   copy.bind(1, path);
   copy.exec();
+  begin_history(path);
   sync_to_disk(path);
+}
+
+std::string history_of(SQLite::Database& database) {
+  return fmt::format("{:x}", database.execAndGet("SELECT created_at FROM store").getInt64());
 }
 
 void keep_copy(const std::string& unfinished, const std::string& path) {

@@ -35,9 +35,12 @@ int version_of(SQLite::Database& database);
 Result<void> migrate(SQLite::Database& database, const std::string& path,
                      std::span<const Migration> migrations);
 
-// A complete copy of the database, in `path`, which must not be there; on disk when it returns.
-// Throws std::exception.
+// A complete copy of the database, in `path`, which must not be there; on disk when it returns. It
+// has another history_of(). Throws std::exception.
 void copy_store(SQLite::Database& database, const std::string& path);
+
+// Store::history(): when the store, or the copy that it is, was made. Throws SQLite::Exception.
+std::string history_of(SQLite::Database& database);
 
 // Gives a copy its final name, durably. Throws std::exception.
 void keep_copy(const std::string& unfinished, const std::string& path);

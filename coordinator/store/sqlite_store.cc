@@ -12,6 +12,7 @@
 #include "coordinator/store/file_lock.h"
 #include "coordinator/store/file_number.h"
 #include "coordinator/store/log_check.h"
+#include "coordinator/store/migrations.h"
 #include "coordinator/store/other_users.h"
 #include "coordinator/store/record_reader.h"
 #include "coordinator/store/record_writer.h"
@@ -98,6 +99,8 @@ struct SqliteStore::Parts {
   // ours, and copies what his index says into the store if he closes it last. That is harmless as
   // long as the log only grows and nothing of it is in the store's file.
   bool index_divided = false;
+  int schema_before = 0;  // when it was opened
+  std::string history = {};
 
   Result<void> open();
   void close() noexcept;
@@ -116,8 +119,10 @@ Result<void> SqliteStore::Parts::open() {
   if (!placed->empty()) mended = *placed;
   drop_wrong_index(path, /*put_back=*/!placed->empty());
   index_divided = file_number(path).exists() && OtherUsers(path).any_beside(path + "-shm");
-  auto database = open_for_writing(path, index_divided ? OpenLog::kKept : OpenLog::kEmptied);
+  auto database =
+      open_for_writing(path, index_divided ? OpenLog::kKept : OpenLog::kEmptied, schema_before);
   if (!database) return tl::unexpected(database.error());
+  history = history_of(**database);
   connection = std::make_unique<Connection>(*std::move(database));
   others.emplace(path);
   file = file_number(path);
@@ -269,25 +274,29 @@ SqliteStore::~SqliteStore() { parts_->close(); }
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) {
   if (auto file = check_store_file(path); !file) return tl::unexpected(file.error());
   // Two names of one file must meet the same lock.
-  std::error_code error;
-  const std::filesystem::path real =
-      std::filesystem::weakly_canonical(std::filesystem::absolute(path), error);
-  if (error) return fail(fmt::format("cannot open the store {}: {}", path, error.message()));
-  if (auto folder = check_folder(real.parent_path().string()); !folder)
+  const auto found = real_store_path(path);
+  if (!found) return tl::unexpected(found.error());
+  const std::string& real = *found;
+  if (auto folder = check_folder(std::filesystem::path(real).parent_path().string()); !folder)
     return tl::unexpected(folder.error());
-  auto lock = FileLock::take(real.string() + ".lock", "the store " + real.string(),
-                             "one coordinator at a time writes a store");
+  auto lock = FileLock::take(real + ".lock", "the store " + real,
+                             "one coordinator at a time writes a store", real);
   if (!lock) return tl::unexpected(lock.error());
-  if (const FileNumber file = file_number(real.string()); file.names > 1) {
+  if (const FileNumber file = file_number(real); file.names > 1) {
     return fail(fmt::format(
         "the store {} has {} names (hard links), and a coordinator on another one would not see "
         "this one; give it a file of its own, such as `lrtune store backup` makes",
-        real.string(), file.names));
+        real, file.names));
   }
-  Parts parts{real.string(), *std::move(lock), SecondNames(real.string())};
+  Parts parts{real, *std::move(lock), SecondNames(real)};
   if (auto opened = parts.open(); !opened) return tl::unexpected(opened.error());
   return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(parts)));
 }
+
+// As it was when the file was opened: load() has opened it.
+std::string SqliteStore::history() const { return parts_->history; }
+
+int SqliteStore::schema_before() const { return parts_->schema_before; }
 
 Result<void> SqliteStore::commit(std::span<const Record> records) {
   if (records.empty()) return {};

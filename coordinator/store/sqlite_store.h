@@ -29,6 +29,10 @@ class SqliteStore : public Store {
   Result<void> commit(std::span<const Record> records) override;
 
   Result<StoredState> load() override;
+  std::string history() const override;
+
+  // The schema that the file had when it was opened; 0: it was made.
+  int schema_before() const;
 
   // A log that was removed gets its name back (second_names.h).
   Result<std::string> look() override;

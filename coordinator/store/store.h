@@ -21,6 +21,10 @@ class Store {
 
   virtual Result<StoredState> load() = 0;
 
+  // Names the store's history: a copy that is put in its place has another, and numbers of jobs and
+  // attempts that the lost one gave out mean something else there. A short text without '-'.
+  virtual std::string history() const { return "0"; }
+
   // Looks whether the store is still where it was, about once a second: what was acknowledged must
   // not wait for the next commit to be missed. Returns what it had to put back in its place, a
   // sentence, "" for nothing. An error is as one of commit().

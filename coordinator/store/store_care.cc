@@ -227,16 +227,17 @@ Result<StoreCheck> back_up_store(const std::string& path, const std::string& tar
 }
 
 Result<StoreMigration> migrate_store(const std::string& path) {
-  StoreMigration migration;
-  {
-    auto database = open_any_schema(path);
-    if (!database) return tl::unexpected(database.error());
-    migration.from = version_of(**database);
-  }
-  const auto store = SqliteStore::open(path);  // takes the lock, migrates
+  if (path.empty()) return fail("a store needs a file name, such as --store lrtune.db");
+  const auto real = real_store_path(path);
+  if (!real) return tl::unexpected(real.error());
+  if (auto there = check_there(*real); !there) return tl::unexpected(there.error());
+  const auto store = SqliteStore::open(path);  // takes the lock, puts the log in place, migrates
   if (!store) return tl::unexpected(store.error());
-  migration.to = schema_version();
-  return migration;
+  auto mended = (*store)->look();
+  if (!mended) return tl::unexpected(mended.error());
+  std::error_code none;
+  return StoreMigration{(*store)->schema_before(), schema_version(),
+                        std::filesystem::is_symlink(path, none) ? *real : path, *std::move(mended)};
 }
 
 }  // namespace lrtune

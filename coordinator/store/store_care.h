@@ -34,6 +34,8 @@ Result<StoreCheck> back_up_store(const std::string& path, const std::string& tar
 struct StoreMigration {
   int from = 0;  // schema
   int to = 0;
+  std::string file = {};    // whose older versions stand beside it: where a link leads
+  std::string mended = {};  // what was put in its place, a sentence; "": nothing
 };
 
 // Brings the store to this program's schema; each older version is kept as PATH.schemaN.backup.

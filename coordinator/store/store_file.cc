@@ -139,6 +139,23 @@ std::optional<std::string_view> network_file_system(std::int64_t magic,
   return std::nullopt;
 }
 
+Result<std::string> real_store_path(const std::string& path) {
+  constexpr int kMostLinks = 40;  // as the kernel's
+  std::error_code error;
+  std::filesystem::path real = std::filesystem::absolute(path, error);
+  int links = 0;
+  while (!error && std::filesystem::is_symlink(real, error)) {
+    if (++links > kMostLinks) return fail(fmt::format("the link {} leads in a circle", path));
+    // An absolute target takes the place of all before it.
+    real = real.parent_path() / std::filesystem::read_symlink(real, error);
+  }
+  if (error && error != std::errc::no_such_file_or_directory)
+    return fail(fmt::format("cannot open the store {}: {}", path, error.message()));
+  real = std::filesystem::weakly_canonical(real, error);
+  if (error) return fail(fmt::format("cannot open the store {}: {}", path, error.message()));
+  return real.string();
+}
+
 Result<void> check_folder(const std::string& folder) {
   struct statfs system {};
   struct stat entry {};
@@ -184,7 +201,9 @@ Result<void> check_place(const std::string& path) {
 Result<void> check_store_file(const std::string& path) {
   if (auto place = check_place(path); !place) return place;
   // What another program has broken of the file may be in the log that is put back in its place.
-  if (file_number(second_name_of_log(path)).exists()) return {};
+  const auto real = real_store_path(path);
+  if (!real) return tl::unexpected(real.error());
+  if (file_number(second_name_of_log(*real)).exists()) return {};
   std::array<char, 16> head{};
   std::ifstream file(path, std::ios::binary);
   if (file.read(head.data(), head.size()) &&
@@ -216,7 +235,8 @@ bool empty_log(SQLite::Database& database) {
 }
 
 Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& path,
-                                                           OpenLog log_at_open) {
+                                                           OpenLog log_at_open,
+                                                           int& schema_before) {
   try {
     if (auto log = check_log(path); !log) return tl::unexpected(log.error());
     auto database = std::make_unique<SQLite::Database>(
@@ -224,6 +244,7 @@ Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& pa
     if (auto kind = check_kind(*database, path); !kind) return tl::unexpected(kind.error());
     add_checksum_function(*database);
     set_up(*database, path);
+    schema_before = version_of(*database);
     if (auto done = migrate(*database, path, all_migrations()); !done)
       return tl::unexpected(done.error());
     if (log_at_open == OpenLog::kEmptied) empty_log(*database);
@@ -256,6 +277,11 @@ std::unique_ptr<SQLite::Database> readable(const std::string& name) {
       std::make_unique<SQLite::Database>(name, SQLite::OPEN_READONLY | kOneThread, kBusyMillis);
   static_cast<void>(database->execAndGet("PRAGMA user_version"));
   return database;
+}
+
+bool is_link(const std::string& path) {
+  std::error_code none;
+  return std::filesystem::is_symlink(path, none);
 }
 
 bool has_open_log(const std::string& path) {
@@ -301,13 +327,32 @@ Result<std::unique_ptr<SQLite::Database>> open_for_reading(const std::string& pa
   return database;
 }
 
-Result<std::unique_ptr<SQLite::Database>> open_any_schema(const std::string& path) {
-  std::error_code ignored;
-  if (!path.empty() && !std::filesystem::exists(path, ignored)) {
+Result<void> check_there(const std::string& path) {
+  const FileNumber file = file_number(path);
+  if (!file.exists()) {
     return fail(
         fmt::format("there is no store {}; `lrtune run` makes one, --store names another", path));
   }
-  if (auto place = check_place(path); !place) return tl::unexpected(place.error());
+  if (auto place = check_place(path); !place) return place;
+  if (file.bytes > 0 || file_number(path + "-wal").bytes > 0 ||
+      file_number(second_name_of_log(path)).bytes > 0)
+    return {};
+  return fail(fmt::format("{} is an empty file, no lrtune store", path));
+}
+
+Result<std::unique_ptr<SQLite::Database>> open_any_schema(const std::string& name) {
+  if (name.empty()) return tl::unexpected(check_place(name).error());
+  // People know it by the name that they gave; its log stands beside the file itself.
+  const auto real = is_link(name) ? real_store_path(name) : Result<std::string>(name);
+  if (!real) return tl::unexpected(real.error());
+  const std::string& path = *real;
+  if (auto there = check_there(path); !there) return tl::unexpected(there.error());
+  if (const FileNumber file = file_number(path); file.names > 1) {
+    return fail(fmt::format(
+        "the store {} has {} names (hard links), and its log stands beside one of them, perhaps "
+        "another one; read a copy: cp {} elsewhere",
+        path, file.names, path));
+  }
   if (auto log = check_log(path); !log) return tl::unexpected(log.error());
   try {
     auto database = open_anywhere(path);

@@ -21,6 +21,11 @@ std::optional<std::string_view> network_file_system(std::int64_t magic, std::str
 // An error that says why, if the folder lies on a network file system or is not there.
 Result<void> check_folder(const std::string& folder);
 
+// The path of the file that `path` leads to through all links, as SQLite takes it, also where that
+// file is not there yet: log, index, their second names and the lock stand beside it, under its
+// name. Errors: a link that leads in a circle, a folder that cannot be read.
+Result<std::string> real_store_path(const std::string& path);
+
 // Into the transaction that is open, which is to begin the log: by the first page
 // put_log_in_place() knows whose log it is. Throws SQLite::Exception.
 void write_page_one(SQLite::Database& database);
@@ -34,9 +39,14 @@ bool empty_log(SQLite::Database& database);
 // Whether the log may be emptied when the store is opened.
 enum class OpenLog : std::uint8_t { kEmptied, kKept };
 
-// Opens for writing with the settings that SCHEMA.md promises, making and migrating it. The caller
-// holds the lock.
-Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& path, OpenLog log);
+// Opens for writing with the settings that SCHEMA.md promises, making and migrating it;
+// `schema_before` is the schema that it had. The caller holds the lock.
+Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& path, OpenLog log,
+                                                           int& schema_before);
+
+// Whether there is a store, or what may be one: an empty file without a log is none. Errors say so.
+// `path` as real_store_path().
+Result<void> check_there(const std::string& path);
 
 // The file without any log, as if it never changed. Throws SQLite::Exception.
 std::unique_ptr<SQLite::Database> open_as_it_stands(const std::string& path);

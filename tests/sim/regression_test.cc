@@ -81,7 +81,8 @@ TEST_F(LateOrphan, ItsReportsChangeNothing) {
   EXPECT_EQ(harness.kept().of<PointRecord>().size(), 2U);
 }
 
-// Bug: a job that another worker turned out to hold was cancelled, and waited for a whole lease.
+// Bug: a job that another connection turned out to hold was cancelled, and waited for a whole
+// lease.
 TEST(CoreRegression, AnOrphanIsTakenBackByAReportOfWhoeverHoldsIt) {
   CoreHarness harness;
   harness.step(event::Submitted{two_policies()});
@@ -89,12 +90,13 @@ TEST(CoreRegression, AnOrphanIsTakenBackByAReportOfWhoeverHoldsIt) {
   harness.answer_survey("a");
   const wire::Assign job = harness.assignment("a").value();
   harness.restart();
-  harness.hello("b");  // the same process under another name
+  // The same process on another connection.
+  harness.say("b", wire::Hello{"a", "a-process", 1, CoreHarness::numerics(), {}});
   harness.say("b", wire::Refused{harness.assignment("b").value().job, 1, "no slot is free"});
   harness.say("b", harness.measured(job, 1, 0, 0.1));
   EXPECT_THAT(harness.sent<wire::Cancel>("b"), SizeIs(0));
   EXPECT_THAT(harness.sent<wire::Acknowledge>("b"), SizeIs(1));
-  EXPECT_EQ(harness.campaign().running.at(0).worker, "b");
+  EXPECT_EQ(harness.campaign().running.at(0).worker, "a");
 }
 
 // Bug: a worker that had no slot just then never got a job of that identity again, and if it was

@@ -111,6 +111,18 @@ TEST_F(CoreStagesTest, FailureOfTheBeginningSaysSo) {
   EXPECT_THAT(sentences, Contains(HasSubstr("the beginning that it shares with others failed")));
 }
 
+TEST_F(CoreStagesTest, WhatATrialTrainedItselfIsTold) {
+  begin(two_alike());
+  harness.run("a", assigned_with(50, 0.1), 0.5);
+  harness.run("a", harness.assignment("a").value(), 0.6);
+  const auto decisions = harness.kept().of<DecisionRecord>();
+  const auto told = std::ranges::find_if(decisions, [](const DecisionRecord& decision) {
+    return decision.code == "completed" && decision.numbers.json().contains("from");
+  });
+  ASSERT_NE(told, decisions.end());
+  EXPECT_THAT(sentence(*told), HasSubstr("iterations (the first 50 shared with others) in"));
+}
+
 TEST_F(CoreStagesTest, RestartGoesOnFromWhatIsKept) {
   begin(two_alike());
   harness.run("a", assigned_with(50, 0.1), 0.5);

@@ -406,6 +406,41 @@ TEST_F(CoreTest, RestartedCoordinatorTakesBackWhatAWorkerComesBackWithout) {
   }));
 }
 
+// Regression: after a backup was restored, a worker that held the same numbers from before spoiled
+// the trial of another one with its reports.
+TEST_F(CoreTest, RestartedCoordinatorLeavesAJobToTheWorkerThatItWasGivenTo) {
+  begin(two_policies());
+  const wire::Assign job = job_of("a");
+  harness.restart();
+  harness.hello("b", {{job.job, job.attempt}});
+  EXPECT_EQ(harness.sent<wire::Cancel>("b").size(), 1u);
+  harness.say("b", harness.measured(job, 1, 0, 0.9));
+  EXPECT_EQ(harness.kept().of<PointRecord>().size(), 0u);
+  harness.hello("a", {{job.job, job.attempt}});
+  EXPECT_EQ(harness.sent<wire::Cancel>("a").size(), 0u);
+  harness.say("a", harness.measured(job, 1, 0, 0.1));
+  EXPECT_EQ(harness.kept().of<PointRecord>().size(), 1u);
+}
+
+// Regression: a restored store had lost reports that the worker had forgotten, since they were
+// acknowledged, and waited for them for ever.
+TEST_F(CoreTest, AnAttemptWhoseReportsAreMissingGoesOnAsAnother) {
+  begin(two_policies());
+  const wire::Assign job = job_of("a");
+  harness.say("a", wire::Started{job.job, job.attempt});
+  harness.say("a", harness.measured(job, 1, 0, 0.1));
+  const auto says_the_third = [&] { harness.say("a", harness.measured(job, 3, 100, 0.5)); };
+  for (int second = 0; second < 10; ++second) {
+    says_the_third();
+    EXPECT_EQ(harness.sent<wire::Cancel>("a").size(), 0u) << "it may only be late";
+    harness.advance(1000);
+  }
+  says_the_third();
+  EXPECT_EQ(harness.sent<wire::Cancel>("a").size(), 1u);
+  EXPECT_THAT(harness.kept().codes(1), ElementsAre("assigned", "requeued", "assigned"));
+  EXPECT_EQ(harness.kept().of<PointRecord>().size(), 1u);
+}
+
 // Regression: of two processes that call themselves the same, the one that came back first after a
 // restart took the other's job away from it.
 TEST_F(CoreTest, RestartedCoordinatorLeavesTwoProcessesOfOneNameTheirJobs) {

@@ -167,6 +167,17 @@ TEST_F(StoreCare, ABackupIsTheStoreOfThatMoment) {
   EXPECT_EQ((*copied)->load().value().trials, store_->load().value().trials);
 }
 
+// Workers ask by the history whether numbers mean the same.
+TEST_F(StoreCare, ABackupBeginsAHistoryOfItsOwn) {
+  const std::string before = store_->history();
+  ASSERT_TRUE(back_up_store(path(), copy()));
+  const std::string copied = SqliteStore::open(copy()).value()->history();
+  EXPECT_NE(copied, before);
+  EXPECT_EQ(copied.find('-'), std::string::npos);
+  EXPECT_EQ(SqliteStore::open(copy()).value()->history(), copied);
+  EXPECT_EQ(store_->history(), before);
+}
+
 TEST_F(StoreCare, ABackupReplacesNothing) {
   std::ofstream(copy()) << "mine";
   const auto found = back_up_store(path(), copy());

@@ -2,6 +2,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -51,6 +52,66 @@ TEST(StoreFile, AHardLinkIsRefused) {
   ASSERT_TRUE(first) << first.error().message;
   fs::create_hard_link(folder.file("a.db"), folder.file("other-name.db"));
   EXPECT_THAT(refusal(folder.file("other-name.db")), HasSubstr("has 2 names (hard links)"));
+}
+
+// Regression: a reader on another name saw nothing of the log, and said that all was well.
+TEST(StoreFile, AHardLinkIsNotRead) {
+  const TemporaryFolder folder;
+  const auto first = SqliteStore::open(folder.file("a.db"));
+  ASSERT_TRUE(first) << first.error().message;
+  fs::create_hard_link(folder.file("a.db"), folder.file("other-name.db"));
+  EXPECT_THAT(check_store(folder.file("other-name.db")).error().message,
+              HasSubstr("has 2 names (hard links)"));
+}
+
+// Regression: a link to a file that was not there yet hid the file from all but SQLite: two
+// coordinators had one store, and its log had no second name.
+TEST(StoreFile, ALinkToAFileThatIsNotThereYetIsFollowed) {
+  const TemporaryFolder folder;
+  fs::create_directory(folder.file("disk"));
+  fs::create_symlink("disk/real.db", folder.file("link.db"));
+  fs::create_symlink(folder.file("link.db"), folder.file("further.db"));
+  const auto store = SqliteStore::open(folder.file("further.db"));
+  ASSERT_TRUE(store) << store.error().message;
+  ASSERT_TRUE((*store)->commit(sample_records()));
+  EXPECT_TRUE(fs::exists(folder.file("disk/real.db.lock")));
+  EXPECT_TRUE(fs::exists(folder.file("disk/real.db.wal")));
+  for (const char* name : {"link.db", "further.db", "disk/real.db"})
+    EXPECT_THAT(refusal(folder.file(name)), HasSubstr("is in use"));
+  EXPECT_EQ(fs::directory_iterator(folder.file("disk"))->exists(), true);
+  EXPECT_FALSE(fs::exists(folder.file("link.db.lock")));
+}
+
+TEST(StoreFile, ALinkInACircleIsRefused) {
+  const TemporaryFolder folder;
+  fs::create_symlink("b.db", folder.file("a.db"));
+  fs::create_symlink("a.db", folder.file("b.db"));
+  EXPECT_THAT(refusal(folder.file("a.db")), HasSubstr("leads in a circle"));
+  EXPECT_THAT(check_store(folder.file("a.db")).error().message, HasSubstr("leads in a circle"));
+}
+
+// Regression: `store check` found a missing table in it, `store migrate` named a backup that it had
+// not made.
+TEST(StoreFile, AnEmptyFileIsNoStore) {
+  const TemporaryFolder folder;
+  std::ofstream(folder.file("a.db")).close();
+  EXPECT_THAT(check_store(folder.file("a.db")).error().message, HasSubstr("is an empty file"));
+  EXPECT_THAT(migrate_store(folder.file("a.db")).error().message, HasSubstr("is an empty file"));
+  EXPECT_EQ(fs::file_size(folder.file("a.db")), 0U);
+}
+
+// Regression: `store migrate` by root left a lock that the coordinator's own user could not open.
+TEST(StoreFile, ALockThatRootMakesIsTheStoresOwners) {
+  if (geteuid() != 0) return;  // nobody else can give files away
+  const TemporaryFolder folder;
+  ASSERT_EQ(refusal(folder.file("a.db")), "opened");
+  fs::remove(folder.file("a.db.lock"));
+  constexpr uid_t kSomebody = 65534;
+  ASSERT_EQ(chown(folder.file("a.db").c_str(), kSomebody, kSomebody), 0);
+  ASSERT_TRUE(migrate_store(folder.file("a.db")));
+  struct stat lock {};
+  ASSERT_EQ(stat(folder.file("a.db.lock").c_str(), &lock), 0);
+  EXPECT_EQ(lock.st_uid, kSomebody);
 }
 
 // What was committed to a file that has no name any more was acknowledged, and lost.
@@ -150,7 +211,9 @@ TEST(StoreFile, WithAnOpenLogInAFolderThatCannotBeWrittenSaysWhatToDo) {
 
 TEST(StoreFile, KeepsItsSettings) {
   const TemporaryFolder folder;
-  const auto database = open_for_writing(folder.file("a.db"), OpenLog::kEmptied);
+  int schema_before = -1;
+  const auto database = open_for_writing(folder.file("a.db"), OpenLog::kEmptied, schema_before);
+  EXPECT_EQ(schema_before, 0);
   ASSERT_TRUE(database) << database.error().message;
   const auto pragma = [&](const std::string& name) {
     return (*database)->execAndGet("PRAGMA " + name).getString();

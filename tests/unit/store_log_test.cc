@@ -51,6 +51,60 @@ TEST(StoreLog, WhoseLogIsRemovedGetsItBack) {
   EXPECT_GT((*store)->load().value().trials.size(), 0U);
 }
 
+// The files of a store whose coordinator was killed and whose log was removed: its second name is
+// left.
+std::string after_a_crash(const TemporaryFolder& folder) {
+  const auto store = SqliteStore::open(folder.file("a.db"));
+  EXPECT_TRUE((*store)->commit(sample_records()));
+  fs::create_directory(folder.file("crash"));
+  for (const char* part : {"a.db", "a.db.wal"})
+    fs::copy_file(folder.file(part), folder.file("crash/" + std::string(part)));
+  return folder.file("crash/a.db");
+}
+
+// Regression: through a link nothing of the log was checked: it was an empty store without a fault,
+// and its backup empty.
+TEST(StoreLog, ThatWasRemovedIsMissedThroughALinkToo) {
+  const TemporaryFolder folder;
+  const std::string path = after_a_crash(folder);
+  fs::create_symlink(path, folder.file("link.db"));
+  for (const std::string& name : {path, folder.file("link.db")}) {
+    EXPECT_THAT(check_store(name).error().message, HasSubstr("was removed or replaced"));
+    EXPECT_THAT(back_up_store(name, folder.file("copy.db")).error().message,
+                HasSubstr("was removed or replaced"));
+  }
+}
+
+// Regression: `store migrate` refused with the words that `store migrate` helps.
+TEST(StoreLog, ThatWasRemovedIsPutBackByMigrating) {
+  const TemporaryFolder folder;
+  const std::string path = after_a_crash(folder);
+  const auto migrated = migrate_store(path);
+  ASSERT_TRUE(migrated) << migrated.error().message;
+  EXPECT_EQ(migrated->from, migrated->to);
+  EXPECT_THAT(migrated->mended, HasSubstr("-wal had been removed; it has its name again"));
+  EXPECT_GT(SqliteStore::open(path).value()->load().value().trials.size(), 0U);
+}
+
+// Regression: one VACUUM by hand before the next start, and what was acknowledged was put aside as
+// the log of another file.
+TEST(StoreLog, ThatWasRemovedIsNotGivenUpForAnotherProgramsChange) {
+  for (const char* const change :
+       {"VACUUM", "CREATE INDEX mine ON trial(seed)", "PRAGMA journal_mode = DELETE"}) {
+    const TemporaryFolder folder;
+    const std::string path = after_a_crash(folder);
+    {
+      SQLite::Database shell(path, SQLite::OPEN_READWRITE);
+      SQLite::Statement statement(shell, change);
+      while (statement.executeStep()) {
+      }
+    }
+    EXPECT_THAT(refusal(path), HasSubstr("has commits that the store")) << change;
+    EXPECT_THAT(check_store(path).error().message, HasSubstr("move the log away")) << change;
+    EXPECT_TRUE(fs::exists(path + ".wal")) << change;
+  }
+}
+
 // Regression: a reader in the meantime made an empty log, and the coordinator ended.
 TEST(StoreLog, WhoseLogIsRemovedGetsItBackFromAReader) {
   const TemporaryFolder folder;

@@ -135,7 +135,7 @@ TEST_F(VerdictReplayTest, AnotherResultWouldBeAnotherVerdict) {
     const Policy& policy = stored_.trials[static_cast<std::size_t>(point.job.value) - 1].policy;
     if (point.job.value > 1 && policy == fix(0.1)) point.point.evaluated.top1 = 0.99;
   }
-  EXPECT_THAT(replay().difference, HasSubstr("would now be"));
+  EXPECT_THAT(replay().difference, HasSubstr("would now make one"));
 }
 
 // Phase 2 that found a replacement which meets the target ends the verification.

@@ -251,7 +251,8 @@ TEST(Transport, AFrameSomewhatTooLargeArrivesAndALargerOneEndsItsConnectionWithA
     EXPECT_FALSE(router->receive());
   }
   ASSERT_FALSE(log.empty());
-  EXPECT_THAT(log[0], ::testing::MatchesRegex("a connection from 127.0.0.1:[0-9]+ ended"));
+  // One that was gone before libzmq told of it has no address any more.
+  EXPECT_THAT(log[0], ::testing::MatchesRegex("a connection( from 127.0.0.1:[0-9]+)? ended"));
 }
 
 }  // namespace

@@ -63,6 +63,71 @@ TEST_F(WorkerCoreTest, ADuplicateAssignmentIsIgnored) {
   EXPECT_THAT(take(), ElementsAre("finished 7.1 #1 completed"));
 }
 
+// Regression: a coordinator whose store was restored, or is another one, gave out numbers that this
+// worker remembered as over: it ignored them for ever, without a word.
+TEST_F(WorkerCoreTest, AnotherStoreMayGiveTheSameNumbersAgain) {
+  join();
+  receive(assignment(7, 1));
+  finished(7, 1);
+  acknowledge(7, 1, 1);
+  receive(wire::Introduce{});
+  receive(wire::Welcome{"another incarnation", 1000, 10'000, 500});
+  drop();
+  receive(assignment(7, 1));
+  EXPECT_THAT(take(), ElementsAre("start 7.1 in 0"));
+  finished(7, 1);
+  acknowledge(7, 1, 1);
+  drop();
+  receive(assignment(7, 1));
+  EXPECT_THAT(take(), IsEmpty()) << "a late copy, of the same incarnation";
+}
+
+TEST_F(WorkerCoreTest, ARestartedCoordinatorsLateCopyOfAnAssignmentStartsNothing) {
+  join();
+  receive(wire::Introduce{});
+  receive(wire::Welcome{"store-1", 1000, 10'000, 500});
+  receive(assignment(7, 1));
+  finished(7, 1);
+  acknowledge(7, 1, 1);
+  receive(wire::Introduce{});
+  receive(wire::Welcome{"store-2", 1000, 10'000, 500});
+  drop();
+  receive(assignment(7, 1));
+  EXPECT_THAT(take(), IsEmpty()) << "the same store";
+}
+
+TEST_F(WorkerCoreTest, WhatAnotherStoreDoesNotKnowMakesRoomForItsOwn) {
+  join();
+  receive(assignment(7, 1));
+  measured(7, 1, 0);
+  receive(wire::Introduce{});
+  receive(wire::Welcome{"another incarnation", 1000, 10'000, 500});
+  drop();
+  receive(wire::Cancel{JobId{7}, 1, "this attempt was given up"});
+  receive(wire::Cancel{JobId{7}, 1, "this attempt was given up"});
+  EXPECT_THAT(take(), ElementsAre("stop 7.1"));
+  receive(assignment(7, 1));
+  EXPECT_THAT(
+      take(),
+      ElementsAre("refused 7.1 the thread of another attempt of that number stops here still"));
+  finished(7, 1, OutcomeKind::kStopped);
+  receive(assignment(7, 1));
+  EXPECT_THAT(take(), ElementsAre("start 7.1 in 0"));
+}
+
+TEST_F(WorkerCoreTest, AnotherStoreMayBeginAtALowerAttempt) {
+  join();
+  receive(assignment(7, 3));
+  receive(wire::Introduce{});
+  receive(wire::Welcome{"another incarnation", 1000, 10'000, 500});
+  receive(wire::Cancel{JobId{7}, 3, "this attempt was given up"});
+  drop();
+  receive(assignment(7, 1));
+  EXPECT_THAT(take(), IsEmpty()) << "it waits for the thread";
+  finished(7, 3, OutcomeKind::kStopped);
+  EXPECT_THAT(take(), ElementsAre("start 7.1 in 0"));
+}
+
 TEST_F(WorkerCoreTest, AnOlderAttemptIsIgnored) {
   join(2);
   receive(assignment(7, 3));

@@ -12,11 +12,13 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// The newest attempt of `job` that runs, waits or has reports here; 0 if none.
+// The newest attempt of `job` that runs, waits or has reports here; 0 if none. What only its thread
+// remembers is none.
 Attempt newest_attempt(const WorkerState& state, JobId job) {
   Attempt newest = 0;
   for (const Slot& slot : state.slots) {
-    if (slot.running && slot.running->job == job) newest = std::max(newest, slot.running->attempt);
+    if (slot.running && slot.running->job == job && !slot.forgotten)
+      newest = std::max(newest, slot.running->attempt);
   }
   if (const wire::Assign* waiting = state.waiting.of(job))
     newest = std::max(newest, waiting->attempt);
@@ -53,6 +55,7 @@ void start(WorkerState& state, Slot& slot, const wire::Assign& assignment) {
 }
 
 void refuse(WorkerState& state, const wire::Assign& message, std::string reason) {
+  state.given.erase(key_of(message));
   state.send(wire::Refused{message.job, message.attempt, std::move(reason)});
 }
 
@@ -83,12 +86,18 @@ void fill_slots(WorkerState& state) {
 // before all others if one trains.
 void queue(WorkerState& state, const wire::Assign& message) {
   for (Slot& slot : state.slots) {
-    if (slot.running && slot.running->job == message.job && !slot.forgotten) give_up(state, slot);
+    if (!slot.running || slot.running->job != message.job || slot.forgotten) continue;
+    state.given.insert(*slot.running);
+    give_up(state, slot);
   }
   const auto oldest = [&] { return state.reports.lower_bound({message.job, 0}); };
-  for (auto it = oldest(); it != state.reports.end() && it->first.job == message.job; it = oldest())
+  for (auto it = oldest(); it != state.reports.end() && it->first.job == message.job;
+       it = oldest()) {
+    state.given.insert(it->first);  // by the number of the newer one
     forget_attempt(state, AttemptKey(it->first));
+  }
   if (const wire::Assign* waiting = state.waiting.of(message.job)) {
+    state.given.insert(key_of(*waiting));
     forget_attempt(state, key_of(*waiting));
     return state.waiting.replace(message);
   }
@@ -117,6 +126,8 @@ void on_assign(WorkerState& state, const wire::Assign& message) {
   if (newest_attempt(state, key.job) >= key.attempt)
     return;  // held already, or older than what is held
   if (state.leaving) return refuse(state, message, "this worker is leaving");
+  if (state.slot_of(key) != nullptr)
+    return refuse(state, message, "the thread of another attempt of that number stops here still");
   if (auto mismatch = numerics_mismatch(state.options.numerics, message.identity.numerics,
                                         message.identity.train.inexact)) {
     return refuse(state, message, std::move(*mismatch));
@@ -125,6 +136,7 @@ void on_assign(WorkerState& state, const wire::Assign& message) {
     return refuse(state, message,
                   fmt::format("{} assignments wait here already", state.waiting.size()));
   }
+  state.given.insert(key);
   queue(state, message);
   fill_slots(state);
 }
@@ -184,6 +196,7 @@ void on_job_refused(WorkerState& state, const worker_event::JobRefused& event) {
   if (slot == nullptr) return;
   if (speaks(slot)) {
     drop_reports(state, key);
+    state.given.erase(key);
     state.send(wire::Refused{event.job, event.attempt, event.reason});
   }
   vacate(state, *slot);

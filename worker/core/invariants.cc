@@ -102,6 +102,11 @@ void check_worker_invariants(const WorkerState& state) {
   }
   check_resends(state);
   require(state.ended.size() == state.ended_in_order.size(), "attempts ended twice");
+  for (const AttemptKey& key : state.given) {
+    const wire::Assign* const waiting = state.waiting.of(key.job);
+    require(state.reports.contains(key) || (waiting != nullptr && key_of(*waiting) == key), key,
+            "is remembered as given and is not here");
+  }
   for (const auto& [key, reports] : state.reports) {
     check_reports(state, key, reports);
     require(jobs.insert(key.job).second, "a job has two attempts here");

@@ -63,7 +63,9 @@ void on_acknowledge(WorkerState& state, const wire::Acknowledge& message) {
   };
   while (!reports.kept.empty() && acknowledged()) reports.kept.pop_front();
   plan_resend(state, it->first, reports);
-  if (reports.finished && reports.kept.empty()) forget_attempt(state, key_of(message));
+  if (!reports.finished || !reports.kept.empty()) return;
+  state.given.insert(key_of(message));  // who acknowledges it knows it
+  forget_attempt(state, key_of(message));
 }
 
 void send_all_reports(WorkerState& state) {
@@ -94,7 +96,7 @@ void drop_reports(WorkerState& state, const AttemptKey& key) {
 
 void forget_attempt(WorkerState& state, const AttemptKey& key) {
   drop_reports(state, key);
-  if (!state.ended.insert(key).second) return;
+  if (state.given.erase(key) == 0 || !state.ended.insert(key).second) return;
   state.ended_in_order.push_back(key);
   if (state.ended_in_order.size() <= kEndedRemembered) return;
   state.ended.erase(state.ended_in_order.front());

@@ -37,8 +37,15 @@ bool trains(const WorkerState& state) {
 }  // namespace
 
 void on_welcome(WorkerState& state, const wire::Welcome& message) {
+  const bool another = state.welcomed && wire::history_of(message.incarnation) !=
+                                             wire::history_of(state.terms.incarnation);
   const bool again =
       state.session == Session::kJoined && message.incarnation == state.terms.incarnation;
+  if (another) {
+    state.given.clear();
+    state.ended.clear();
+    state.ended_in_order.clear();
+  }
   state.terms = message;
   state.welcomed = true;
   if (again) return;  // the answer to a HELLO that was sent twice

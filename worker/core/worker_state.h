@@ -93,8 +93,11 @@ struct WorkerState {
   // What phases took here so far.
   std::chrono::milliseconds longest_loading{0};
   std::chrono::milliseconds longest_checkpoint{0};
-  // Attempts that are over for ever, so that a late copy of their assignment starts nothing; the
-  // latest ones, and the same in the order of their ends.
+  // What the coordinator's store gave, or knows, and is not over. One of another history gives the
+  // same numbers again, for other work.
+  std::set<AttemptKey> given;
+  // Of what it gave, attempts that are over for ever, so that a late copy of their assignment
+  // starts nothing; the latest ones, and the same in the order of their ends.
   std::set<AttemptKey> ended;
   std::deque<AttemptKey> ended_in_order;
 

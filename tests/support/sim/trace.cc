@@ -37,7 +37,7 @@ struct Describer {
   }
   std::string operator()(const wire::Goodbye&) const { return "Goodbye"; }
   std::string operator()(const wire::Welcome& welcome) const {
-    return "Welcome by " + welcome.incarnation;
+    return "Welcome by incarnation " + welcome.incarnation;
   }
   std::string operator()(const wire::Introduce&) const { return "Introduce"; }
   std::string operator()(const wire::Rejected& rejected) const {
