@@ -32,7 +32,8 @@ Result<void> check_worker_name(std::string_view name) {
 }
 
 std::string_view history_of(std::string_view incarnation) {
-  return incarnation.substr(0, incarnation.rfind('-'));
+  const std::size_t end = incarnation.rfind('-');
+  return end == std::string_view::npos ? std::string_view() : incarnation.substr(0, end);
 }
 
 bool is_from_client(const ToCoordinator& message) {

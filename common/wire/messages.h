@@ -187,7 +187,7 @@ struct Welcome {
   bool operator==(const Welcome&) const = default;
 };
 
-// What stands before the last '-', or all of it.
+// What stands before the last '-'; empty if there is none: a coordinator that says nothing of it.
 std::string_view history_of(std::string_view incarnation);
 
 // The coordinator does not know this peer (it was restarted, or gave the worker up): the worker

@@ -261,17 +261,22 @@ Result<CampaignResults> collect_results(const StoredState& stored, const Digest&
   std::vector<PolicyResult> policies;
   std::map<TrialId, std::vector<TrialResult>> repeats;
   std::map<TrialId, std::vector<TrialResult>> scaled;
+  std::map<TrialId, std::int64_t> lengths;  // of the search's
   std::int64_t candidate = -1;  // of the newest search trial: verification counts in between
   for (const TrialRecord& trial : stored.trials) {
     if (trial.campaign != campaign->id) continue;
-    if (trial.phase == TrialPhase::kSearch) ++candidate;
+    if (trial.phase == TrialPhase::kSearch) {
+      ++candidate;
+      lengths[trial.id] = trial.plan.iterations;
+    }
     const auto job = jobs.find(trial.job);
     if (trial.state <= TrialState::kRunning || job == jobs.end()) {
       ++results.open;
     } else if (trial.phase == TrialPhase::kSearch) {
       policies.push_back(PolicyResult{
           result(trial, *job->second), {}, {}, candidate_name(*experiment, candidate)});
-    } else {
+    } else if (lengths[trial.verifies] == trial.plan.iterations) {
+      // Older ones are of a length that an extension has left behind.
       auto& runs = trial.phase == TrialPhase::kVerify ? repeats : scaled;
       runs[trial.verifies].push_back(result(trial, *job->second));
     }

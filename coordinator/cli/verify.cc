@@ -4,6 +4,7 @@
 
 #include <CLI/Option.hpp>
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <csignal>
@@ -80,7 +81,7 @@ class Verification {
   OrExit<Campaigns> carried_out(std::vector<Result<Experiment>> experiments);
   Result<Campaign> done(const StoredState& stored, const Experiment& experiment) const;
   OrExit<std::vector<Case>> begin(const std::vector<json>& policies, const Campaign& first);
-  OrExit<std::vector<json>> stored_rivals(const TrialRecord& alone,
+  OrExit<std::vector<json>> stored_rivals(const TrialResult& alone,
                                           const TrainingIdentity& identity) const;
   OrExit<void> note_own_campaigns(std::span<const PolicyResult* const> judged);
   OrExit<void> compare(std::vector<Case>& cases);
@@ -127,8 +128,9 @@ OrExit<Verification::Campaigns> Verification::carried_out(
   return campaigns;
 }
 
-OrExit<std::vector<json>> Verification::stored_rivals(const TrialRecord& alone,
+OrExit<std::vector<json>> Verification::stored_rivals(const TrialResult& of,
                                                       const TrainingIdentity& identity) const {
+  const TrialRecord& alone = of.trial;
   const auto queries = PolicyQueries::open(command_.local.store);
   if (!queries) return ends(queries.error(), kExitFailure);
   const auto entries = queries->policies({.target = command_.settings.target}, RankAt::kBest);
@@ -143,7 +145,8 @@ OrExit<std::vector<json>> Verification::stored_rivals(const TrialRecord& alone,
                            .max_seconds = alone.plan.max_seconds,
                            .made_by_itself = own_campaigns_};
   const auto top = static_cast<std::size_t>(command_.settings.top);
-  std::vector<Rival> best = rivals(*entries, search, alone.policy, top);
+  const std::array<Policy, 2> judged = {alone.policy, of.applied()};
+  std::vector<Rival> best = rivals(*entries, search, judged, top);
   const auto published = published_content();
   if (!published) return ends(published.error(), kExitFailure);
   for (Rival& rival : published_rivals(published->policies, search, alone.policy, top)) {
@@ -246,7 +249,8 @@ OrExit<void> Verification::note_own_campaigns(std::span<const PolicyResult* cons
   if (!stored) return ends(stored.error(), kExitFailure);
   std::vector<Policy> policies;
   for (const PolicyResult* one : judged) policies.push_back(one->search.trial.policy);
-  own_campaigns_ = own_campaigns(*stored, experiment_, policies);
+  own_campaigns_ =
+      own_campaigns(*stored, experiment_, judged.front()->search.trial.campaign, policies);
   return {};
 }
 
@@ -263,7 +267,7 @@ OrExit<std::vector<Case>> Verification::begin(const std::vector<json>& policies,
   // As the store is before any of them is compared: in whatever order they are given.
   for (std::size_t i = 0; i < policies.size(); ++i) {
     const PolicyResult& alone = *in_order[i];
-    auto stored = stored_rivals(alone.search.trial, first.identity);
+    auto stored = stored_rivals(alone.search, first.identity);
     if (!stored) return tl::unexpected(stored.error());
     cases.push_back({policies[i], alone, *std::move(stored),
                      judge_alone(policies[i], alone, first.results, settings_)});

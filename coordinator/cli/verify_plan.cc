@@ -258,8 +258,8 @@ std::optional<ParameterEstimate> estimate_of(const RangeReport& report) {
 }
 
 std::set<CampaignId> own_campaigns(const StoredState& stored, const Experiment& experiment,
-                                   std::span<const Policy> policies) {
-  std::set<CampaignId> own, compares;
+                                   CampaignId first, std::span<const Policy> policies) {
+  std::set<CampaignId> own = {first}, compares;
   for (const CampaignRecord& campaign : stored.campaigns) {
     if (campaign.name == derived_name(experiment.name, "-range-test")) own.insert(campaign.id);
     for (const char* phase : {"-compare", "-generate"}) {
@@ -286,7 +286,7 @@ bool meets_in_time(const Scores& run, const RivalSearch& search) {
 }  // namespace
 
 std::vector<Rival> rivals(std::span<const PolicyEntry> entries, const RivalSearch& search,
-                          const Policy& policy, std::size_t top) {
+                          std::span<const Policy> judged, std::size_t top) {
   const bool by_loss = search.target.measure == Measure::kLoss;
   RivalOrder order(search);
   for (const PolicyEntry& entry : entries) {
@@ -296,7 +296,8 @@ std::vector<Rival> rivals(std::span<const PolicyEntry> entries, const RivalSearc
     }
     const bool met_it =
         std::ranges::any_of(runs, [&](const Scores& run) { return meets_in_time(run, search); });
-    if (!met_it || entry.policy == policy || entry.policy.reactive() ||
+    const bool is_judged = std::ranges::find(judged, entry.policy) != judged.end();
+    if (!met_it || is_judged || entry.policy.reactive() ||
         entry.train.optimizer.name != search.optimizer ||
         entry.plan.evaluate_on != search.evaluated_on)
       continue;

@@ -94,17 +94,19 @@ struct RivalSearch {
   std::set<CampaignId> made_by_itself = {};  // whose runs do not count: own_campaigns()
 };
 
-// The comparisons, generations and range tests that verifying `policies` with `experiment` has
-// made: what a verification trains is none of the stored policies that it compares with, so that
-// one which was interrupted, or is run again, finds the same.
+// What verifying `policies` with `experiment` has made, its phase 1 in the campaign `first`
+// included: what a verification trains is none of the stored policies that it compares with, so
+// that one which was interrupted, or is run again, finds the same, and what else is verified in the
+// same command changes nothing.
 std::set<CampaignId> own_campaigns(const StoredState& stored, const Experiment& experiment,
-                                   std::span<const Policy> policies);
+                                   CampaignId first, std::span<const Policy> policies);
 
 // `entries`: with scores that count to search.target (PolicyFilter::target). Best first: those with
 // data set and network in common before those with the data set, and these before those with the
-// network. Neither `policy` nor reactive ones, whose schedules stand beside them.
+// network. None of `judged` - the policy, and the schedule that it realised - and no reactive ones,
+// whose schedules stand beside them.
 std::vector<Rival> rivals(std::span<const PolicyEntry> entries, const RivalSearch& search,
-                          const Policy& policy, std::size_t top);
+                          std::span<const Policy> judged, std::size_t top);
 
 // The same of the starting content, whose figures are published and not measured: by top-1 alone,
 // named by where they stand.

@@ -25,8 +25,11 @@ std::string difference_of(const TrialRecord& trial, const Result<Policy>& made,
     return fmt::format("candidate {} cannot be made again: {}", trial.number, made.error().message);
   }
   if (*made != trial.policy) {
+    const std::string was = describe(trial.policy), now = describe(*made);
+    const bool told_apart = was != now;
     return fmt::format("candidate {} was {}, and would now be {}", trial.number,
-                       describe(trial.policy), describe(*made));
+                       told_apart ? was : to_json(trial.policy).dump(),
+                       told_apart ? now : to_json(*made).dump());
   }
   if (iterations != trial.plan.iterations) {
     return fmt::format("candidate {} has {} iterations, and would now have {}", trial.number,
@@ -37,8 +40,8 @@ std::string difference_of(const TrialRecord& trial, const Result<Policy>& made,
 
 std::string words(const SearchDecision& decision) { return log_numbers(decision).text(); }
 
-// A run that was made longer keeps what poly took from its length by default: the ends that its
-// functions may have taken for it.
+// A run that was made longer keeps what poly, or a controller, took from its length by default: the
+// ends that its functions may have taken for it.
 std::set<std::int64_t> earlier_lengths(const TrialRecord& trial) {
   std::set<std::int64_t> lengths;
   std::int64_t begin = 0;
@@ -47,6 +50,7 @@ std::set<std::int64_t> earlier_lengths(const TrialRecord& trial) {
       lengths.insert(end);
     begin = segment.until;
   }
+  if (trial.policy.plateau) lengths.insert(trial.policy.plateau->length);
   return lengths;
 }
 

@@ -150,7 +150,10 @@ class RankingsAgain {
   void compare_verification() {
     const std::vector<JudgedRepeat> repeats = judged_repeats();
     const RankedRepeats ranked = rank_repeats(experiment_, repeats);
-    const auto rows = written(TrialPhase::kVerify);
+    auto rows = written(TrialPhase::kVerify);
+    // An extended campaign may verify fewer than before: the places behind them are older.
+    if (history_.campaign.extensions > 0 && rows.size() > ranked.order.size())
+      rows.resize(ranked.order.size());
     if (!as_many(rows.size(), ranked.order.size(), "verified policies")) return;
     for (std::size_t place = 0; place < rows.size() && same(); ++place) {
       const std::size_t index = ranked.order[place];

@@ -7,6 +7,7 @@
 
 #include "common/config/run_plan.h"
 #include "common/policy/policy_json.h"
+#include "coordinator/core/campaign_ranking.h"
 #include "coordinator/core/core_state.h"
 #include "coordinator/core/search_log.h"
 #include "coordinator/ranking/ranking.h"
@@ -186,6 +187,30 @@ void resume_search(CoreState& state, Campaign& campaign) {
   observe_all(state, campaign);
 }
 
+namespace {
+
+// What a rung's result is. A path of a tree shares what lies before its last boundary with others:
+// its best counts from there on, or one that has collapsed since would live on what they reached.
+std::optional<double> value_of(const CoreState& state, const Campaign& campaign,
+                               const TrialRecord& trial, std::size_t rung) {
+  const Experiment& experiment = campaign.experiment;
+  const bool whole = experiment.method != SearchMethod::kTree || rung == 0 ||
+                     experiment.rank_at != RankAt::kBest || experiment.rank_by == RankBy::kCost ||
+                     experiment.rank_by == RankBy::kSeconds;
+  if (whole)
+    return ranked_value(scores_of(state, trial.id), experiment.rank_by, experiment.rank_at);
+  const Job& job = state.jobs.at(trial.job);
+  const std::int64_t boundary = campaign.search->decides.plan().halving.rungs.at(rung - 1);
+  const auto own = std::ranges::find_if(
+      job.points, [&](const MetricPoint& point) { return point.iteration > boundary; });
+  const auto& outcome = job.record.outcome;
+  const Scores scores = scores_of_run(trial, {own, job.points.end()},
+                                      outcome ? std::optional(outcome->kind) : std::nullopt);
+  return ranked_value(scores, experiment.rank_by, RankAt::kBest);
+}
+
+}  // namespace
+
 void observe_end(CoreState& state, Campaign& campaign, const TrialRecord& trial) {
   const bool ended = trial.state > TrialState::kRunning && trial.state != TrialState::kCancelled;
   if (!campaign.search || trial.phase != TrialPhase::kSearch || !ended) return;
@@ -194,10 +219,7 @@ void observe_end(CoreState& state, Campaign& campaign, const TrialRecord& trial)
   std::size_t& observed = rungs_observed(search, trial.number);
   if (!rung || observed > *rung) return;
   observed = *rung + 1;
-  const Experiment& experiment = campaign.experiment;
-  const RungResult result{
-      trial.number, *rung,
-      ranked_value(scores_of(state, trial.id), experiment.rank_by, experiment.rank_at)};
+  const RungResult result{trial.number, *rung, value_of(state, campaign, trial, *rung)};
   search.decides.observe(result);
   state.decide(campaign.record.id, trial.id, std::string(kObserved), log_numbers(result));
   state.seeking.insert(campaign.record.id);

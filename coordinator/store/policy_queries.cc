@@ -58,8 +58,11 @@ constexpr int kOutcomeColumn = 21;
 constexpr int kNumberColumn = 25;
 constexpr int kMoptColumn = 26;
 
+// What M-opt is measured for changes no step: runs with and without it compare.
 RunPlan plan_in(const sql::Rows& row) {
-  return plan_of(row, kPlanColumn, kPlanColumn + 7, kMoptColumn);
+  RunPlan plan = plan_of(row, kPlanColumn, kPlanColumn + 7, kMoptColumn);
+  plan.m_opt_every = 0;
+  return plan;
 }
 
 bool compares(const PolicyEntry& entry, const sql::Rows& row) {
@@ -176,6 +179,16 @@ PolicyRun run_of(const sql::Rows& row, TrialState state, sql::Rows& points,
   return run;
 }
 
+// One policy, one training, one seed: the same run again, by another policy whose schedule came out
+// as this, or with M-opt measured. It counts once, as the one that ended well.
+void add_run(std::vector<PolicyRun>& runs, PolicyRun run) {
+  const auto same = std::ranges::find(runs, run.seed, &PolicyRun::seed);
+  if (same == runs.end()) return runs.push_back(std::move(run));
+  if (!same->scores.ended_well && run.scores.ended_well) std::swap(*same, run);
+  if (same->m_opt.empty()) same->m_opt = std::move(run.m_opt);
+  if (!same->realised) same->realised = std::move(run.realised);
+}
+
 void combine_scores(PolicyEntry& entry, RankAt at) {
   std::vector<Scores> scores;
   for (const PolicyRun& run : entry.runs) scores.push_back(run.scores);
@@ -282,8 +295,9 @@ void EntryReader::add_trial(std::vector<PolicyEntry>& entries) {
   if (state == TrialState::kWaiting || state == TrialState::kRunning) {
     ++entry.open;
   } else {
-    entry.runs.push_back(run_of(trials_, state, points_, filter_.target));
-    if (detailed_) details_.fill_in(entry.runs.back(), job, trials_.integer(kTrialColumn + 7));
+    PolicyRun run = run_of(trials_, state, points_, filter_.target);
+    if (detailed_) details_.fill_in(run, job, trials_.integer(kTrialColumn + 7));
+    add_run(entry.runs, std::move(run));
   }
 }
 
@@ -304,7 +318,7 @@ void add_realised(std::vector<PolicyEntry>& entries, std::vector<PolicyEntry> re
       continue;
     }
     for (std::string& name : entry.names) add_name(*same, std::move(name));
-    std::ranges::move(entry.runs, std::back_inserter(same->runs));
+    for (PolicyRun& run : entry.runs) add_run(same->runs, std::move(run));
     std::ranges::sort(same->runs, {}, &PolicyRun::trial);
     combine_scores(*same, at);
   }

@@ -62,10 +62,10 @@ struct PolicyEntry {
   std::vector<std::string> names;  // that experiments gave it, each once, in the order of trials
   Digest identity;
   TrainSpec train;
-  DataFacts data;  // that it was trained on
-  RunPlan plan;
+  DataFacts data;               // that it was trained on
+  RunPlan plan;                 // m_opt_every is 0: it changes no step
   std::int64_t open = 0;        // trials that have not ended
-  std::vector<PolicyRun> runs;  // ascending by trial; trials that share one stage job count once
+  std::vector<PolicyRun> runs;  // ascending by trial; one for each seed: others are the same run
   RepeatedScores scores;        // of the runs
 };
 

@@ -80,6 +80,8 @@ std::vector<std::string> must_happen(Family family) {
     case Family::kSearches:
       return {"proposed",      "promoted", "observed", "weighed",
               "stopped_early", "adopted",  "requeued", "resumed"};
+    case Family::kRestores:
+      return {"requeued"};
     case Family::kOrders:
       return {"paused", "resumed", "cancelled", "campaign_extended", "requeued"};
   }

@@ -6,7 +6,7 @@ repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 program="$repo/build/dev/cluster_test"
 first=1
 seeds=1000000
-families=14
+families=15
 block=100 # seeds of each family between two lines of output
 
 usage() {

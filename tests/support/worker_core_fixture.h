@@ -14,7 +14,7 @@
 
 namespace lrtune::testing {
 
-inline constexpr const char* kIncarnation = "first";
+inline constexpr const char* kIncarnation = "store-first";
 
 inline MetricPoint point_at(std::int64_t iteration) {
   MetricPoint point;

@@ -230,6 +230,39 @@ TEST_F(SampleStore, SharedJobsCountOnce) {
   EXPECT_EQ(entry.open, 1);
 }
 
+// Regression: one seed counted twice, with M-opt measured and without, or once as the schedule that
+// a reactive policy realised: the mean of the two was that of two runs, with a deviation of
+// nothing.
+TEST_F(SampleStore, OneSeedCountsOnce) {
+  const PolicyEntry before = entries().at(3);
+  std::vector<Record> again;
+  for (const Record& record : sample_records()) {
+    if (const auto* trial = std::get_if<TrialRecord>(&record);
+        trial != nullptr && trial->id.value == 4) {
+      TrialRecord copy = *trial;
+      copy.id.value = 100;
+      copy.number = 99;
+      copy.plan.m_opt_every = 10;
+      copy.job.value = 101;
+      again.emplace_back(copy);
+    }
+    if (const auto* job = std::get_if<JobRecord>(&record); job != nullptr && job->id.value == 4) {
+      JobRecord copy = *job;
+      copy.id.value = 101;
+      copy.key = sha256("with M-opt");
+      again.emplace_back(copy);
+    }
+  }
+  {
+    const auto store = SqliteStore::open(path());
+    ASSERT_TRUE((*store)->commit(again));
+  }
+  const PolicyEntry entry = entries().at(3);
+  EXPECT_EQ(entry.runs.size(), before.runs.size());
+  EXPECT_EQ(entry.scores.top1.mean, before.scores.top1.mean);
+  EXPECT_EQ(entries().size(), 8U) << "and no policy is there twice";
+}
+
 // Search trials `late` and the two before them, with a verification's trial in between.
 std::vector<Record> extended_campaign() {
   const Experiment experiment = experiment_from_yaml(R"(

@@ -56,6 +56,10 @@ class CoreSearchTest : public testing::Test {
     harness.run("a", assigned.front(), top1, kind);
     harness.core().check_invariants();
   }
+  void extend(const wire::Extend& by) {
+    harness.say("client", by);
+    harness.answer_survey("a");
+  }
   std::vector<std::string> search_codes() {
     std::vector<std::string> codes;
     for (const DecisionRecord& one : harness.kept().of<DecisionRecord>()) {
@@ -203,10 +207,69 @@ TEST_F(CoreSearchTest, ATreeChangesNoRateThatWasApplied) {
   EXPECT_EQ(replayed(), "");
 }
 
+// Regression: a path that had collapsed behind its boundary was promoted for what the path before
+// it had reached.
+TEST_F(CoreSearchTest, APathOfATreeIsJudgedByItsOwnStretch) {
+  begin(tree_of("  draw: grid\n", "{function: fix, k0: [0.1, 0.2]}"), 1);
+  end_first(0.9);
+  end_first(0.6);
+  const wire::Assign next = open().front();
+  ASSERT_EQ(next.plan.iterations, 50);
+  ended.insert(next.job);
+  harness.say("a", wire::Started{next.job, next.attempt});
+  harness.say("a", harness.measured(next, 1, 0, 0.1));
+  harness.say("a", harness.measured(next, 2, 20, 0.9));
+  harness.say("a", harness.measured(next, 3, 50, 0.3));
+  harness.say("a", harness.finished(next, 4, OutcomeKind::kCompleted));
+  const auto decisions = harness.kept().of<DecisionRecord>();
+  const auto observed =
+      std::find_if(decisions.rbegin(), decisions.rend(),
+                   [](const DecisionRecord& decision) { return decision.code == "observed"; });
+  EXPECT_EQ(observed->numbers.json().at("value"), 0.3);
+}
+
 TEST_F(CoreSearchTest, ATreeEndsWhereAllDiverge) {
   begin(tree_of("  tries: 2\n", "{function: fix, k0: {log: [1, 2]}}"), 2);
   end_first(0.1, OutcomeKind::kDiverged);
   end_first(0.1, OutcomeKind::kDiverged);
+  EXPECT_EQ(harness.campaign().state, CampaignState::kDone);
+  EXPECT_EQ(replayed(), "");
+}
+
+// Regression: a controller keeps the length that it took from the run before it was made longer.
+TEST_F(CoreSearchTest, AControllerOfARunThatWasMadeLongerIsTheSameAgain) {
+  begin(experiment_of("search:\n"
+                      "  method: list\n"
+                      "  policies:\n"
+                      "    - {controller: plateau, functions: [{function: fix, k0: 0.2}, "
+                      "{function: fix, k0: 0.1}], start: 1, metric: top1, window: 2, "
+                      "threshold: 0.3, cooldown: 1}\n"),
+        1);
+  const auto fail = [&] {
+    const wire::Assign job = open().front();
+    ended.insert(job.job);
+    harness.say("a", wire::Finished{job.job, job.attempt, 1, {OutcomeKind::kFailed, 0, {}, "no"}});
+  };
+  fail();
+  extend({.request = 1, .campaign = "1", .iterations = 150});
+  fail();
+  EXPECT_EQ(history().candidates.front().plan.iterations, 150);
+  EXPECT_EQ(replayed(), "");
+}
+
+// Regression: places of an earlier, longer ranking stood for those of the newest.
+TEST_F(CoreSearchTest, AnExtensionThatVerifiesFewerIsTheSameAgain) {
+  begin(two_policies("verify: {top: 1, repeats: 1}\n"), 1);
+  const auto end_all = [&](double first) {
+    for (double top1 = first; !open().empty(); top1 += 0.01) end_first(top1);
+  };
+  end_all(0.5);
+  extend({.request = 1, .campaign = "1", .policies = "[{function: fix, k0: 0.3}]"});
+  end_all(0.7);
+  EXPECT_EQ(replayed(), "");
+  EXPECT_EQ(harness.kept().rankings().size(), 3U + 2U);
+  extend({.request = 2, .campaign = "1", .iterations = 150});
+  end_all(0.8);
   EXPECT_EQ(harness.campaign().state, CampaignState::kDone);
   EXPECT_EQ(replayed(), "");
 }

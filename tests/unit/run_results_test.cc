@@ -137,6 +137,23 @@ TEST(RunResults, AnExtendedCampaignsPoliciesHaveTheirOwnNames) {
   EXPECT_EQ(late->name, "late");
 }
 
+// Regression: repeats of the length before an extension were averaged with those of the new one.
+TEST(RunResults, RepeatsOfAnEarlierLengthDoNotCount) {
+  StoredCampaign campaign;
+  for (TrialRecord& trial : campaign.stored.trials) {
+    if (trial.phase == TrialPhase::kSearch) trial.plan.iterations = 200;
+  }
+  campaign.stored.trials.back().plan.iterations = 200;  // the second repeat alone
+  const auto results = collect_results(campaign.stored, campaign.stored.campaigns[0].hash).value();
+  const auto best = std::ranges::find_if(results.policies, [](const PolicyResult& policy) {
+    return policy.search.trial.id == TrialId{2};
+  });
+  ASSERT_NE(best, results.policies.end());
+  ASSERT_EQ(best->repeats.size(), 1U);
+  EXPECT_EQ(best->repeats[0].trial.id, campaign.stored.trials.back().id);
+  EXPECT_EQ(best->verified->repeats, 1);
+}
+
 TEST(RunResults, ShowTheToleranceToScaledRates) {
   StoredCampaign campaign;
   nlohmann::json normal = some_experiment().normalised;

@@ -33,6 +33,8 @@ tolerance: {top: 1}
 
 Policy fix(double k0) { return Policy{{{{.kind = LrFunctionKind::kFix, .k0 = k0}}}}; }
 
+std::vector<Policy> just(double k0) { return {fix(k0)}; }
+
 VerifySettings settings() { return {.target = {Measure::kTop1, 0.9}}; }
 
 TEST(VerifyPlan, ReadsTargets) {
@@ -171,31 +173,31 @@ TEST(VerifyPlan, RivalsMetTheTargetOnTheSameDataOrNetwork) {
       entry(6, "cifar10", "cnn3", 0.6, 0.99),   // neither
       entry(7, "mnist", "lenet", 0.01, 0.99)};  // the policy itself
   std::vector<double> rates;
-  for (const Rival& rival : rivals(entries, rivals_of_mine(), fix(0.01), 3))
+  for (const Rival& rival : rivals(entries, rivals_of_mine(), just(0.01), 3))
     rates.push_back(rival.policy.at("k0").get<double>());
   EXPECT_THAT(rates, ElementsAre(0.4, 0.3, 0.2));
   RivalSearch other = rivals_of_mine();
   other.dataset = "svhn";
   other.model = "vgg";
-  EXPECT_THAT(rivals(entries, other, fix(0.01), 3), IsEmpty());
+  EXPECT_THAT(rivals(entries, other, just(0.01), 3), IsEmpty());
 }
 
 // Policies that had met the target in longer runs were compared, and one that missed it replaced
 // the policy.
 TEST(VerifyPlan, RivalsMetTheTargetAsThePolicyMust) {
   std::vector<PolicyEntry> entries = {entry(1, "mnist", "lenet", 0.1, 0.99)};
-  EXPECT_EQ(rivals(entries, rivals_of_mine(), fix(0.01), 3).size(), 1u);
+  EXPECT_EQ(rivals(entries, rivals_of_mine(), just(0.01), 3).size(), 1u);
   entries[0].runs[0].scores.target_iteration = 701;
-  EXPECT_THAT(rivals(entries, rivals_of_mine(), fix(0.01), 3), IsEmpty()) << "too late";
+  EXPECT_THAT(rivals(entries, rivals_of_mine(), just(0.01), 3), IsEmpty()) << "too late";
   entries[0] = entry(1, "mnist", "lenet", 0.1, 0.99);
   entries[0].train.optimizer.name = "adam";
-  EXPECT_THAT(rivals(entries, rivals_of_mine(), fix(0.01), 3), IsEmpty()) << "other rates";
+  EXPECT_THAT(rivals(entries, rivals_of_mine(), just(0.01), 3), IsEmpty()) << "other rates";
   entries[0] = entry(1, "mnist", "lenet", 0.1, 0.99);
   entries[0].plan.evaluate_on = Part::kTest;
-  EXPECT_THAT(rivals(entries, rivals_of_mine(), fix(0.01), 3), IsEmpty()) << "other samples";
+  EXPECT_THAT(rivals(entries, rivals_of_mine(), just(0.01), 3), IsEmpty()) << "other samples";
   entries[0] = entry(1, "mnist", "lenet", 0.1, 0.99);
   entries[0].policy.plateau = Plateau{};
-  EXPECT_THAT(rivals(entries, rivals_of_mine(), fix(0.01), 3), IsEmpty())
+  EXPECT_THAT(rivals(entries, rivals_of_mine(), just(0.01), 3), IsEmpty())
       << "its schedules stand beside it";
 }
 
@@ -205,9 +207,9 @@ TEST(VerifyPlan, RivalsMetTheTargetWithinTheSeconds) {
   entries[0].runs[0].scores.target_seconds = 2;
   RivalSearch search = rivals_of_mine();
   search.max_seconds = 2;
-  EXPECT_EQ(rivals(entries, search, fix(0.01), 3).size(), 1u);
+  EXPECT_EQ(rivals(entries, search, just(0.01), 3).size(), 1u);
   search.max_seconds = 1.9;
-  EXPECT_THAT(rivals(entries, search, fix(0.01), 3), IsEmpty());
+  EXPECT_THAT(rivals(entries, search, just(0.01), 3), IsEmpty());
 }
 
 // Regression: what a verification had trained itself was stored, and the same command again ended
@@ -232,18 +234,18 @@ TEST(VerifyPlan, RivalsAreNoneOfWhatTheVerificationTrainedItself) {
   add(5, "mine-verify", 0.01);
   add(6, "other-generate", 0.01);
   const std::vector<Policy> judged = {fix(0.03), fix(0.01)};
-  EXPECT_THAT(own_campaigns(stored, mine(), judged),
-              ElementsAre(CampaignId{1}, CampaignId{2}, CampaignId{4}));
+  EXPECT_THAT(own_campaigns(stored, mine(), CampaignId{5}, judged),
+              ElementsAre(CampaignId{1}, CampaignId{2}, CampaignId{4}, CampaignId{5}));
 
   std::vector<PolicyEntry> entries = {entry(1, "mnist", "lenet", 0.1, 0.99)};
   entries[0].runs[0].campaign = CampaignId{1};
   RivalSearch search = rivals_of_mine();
   search.made_by_itself = {CampaignId{1}};
-  EXPECT_THAT(rivals(entries, search, fix(0.01), 3), IsEmpty());
+  EXPECT_THAT(rivals(entries, search, just(0.01), 3), IsEmpty());
   entries[0].runs.push_back(entries[0].runs[0]);
   entries[0].runs[1].campaign = CampaignId{7};
   entries[0].runs[1].scores.best.evaluated.top1 = 0.95;
-  const auto found = rivals(entries, search, fix(0.01), 3);
+  const auto found = rivals(entries, search, just(0.01), 3);
   ASSERT_EQ(found.size(), 1u) << "somebody else's run of it";
   EXPECT_EQ(found[0].value, 0.95);
 }
@@ -255,7 +257,7 @@ TEST(VerifyPlan, RivalsByLossAreTheLowestFirst) {
   entries[1].runs[0].scores.lowest_loss.evaluated.loss = 0.2;
   RivalSearch by_loss = rivals_of_mine();
   by_loss.target = {Measure::kLoss, 0.4};
-  const auto found = rivals(entries, by_loss, fix(0.01), 3);
+  const auto found = rivals(entries, by_loss, just(0.01), 3);
   ASSERT_EQ(found.size(), 2u);
   EXPECT_EQ(found[0].policy.at("k0"), 0.2);
   EXPECT_EQ(found[0].value, 0.2);

@@ -71,7 +71,7 @@ TEST_F(WorkerCoreTest, AnotherStoreMayGiveTheSameNumbersAgain) {
   finished(7, 1);
   acknowledge(7, 1, 1);
   receive(wire::Introduce{});
-  receive(wire::Welcome{"another incarnation", 1000, 10'000, 500});
+  receive(wire::Welcome{"another store-1", 1000, 10'000, 500});
   drop();
   receive(assignment(7, 1));
   EXPECT_THAT(take(), ElementsAre("start 7.1 in 0"));
@@ -99,13 +99,14 @@ TEST_F(WorkerCoreTest, ARestartedCoordinatorsLateCopyOfAnAssignmentStartsNothing
 TEST_F(WorkerCoreTest, WhatAnotherStoreDoesNotKnowMakesRoomForItsOwn) {
   join();
   receive(assignment(7, 1));
+  receive(assignment(8, 1));
   measured(7, 1, 0);
   receive(wire::Introduce{});
-  receive(wire::Welcome{"another incarnation", 1000, 10'000, 500});
   drop();
+  receive(wire::Welcome{"another store-1", 1000, 10'000, 500});
+  EXPECT_THAT(take(), ElementsAre("stop 7.1", "hello")) << "nothing of it is reported";
   receive(wire::Cancel{JobId{7}, 1, "this attempt was given up"});
   receive(wire::Cancel{JobId{7}, 1, "this attempt was given up"});
-  EXPECT_THAT(take(), ElementsAre("stop 7.1"));
   receive(assignment(7, 1));
   EXPECT_THAT(
       take(),
@@ -119,8 +120,7 @@ TEST_F(WorkerCoreTest, AnotherStoreMayBeginAtALowerAttempt) {
   join();
   receive(assignment(7, 3));
   receive(wire::Introduce{});
-  receive(wire::Welcome{"another incarnation", 1000, 10'000, 500});
-  receive(wire::Cancel{JobId{7}, 3, "this attempt was given up"});
+  receive(wire::Welcome{"another store-1", 1000, 10'000, 500});
   drop();
   receive(assignment(7, 1));
   EXPECT_THAT(take(), IsEmpty()) << "it waits for the thread";

@@ -120,8 +120,20 @@ TEST_F(WorkerCoreTest, ANewIncarnationGetsAllReportsAgain) {
   drop();
   receive(wire::Welcome{kIncarnation, 1000, 10'000, 500});
   EXPECT_THAT(take(), IsEmpty()) << "the answer to a second HELLO changes nothing";
-  receive(wire::Welcome{"second", 1000, 10'000, 500});
+  receive(wire::Welcome{"store-second", 1000, 10'000, 500});
   EXPECT_THAT(take(), ElementsAre("measured 7.1 #1", "measured 7.1 #2"));
+}
+
+// One that is older than histories.
+TEST_F(WorkerCoreTest, ACoordinatorThatNamesNoHistoryIsTakenForTheSame) {
+  join();
+  receive(assignment(7, 1));
+  measured(7, 1, 0);
+  drop();
+  receive(wire::Welcome{"second", 1000, 10'000, 500});
+  EXPECT_THAT(take(), ElementsAre("measured 7.1 #1"));
+  receive(wire::Welcome{"store-third", 1000, 10'000, 500});
+  EXPECT_THAT(take(), ElementsAre("measured 7.1 #1"));
 }
 
 TEST_F(WorkerCoreTest, AnIntroduceIsAnsweredOnceWithAHello) {

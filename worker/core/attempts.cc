@@ -86,18 +86,12 @@ void fill_slots(WorkerState& state) {
 // before all others if one trains.
 void queue(WorkerState& state, const wire::Assign& message) {
   for (Slot& slot : state.slots) {
-    if (!slot.running || slot.running->job != message.job || slot.forgotten) continue;
-    state.given.insert(*slot.running);
-    give_up(state, slot);
+    if (slot.running && slot.running->job == message.job && !slot.forgotten) give_up(state, slot);
   }
   const auto oldest = [&] { return state.reports.lower_bound({message.job, 0}); };
-  for (auto it = oldest(); it != state.reports.end() && it->first.job == message.job;
-       it = oldest()) {
-    state.given.insert(it->first);  // by the number of the newer one
+  for (auto it = oldest(); it != state.reports.end() && it->first.job == message.job; it = oldest())
     forget_attempt(state, AttemptKey(it->first));
-  }
   if (const wire::Assign* waiting = state.waiting.of(message.job)) {
-    state.given.insert(key_of(*waiting));
     forget_attempt(state, key_of(*waiting));
     return state.waiting.replace(message);
   }
@@ -212,6 +206,9 @@ void give_all_up(WorkerState& state) {
     if (slot.running && !slot.forgotten) give_up(state, slot);
   }
   while (!state.reports.empty()) forget_attempt(state, AttemptKey(state.reports.begin()->first));
+  for (const auto& [place, waiting] : state.waiting.in_order())
+    forget_attempt(state, key_of(waiting));
+  state.waiting = {};
 }
 
 std::vector<wire::HeldAttempt> held_attempts(const WorkerState& state) {

@@ -63,9 +63,7 @@ void on_acknowledge(WorkerState& state, const wire::Acknowledge& message) {
   };
   while (!reports.kept.empty() && acknowledged()) reports.kept.pop_front();
   plan_resend(state, it->first, reports);
-  if (!reports.finished || !reports.kept.empty()) return;
-  state.given.insert(key_of(message));  // who acknowledges it knows it
-  forget_attempt(state, key_of(message));
+  if (reports.finished && reports.kept.empty()) forget_attempt(state, key_of(message));
 }
 
 void send_all_reports(WorkerState& state) {

@@ -29,6 +29,17 @@ WorkerTime silence_deadline(const WorkerState& state) {
   return state.last_heard + milliseconds(state.terms.lease_ms);
 }
 
+// The numbers of what is here mean something else to the coordinator: nothing of it is reported.
+void forget_other_history(WorkerState& state) {
+  const bool holds = !held_attempts(state).empty();
+  give_all_up(state);
+  state.given.clear();
+  state.ended.clear();
+  state.ended_in_order.clear();
+  // It may have taken some of what this worker said that it holds for its own.
+  if (holds && !state.leaving) say_hello(state);
+}
+
 bool trains(const WorkerState& state) {
   return std::any_of(state.slots.begin(), state.slots.end(),
                      [](const Slot& slot) { return slot.running && !slot.abandoned; });
@@ -37,15 +48,12 @@ bool trains(const WorkerState& state) {
 }  // namespace
 
 void on_welcome(WorkerState& state, const wire::Welcome& message) {
-  const bool another = state.welcomed && wire::history_of(message.incarnation) !=
-                                             wire::history_of(state.terms.incarnation);
+  const auto before = wire::history_of(state.terms.incarnation);
+  const auto now = wire::history_of(message.incarnation);
+  const bool another = !before.empty() && !now.empty() && before != now;
   const bool again =
       state.session == Session::kJoined && message.incarnation == state.terms.incarnation;
-  if (another) {
-    state.given.clear();
-    state.ended.clear();
-    state.ended_in_order.clear();
-  }
+  if (another) forget_other_history(state);
   state.terms = message;
   state.welcomed = true;
   if (again) return;  // the answer to a HELLO that was sent twice

@@ -93,8 +93,8 @@ struct WorkerState {
   // What phases took here so far.
   std::chrono::milliseconds longest_loading{0};
   std::chrono::milliseconds longest_checkpoint{0};
-  // What the coordinator's store gave, or knows, and is not over. One of another history gives the
-  // same numbers again, for other work.
+  // What is here and not over. A store of another history gives the same numbers to other work, and
+  // may cancel one that it never gave.
   std::set<AttemptKey> given;
   // Of what it gave, attempts that are over for ever, so that a late copy of their assignment
   // starts nothing; the latest ones, and the same in the order of their ends.

@@ -25,6 +25,7 @@ void check_kept(const wire::ToCoordinator& report, const SimStore& store) {
 }  // namespace
 
 void Acknowledged::add(const wire::ToCoordinator& report, const SimStore& store) {
+  if (losses_) return;
   check_kept(report, store);
   const auto keep = [&](const auto& one) {
     reports_.emplace(Key(one.job, one.attempt, one.sequence), report);

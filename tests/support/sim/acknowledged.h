@@ -19,9 +19,13 @@ class Acknowledged {
   // Throws Violation if the store has lost any of it.
   void check(const SimStore& store) const;
 
+  // From now on the store is replaced by others, which have lost what they have lost.
+  void expect_losses() { losses_ = true; }
+
  private:
   using Key = std::tuple<JobId, Attempt, std::int64_t>;  // the last: its sequence
   std::map<Key, wire::ToCoordinator> reports_;
+  bool losses_ = false;
 };
 
 }  // namespace lrtune::sim

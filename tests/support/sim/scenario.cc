@@ -233,6 +233,14 @@ void add_faults(Scenario& scenario, SimRandom& random) {
       rates.worker_hang = often(random);
       rates.worker_leave = maybe(random);
       break;
+    case Family::kRestores:
+      rates.backup = often(random);
+      rates.restore = often(random);
+      // Of a worker that is frozen, a restored coordinator hears late what it holds of before.
+      rates.worker_freeze = maybe(random);
+      rates.worker_crash = maybe(random);
+      rates.coordinator_crash = maybe(random);
+      break;
     case Family::kOrders:
       scenario.orders = true;
       scenario.cancels_second = random.chance(0.3);
@@ -291,10 +299,11 @@ Scenario make_scenario(Family family, std::uint64_t seed) {
 
 std::string name_of(Family family) {
   static constexpr std::array<const char*, kFamilies> kNames = {
-      "NoFaults",   "WorkerCrashes", "CoordinatorCrashes", "NetworkFaults",
-      "Partitions", "FailedCommits", "AllTogether",        "PoisonousJobs",
-      "SharedWork", "StopAndResume", "PowerCuts",          "HungThreads",
-      "Orders",     "Searches"};
+      "NoFaults",      "WorkerCrashes", "CoordinatorCrashes",
+      "NetworkFaults", "Partitions",    "FailedCommits",
+      "AllTogether",   "PoisonousJobs", "SharedWork",
+      "StopAndResume", "PowerCuts",     "HungThreads",
+      "Orders",        "Searches",      "Restores"};
   return kNames[static_cast<std::size_t>(family)];
 }
 

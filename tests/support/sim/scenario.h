@@ -25,11 +25,12 @@ enum class Family : std::uint8_t {
   kStopAndResume,  // the coordinator is told to stop, later started again
   kPowerCuts,      // everything dies at once, or sleeps; the disk fails too
   kHungThreads,    // a training thread makes no step any more while its worker's heart beats
-  kOrders,   // people pause, cancel and extend campaigns, drain and ban workers, amid other faults
-  kSearches  // a search that decides by results, all faults, and people who pause it
+  kOrders,    // people pause, cancel and extend campaigns, drain and ban workers, amid other faults
+  kSearches,  // a search that decides by results, all faults, and people who pause it
+  kRestores   // the store is replaced by an older copy, or by a new one, while workers train on
 };
 
-inline constexpr std::uint8_t kFamilies = 14;
+inline constexpr std::uint8_t kFamilies = 15;
 
 // Rates of the faults: mean virtual time between two of a kind; 0: never.
 struct FaultRates {
@@ -49,6 +50,8 @@ struct FaultRates {
   Duration wide_partition{0};  // of all workers, in the same way
   Duration false_loss{0};      // the coordinator is told that a living peer is lost
   Duration clock_jump{0};      // of the wall clock
+  Duration backup{0};          // the store is copied
+  Duration restore{0};         // the last copy, or an empty store, takes its place
 };
 
 struct Scenario {

@@ -15,6 +15,12 @@ std::vector<std::string> worker_names(const Scenario& scenario) {
   return names;
 }
 
+StoreRules rules_of(const Scenario& scenario) {
+  return {.failed_jobs_come_back = scenario.experiments.size() > 1,
+          .campaigns_grow = !scenario.further_policies.empty(),
+          .trials_grow = scenario.family == Family::kSearches};
+}
+
 }  // namespace
 
 SimCluster::SimCluster(const Scenario& scenario, std::size_t trace_lines)
@@ -22,9 +28,7 @@ SimCluster::SimCluster(const Scenario& scenario, std::size_t trace_lines)
       random_(scenario.seed),
       trace_(loop_, trace_lines),
       network_(loop_, random_, trace_, scenario.network, scenario.through_codec),
-      store_(StoreRules{.failed_jobs_come_back = scenario.experiments.size() > 1,
-                        .campaigns_grow = !scenario.further_policies.empty(),
-                        .trials_grow = scenario.family == Family::kSearches}),
+      store_(rules_of(scenario)),
       world_{loop_, random_, trace_, network_, store_, acknowledged_, scenario_},
       people_(world_, worker_names(scenario_)),
       coordinator_(world_, people_) {
@@ -117,6 +121,9 @@ void SimCluster::plan_faults() {
   plan_fault(rates.false_loss, &SimCluster::report_false_loss);
   plan_fault(rates.clock_jump, &SimCluster::jump_wall_clock);
   plan_fault(rates.worker_hang, &SimCluster::hang_thread);
+  plan_fault(rates.backup, &SimCluster::back_up);
+  plan_fault(rates.restore, &SimCluster::restore);
+  if (rates.restore != Duration(0)) acknowledged_.expect_losses();
 }
 
 void SimCluster::end_faults() {
@@ -272,6 +279,20 @@ void SimCluster::cut_off(const PeerId& peer, std::size_t ways, bool hold, Durati
 void SimCluster::report_false_loss() {
   SimWorker& worker = any_worker();
   if (worker.alive()) coordinator_.post(event::PeerLost{worker.peer(), "its queue was full"});
+}
+
+void SimCluster::back_up() {
+  trace_.line("the store is copied");
+  backup_ = store_;
+}
+
+// By somebody who stops the coordinator first.
+void SimCluster::restore() {
+  const bool empty = !backup_ || random_.chance(0.3);
+  trace_.line("{} takes the store's place", empty ? "an empty store" : "the last copy");
+  coordinator_.crash();
+  store_ = empty ? SimStore(rules_of(scenario_)) : *backup_;
+  store_.begin_history(++histories_);
 }
 
 void SimCluster::jump_wall_clock() {

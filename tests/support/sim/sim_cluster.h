@@ -62,6 +62,8 @@ class SimCluster {
   void cut_off(const PeerId& peer, std::size_t ways, bool hold, Duration length);
   void report_false_loss();
   void jump_wall_clock();
+  void back_up();
+  void restore();
 
   Scenario scenario_;
   EventLoop loop_;
@@ -74,6 +76,8 @@ class SimCluster {
   SimPeople people_;
   SimCoordinator coordinator_;
   std::vector<std::unique_ptr<SimWorker>> workers_;
+  std::optional<SimStore> backup_;
+  int histories_ = 0;
   bool faults_ = true;
   bool restarts_ = true;  // dead processes come back
   Duration ended_at_{0};

