@@ -16,9 +16,11 @@
 #include "coordinator/cli/exit_code.h"
 #include "coordinator/cli/policies_exchange.h"
 #include "coordinator/cli/policies_mixed.h"
+#include "coordinator/cli/policies_ranges.h"
 #include "coordinator/cli/policies_text.h"
 #include "coordinator/cli/provenance_text.h"
 #include "coordinator/cli/published_text.h"
+#include "coordinator/cli/target_argument.h"
 #include "coordinator/cli/terminal.h"
 #include "coordinator/cli/whole_file.h"
 #include "coordinator/cli/whole_number.h"
@@ -94,6 +96,20 @@ void note_lengths(const Entries& ranked) {
       shortest->plan.iterations, longest->plan.iterations, longest->plan.iterations);
 }
 
+// Iterations to one target and to another do not compare.
+void note_targets(const Entries& ranked, const PoliciesOptions& options) {
+  const bool by_cost = kBy.at(options.by) == RankBy::kCost ||
+                       kBy.at(options.by) == RankBy::kSeconds || options.pareto ||
+                       !options.weights.empty();
+  if (!by_cost || options.filter.target || ranked.empty()) return;
+  const auto& first = ranked.front().plan.target;
+  const bool alike = std::ranges::all_of(
+      ranked, [&](const PolicyEntry& entry) { return entry.plan.target == first; });
+  if (alike) return;
+  say("lrtune policies: the targets of these runs differ, and their costs do not compare; "
+      "--target, such as top1=0.9, counts to one for all\n");
+}
+
 // Top by several measures.
 int show_mixed(const PoliciesOptions& options, const PolicyQueries& queries) {
   const RankAt at = kAt.at(options.at);
@@ -102,7 +118,10 @@ int show_mixed(const PoliciesOptions& options, const PolicyQueries& queries) {
   if (!all) return bad_input(all.error());
   std::erase_if(*all, [](const PolicyEntry& entry) { return entry.runs.empty(); });
   if (all->empty() && !options.json) return show_none(options);
-  if (!options.json) note_lengths(*all);
+  if (!options.json) {
+    note_lengths(*all);
+    note_targets(*all, options);
+  }
   if (!options.plot.empty()) {
     const auto written = write_whole_file(options.plot, to_svg(pareto_chart(*all, limit)));
     if (!written) {
@@ -127,7 +146,10 @@ int show_list(const PoliciesOptions& options, bool ranked) {
   if (limit > 0 && entries->size() > limit) entries->resize(limit);
   if (options.json) return write(policies_json(*entries, at).dump(2) + "\n");
   if (entries->empty()) return show_none(options);
-  if (ranked) note_lengths(*entries);
+  if (ranked) {
+    note_lengths(*entries);
+    note_targets(*entries, options);
+  }
   const bool by_seconds = ranked && kBy.at(options.by) == RankBy::kSeconds;
   return write(policies_table(*entries, ranked, terminal_of(1), by_seconds));
 }
@@ -269,6 +291,16 @@ void add_top(CLI::App& policies, int& exit_code) {
                    "beats in colour")
       ->type_name("FILE")
       ->needs(pareto);
+  command
+      ->add_option_function<std::string>(
+          "--target",
+          [options](const std::string& text) { options->filter.target = *target_from_text(text); },
+          "Count iterations and seconds to this target, in the place of each run's own")
+      ->check([](const std::string& text) {
+        const auto read = target_from_text(text);
+        return read ? std::string() : read.error().message;
+      })
+      ->type_name("top1=VALUE|loss=VALUE");
   add_filter_options(*command, options, 10);
   add_common_options(*command, options);
   command->footer(kTableWords);
@@ -295,6 +327,7 @@ void add_policies_command(CLI::App& app, int& exit_code) {
   add_list(*command, exit_code);
   add_top(*command, exit_code);
   add_show(*command, exit_code);
+  add_ranges_command(*command, exit_code);
   add_exchange_commands(*command, exit_code);
 }
 

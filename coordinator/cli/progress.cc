@@ -47,9 +47,11 @@ std::string best(const CampaignView& view) {
              : std::string("no accuracy yet");
 }
 
-std::string times_text(const ProgressTimes& times) {
+std::string times_text(const CampaignView& view, const ProgressTimes& times) {
   std::string text = clock_text(times.elapsed) + " elapsed";
-  if (times.left && *times.left > 0) text += ", about " + clock_text(*times.left) + " left";
+  const bool over = view.state >= CampaignState::kDone;  // runs may have ended early
+  if (times.left && *times.left > 0 && !over)
+    text += ", about " + clock_text(*times.left) + " left";
   return text;
 }
 
@@ -57,7 +59,7 @@ std::string bar(const CampaignView& view, const ProgressTimes& times, std::size_
                 bool colour) {
   const double share = share_done(view);
   const std::string tail =
-      fmt::format(" {:3.0f} %  {}", std::floor(share * 100), times_text(times));
+      fmt::format(" {:3.0f} %  {}", std::floor(share * 100), times_text(view, times));
   if (width < tail.size() + 7) return shortened(tail.substr(1), width);
   const std::size_t room = std::min(width - tail.size() - 2, kMaxBar);
   const auto full = static_cast<std::size_t>(share * static_cast<double>(room));
@@ -188,7 +190,7 @@ std::vector<std::string> PlainProgress::lines(const CampaignView& view,
   if (more || (since >= kStatusLineEvery && view.trials > 0)) {
     lines.push_back(fmt::format("{}: {}, {:.0f} % of the iterations, {}, {}", view.name,
                                 counts(view), std::floor(share_done(view) * 100), best(view),
-                                times_text(times)));
+                                times_text(view, times)));
     ended_ = view.done;
     last_ = times.elapsed;
   }

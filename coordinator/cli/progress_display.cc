@@ -13,7 +13,7 @@ void ProgressDisplay::show(const CampaignView& view, SteadyTime now) {
   const double elapsed = std::chrono::duration<double>(now - *start_).count();
   const ProgressTimes times{elapsed, time_left_.estimate(view, elapsed)};
   const Terminal terminal = terminal_of(STDERR_FILENO);
-  if (terminal.is_terminal) {
+  if (terminal.redraws) {
     const auto lines = progress_block(view, times, terminal);
     write(redraw(drawn_, lines));
     drawn_ = lines.size();

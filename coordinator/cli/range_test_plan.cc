@@ -253,6 +253,12 @@ Result<Experiment> ramp_experiment(const Experiment& experiment, const RangeTest
   nlohmann::json stair;  // its length
   if (settings.epochs.empty()) {
     const std::int64_t least = settings.iterations.front();
+    if (least < settings.rates) {
+      return fail(
+          fmt::format("a ramp over {} rates has at least as many iterations, not {}: give "
+                      "more with --iterations, or fewer --rates",
+                      settings.rates, least));
+    }
     const std::int64_t length = (least + settings.rates - 1) / settings.rates;
     stair = length;
     json["run"]["iterations"] = length * settings.rates;

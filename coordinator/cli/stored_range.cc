@@ -62,6 +62,24 @@ Result<StoredRange> range_of(const StoredState& stored, const CampaignRecord& ca
 
 }  // namespace
 
+std::vector<MeasuredRange> measured_ranges(const StoredState& stored) {
+  std::vector<MeasuredRange> ranges;
+  for (auto campaign = stored.campaigns.rbegin(); campaign != stored.campaigns.rend(); ++campaign) {
+    if (campaign->state != CampaignState::kDone) continue;
+    const auto test = experiment_from_json(campaign->experiment);
+    if (!test) continue;
+    const auto settings = range_test_settings(*test);
+    if (!settings) continue;
+    const auto results = collect_results(stored, campaign->hash);
+    if (!results) continue;
+    const auto identity = identity_of(stored, *results);
+    if (!identity) continue;
+    const auto report = range_report(*test, *settings, *results, *identity);
+    if (report) ranges.push_back({campaign->id, campaign->name, identity->train, report->range});
+  }
+  return ranges;
+}
+
 Error no_range_test(const std::string& command) {
   return {fmt::format("the store has no range test of this training; run `{}` first", command)};
 }

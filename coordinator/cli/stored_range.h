@@ -3,12 +3,14 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "common/config/experiment.h"
 #include "common/config/from_range_test.h"
 #include "common/ids.h"
 #include "common/result.h"
 #include "coordinator/core/records.h"
+#include "coordinator/tuning/range_test.h"
 
 namespace lrtune {
 
@@ -24,6 +26,16 @@ struct StoredRange {
 // holds domains.
 Result<StoredRange> stored_range(const StoredState& stored, const Experiment& experiment,
                                  const std::string& command);
+
+// What each range test of the store (over a grid of rates) that is done found, the newest first.
+// One that cannot be read, or measured nothing, is left out.
+struct MeasuredRange {
+  CampaignId campaign;
+  std::string name;  // of the campaign
+  TrainSpec train;
+  LearningRateRange range;
+};
+std::vector<MeasuredRange> measured_ranges(const StoredState& stored);
 
 // The error if there is none.
 Error no_range_test(const std::string& command);

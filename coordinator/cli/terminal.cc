@@ -40,7 +40,8 @@ Terminal terminal_of(int descriptor) {
   if (!terminal.is_terminal) return terminal;
   winsize size{};
   if (ioctl(descriptor, TIOCGWINSZ, &size) == 0) terminal.width = size.ws_col;
-  terminal.colour = environment("NO_COLOR").empty() && environment("TERM") != "dumb";
+  terminal.redraws = environment("TERM") != "dumb";
+  terminal.colour = terminal.redraws && environment("NO_COLOR").empty();
   return terminal;
 }
 

@@ -14,6 +14,7 @@ struct Terminal {
   int width = 0;  // columns; 0 if it is no terminal or does not say
   bool colour =
       false;  // a terminal, NO_COLOR (https://no-color.org) unset or empty, TERM not "dumb"
+  bool redraws = false;  // a terminal that can draw a line again: TERM is not "dumb"
 };
 
 // `descriptor`: 1 for standard output, 2 for standard error. Reads the environment; the width is

@@ -20,6 +20,7 @@
 #include "coordinator/cli/local_campaign.h"
 #include "coordinator/cli/policy_argument.h"
 #include "coordinator/cli/result_files.h"
+#include "coordinator/cli/target_argument.h"
 #include "coordinator/cli/terminal.h"
 #include "coordinator/cli/verdict.h"
 #include "coordinator/cli/verify_plan.h"

@@ -33,9 +33,6 @@ struct VerifySettings {
   bool m_opt = true;     // measure it of the policies that are judged
 };
 
-// "top1=0.991" or "loss=0.1".
-Result<Target> target_from_text(const std::string& text);
-
 // ---- the campaigns; errors: a policy, by its key
 
 // All of `policies` (documents of one policy each), trained as `experiment` says. With

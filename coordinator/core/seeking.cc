@@ -194,9 +194,8 @@ namespace {
 std::optional<double> value_of(const CoreState& state, const Campaign& campaign,
                                const TrialRecord& trial, std::size_t rung) {
   const Experiment& experiment = campaign.experiment;
-  const bool whole = experiment.method != SearchMethod::kTree || rung == 0 ||
-                     experiment.rank_at != RankAt::kBest || experiment.rank_by == RankBy::kCost ||
-                     experiment.rank_by == RankBy::kSeconds;
+  const bool whole =
+      experiment.method != SearchMethod::kTree || rung == 0 || experiment.rank_at != RankAt::kBest;
   if (whole)
     return ranked_value(scores_of(state, trial.id), experiment.rank_by, experiment.rank_at);
   const Job& job = state.jobs.at(trial.job);

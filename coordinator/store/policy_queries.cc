@@ -527,6 +527,10 @@ Result<PolicyQueries::CampaignInStore> PolicyQueries::campaign_in_store(
   });
 }
 
+Result<StoredState> PolicyQueries::everything() const {
+  return guarded(path_, [&]() -> Result<StoredState> { return read_moment(*database_); });
+}
+
 Result<CampaignHistory> PolicyQueries::campaign_history(const std::string& campaign) const {
   return guarded(path_, [&]() -> Result<CampaignHistory> {
     const auto id = find_campaign(campaign);

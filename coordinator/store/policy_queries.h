@@ -115,6 +115,8 @@ class PolicyQueries {
   // Both: of the campaign with that number, that name (the newest one) or a hash that begins so.
   Result<CampaignInStore> campaign_in_store(const std::string& campaign) const;
   Result<CampaignHistory> campaign_history(const std::string& campaign) const;
+  // All that the store has at one moment.
+  Result<StoredState> everything() const;
 
  private:
   Result<CampaignId> find_campaign(const std::string& campaign) const;
