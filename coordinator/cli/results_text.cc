@@ -228,9 +228,7 @@ std::string cost_text(const CampaignResults& results) {
     const OutcomeKind kind = policy.search.outcome.kind;
     return kind == OutcomeKind::kStopped || kind == OutcomeKind::kTargetReached;
   });
-  if (cost.asked == 0) return {};
-  if (cost.shared == 0 && cost.known == 0 && !stops)
-    return fmt::format("{} of the {} iterations asked for were trained.", cost.trained, cost.asked);
+  if (cost.shared == 0 && cost.known == 0 && !stops) return {};
   std::vector<std::string> why;
   if (cost.shared > 0) why.push_back(fmt::format("{} are beginnings that runs share", cost.shared));
   if (cost.known > 0) why.push_back(fmt::format("{} were trained before", cost.known));

@@ -15,6 +15,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 Experiment mine(const std::string& batch = "100") {
   return experiment_from_yaml(R"(
@@ -199,6 +200,10 @@ TEST(RampPlan, OneRunASeedClimbsThroughTheGrid) {
   EXPECT_EQ(longer.policies[0].tree.at("l"), "0.5 epochs");
   in_epochs.epochs = {1, 2};
   EXPECT_THAT(ramp_experiment(mine(), in_epochs, 0).error().message, HasSubstr("has one length"));
+  RangeTestSettings short_one = ramp_settings();
+  short_one.iterations = {3};
+  EXPECT_THAT(ramp_experiment(mine(), short_one, 0).error().message,
+              HasSubstr("a ramp over 4 rates has at least as many iterations, not 3"));
 }
 
 // One seed's ramp, with these accuracies at the ends of its stairs; then it diverged.
@@ -323,6 +328,19 @@ TEST(StoredRange, IsTheOneOfTheNewestRangeTestOfTheSameTraining) {
   stored.campaigns.front().state = CampaignState::kSearching;
   EXPECT_EQ(stored_range(stored, mine(), command).error().message, none) << "not done";
   EXPECT_EQ(stored_range({}, mine(), command).error().message, none);
+}
+
+TEST(StoredRange, AllOfAStoreAreListed) {
+  StoredState stored = tested(mine(), {0.3, 0.9, 0.9, 0});
+  const auto ranges = measured_ranges(stored);
+  ASSERT_EQ(ranges.size(), 1u);
+  EXPECT_EQ(ranges[0].campaign, CampaignId{1});
+  EXPECT_EQ(ranges[0].name, "mine-range-test");
+  EXPECT_EQ(ranges[0].train.dataset.name, identity().train.dataset.name);
+  EXPECT_NEAR(ranges[0].range.lower.rate, 0.01, 1e-9);
+  EXPECT_NEAR(ranges[0].range.upper.rate, 0.1, 1e-9);
+  stored.campaigns.front().state = CampaignState::kSearching;
+  EXPECT_THAT(measured_ranges(stored), IsEmpty()) << "not done";
 }
 
 TEST(StoredRange, ANewerOneThatCannotTellHidesNoOlderOne) {

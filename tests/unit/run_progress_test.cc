@@ -120,6 +120,15 @@ TEST(Progress, PlainLinesEndWithTheCountsOfTheLastPhase) {
                           "best top-1 0.9921 (trial 7), 0:05 elapsed"));
 }
 
+TEST(Progress, NothingIsLeftOfWhatIsDone) {
+  PlainProgress progress;
+  CampaignView view = some_view();
+  view.state = CampaignState::kDone;
+  const auto lines = progress.lines(view, {5.1, 3.0});  // runs ended early
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_THAT(lines[1], testing::EndsWith("0:05 elapsed"));
+}
+
 // The share of what was proposed so far said nothing, and fell each time that more was.
 TEST(Progress, ASearchByResultsIsMeasuredByTheMostItMayComeTo) {
   CampaignView view = some_view();
