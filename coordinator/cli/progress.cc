@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "coordinator/cli/text_table.h"
 
@@ -131,7 +132,16 @@ void add(CampaignView& sum, const CampaignView& view) {
     sum.best_trial = view.best_trial;
   }
   if (sum.waiting_for.empty()) sum.waiting_for = view.waiting_for;
-  sum.running.insert(sum.running.end(), view.running.begin(), view.running.end());
+  // A run that both want is shown once.
+  const auto same = [](const RunningTrial& a, const RunningTrial& b) {
+    return std::tie(a.worker, a.policy, a.attempt, a.iteration, a.iterations) ==
+           std::tie(b.worker, b.policy, b.attempt, b.iteration, b.iterations);
+  };
+  for (const RunningTrial& trial : view.running) {
+    const bool known = std::ranges::any_of(
+        sum.running, [&](const RunningTrial& other) { return same(trial, other); });
+    if (!known) sum.running.push_back(trial);
+  }
   sum.more_running += view.more_running;
 }
 

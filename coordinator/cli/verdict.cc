@@ -58,13 +58,18 @@ std::string line_of(const json& one, const std::string& measure) {
   return line + fmt::format("{} {:.4f}\n", shown, one.at(measure).get<double>());
 }
 
+std::string in_words(std::string code) {
+  std::ranges::replace(code, '_', ' ');
+  return code;
+}
+
 // "0.00316 to 0.1", or what is known of it.
 std::string range_words(const json& range) {
   const auto bound = [&](const char* name) {
     const json& one = range.at(name);
     return one.at("told").get<bool>()
                ? fmt::format("{:.3g}", one.at("rate").get<double>())
-               : fmt::format("cannot tell ({})", one.at("why").get<std::string>());
+               : fmt::format("cannot tell ({})", in_words(one.at("why").get<std::string>()));
   };
   return fmt::format("  rates worth searching: from {} to {}\n", bound("lower"), bound("upper"));
 }
