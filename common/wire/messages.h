@@ -91,6 +91,11 @@ struct Finished {  // the last report of an attempt
   bool operator==(const Finished&) const = default;
 };
 
+// The reason of a Refused that asks for another number: a coordinator whose store has lost what it
+// acknowledged, or whose connection repeats an old assignment, gives one that is over at the
+// worker.
+inline constexpr std::string_view kAttemptIsOver = "an attempt of that number is over here";
+
 // The worker does not take an assignment (numerics or data differ, no slot). Nothing was trained.
 struct Refused {
   JobId job;

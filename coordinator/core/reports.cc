@@ -265,13 +265,28 @@ void on_finished(CoreState& state, Worker& worker, const wire::Finished& report)
   state.send(peer, wire::Acknowledge{report.job, report.attempt, report.sequence});
 }
 
+namespace {
+
+// The worker gets nothing of that training for a while, each time for twice as long. Jobs that were
+// sent ahead are refused together, for the same reason.
+void note_refusal(const CoreState& state, Worker& worker, const Job& job,
+                  const std::string& reason) {
+  constexpr int kMostLeases = 64;
+  const SteadyTime now = state.now.steady;
+  Worker::Refusal& refusal = worker.refused[state.first_trial(job).identity];
+  refusal.reason = reason;
+  if (now < refusal.until) return;
+  refusal.length =
+      std::clamp(2 * refusal.length, state.options.lease, kMostLeases * state.options.lease);
+  refusal.until = now + refusal.length;
+}
+
+}  // namespace
+
 void on_refused(CoreState& state, Worker& worker, const wire::Refused& report) {
   Job* job = current(state, worker, report);
   if (job == nullptr) return;
-  Worker::Refusal& refusal = worker.refused[state.first_trial(*job).identity];
-  refusal.length = std::max(state.options.lease, 2 * refusal.length);
-  refusal.until = state.now.steady + refusal.length;
-  refusal.reason = report.reason;
+  if (report.reason != wire::kAttemptIsOver) note_refusal(state, worker, *job, report.reason);
   state.decide(*job, "refused", {{"worker", worker.name}, {"reason", report.reason}});
   requeue(state, *job, fmt::format("worker {} refused it: {}", worker.name, report.reason),
           AttemptEnd::kReturned);

@@ -40,6 +40,11 @@ Result<FileLock> FileLock::take(const std::string& path, const std::string& what
   FileLock lock(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644), path);
   if (lock.file_ < 0)
     return fail(fmt::format("cannot make the lock file {}: {}", path, std::strerror(errno)));
+  struct stat made {};
+  if (fstat(lock.file_, &made) != 0 || !S_ISREG(made.st_mode) || made.st_nlink != 1) {
+    return fail(fmt::format(
+        "{} is no file of its own (a link, a pipe or a device): it would be overwritten", path));
+  }
   struct flock whole {};
   whole.l_type = F_WRLCK;
   whole.l_whence = SEEK_SET;

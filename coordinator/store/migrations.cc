@@ -6,11 +6,14 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <random>
 #include <system_error>
 
 #include "coordinator/store/row_checksum.h"
+#include "coordinator/store/store_file.h"
 
 namespace lrtune {
 namespace {
@@ -26,26 +29,19 @@ void sync_to_disk(const std::string& path) {
   close(file);
 }
 
-// What the store acknowledges from now on the copy does not know: it has a history of its own.
-void begin_history(const std::string& path) {
+// What the store acknowledges from now on the copy does not know: it has a history of its own,
+// which begins when a coordinator opens it, as often as it is put in a store's place.
+void end_history(const std::string& path) {
   constexpr int kSchemaOfChecksums = 5;
   SQLite::Database copy(path, SQLite::OPEN_READWRITE);
   add_checksum_function(copy);
   if (!copy.tableExists("store")) return;
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
-                       std::chrono::system_clock::now().time_since_epoch())
-                       .count();
-  // The clock may stand still or be behind.
-  const std::string later = fmt::format("max(created_at + 1, {})", now);
-  if (version_of(copy) < kSchemaOfChecksums) {
-    copy.exec("UPDATE store SET created_at = " + later);
-    return;
-  }
   // A damaged row stays what it is.
-  copy.exec(fmt::format(
-      "UPDATE store SET created_at = {0}, checksum = row_checksum('store', one, {0}, recoveries) "
-      "WHERE checksum = row_checksum('store', one, created_at, recoveries)",
-      later));
+  copy.exec(version_of(copy) < kSchemaOfChecksums
+                ? "UPDATE store SET created_at = -abs(created_at)"
+                : "UPDATE store SET created_at = -abs(created_at), "
+                  "checksum = row_checksum('store', one, -abs(created_at), recoveries) "
+                  "WHERE checksum = row_checksum('store', one, created_at, recoveries)");
 }
 
 // A complete copy, under its final name only when it is whole and on disk.
@@ -92,12 +88,30 @@ void copy_store(SQLite::Database& database, const std::string& path) {
   SQLite::Statement copy(database, "VACUUM INTO ?");
   copy.bind(1, path);
   copy.exec();
-  begin_history(path);
+  end_history(path);
   sync_to_disk(path);
 }
 
+void begin_history(SQLite::Database& database) {
+  if (database.execAndGet("SELECT created_at FROM store").getInt64() > 0) return;
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+                       std::chrono::system_clock::now().time_since_epoch())
+                       .count();
+  // The clock may stand still or be behind.
+  const std::string made =
+      fmt::format("max({}, 1 - created_at) + {}", now, std::random_device()() % 1000);
+  SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+  write_page_one(database);
+  database.exec(fmt::format(
+      "UPDATE store SET created_at = {0}, checksum = row_checksum('store', one, {0}, recoveries) "
+      "WHERE checksum = row_checksum('store', one, created_at, recoveries)",
+      made));
+  transaction.commit();
+}
+
 std::string history_of(SQLite::Database& database) {
-  return fmt::format("{:x}", database.execAndGet("SELECT created_at FROM store").getInt64());
+  return fmt::format("{:x}",
+                     std::abs(database.execAndGet("SELECT created_at FROM store").getInt64()));
 }
 
 void keep_copy(const std::string& unfinished, const std::string& path) {

@@ -36,10 +36,15 @@ Result<void> migrate(SQLite::Database& database, const std::string& path,
                      std::span<const Migration> migrations);
 
 // A complete copy of the database, in `path`, which must not be there; on disk when it returns. It
-// has another history_of(). Throws std::exception.
+// has no history yet. Throws std::exception.
 void copy_store(SQLite::Database& database, const std::string& path);
 
-// Store::history(): when the store, or the copy that it is, was made. Throws SQLite::Exception.
+// Of a copy that has none, when it is opened for writing. The database has the present schema.
+// Throws SQLite::Exception.
+void begin_history(SQLite::Database& database);
+
+// Store::history(): when the store was made, or the copy that it is was opened first. Throws
+// SQLite::Exception.
 std::string history_of(SQLite::Database& database);
 
 // Gives a copy its final name, durably. Throws std::exception.

@@ -52,6 +52,8 @@ struct SqliteStore::Connection {
   void shorten_log();
   // All of the log into the store's file; false if that failed.
   bool save_log() noexcept;
+  // As far as no reader stands in the way, without waiting; true if that was all.
+  bool save_log_at_once() noexcept;
   // Closing writes nothing into a file that has lost a part: what is left may still be of use.
   void leave_as_it_is() noexcept;
 
@@ -83,6 +85,7 @@ struct SqliteStore::Connection {
   RecordWriter writer;
   int log_pages = 0;  // of the write-ahead log, after the last commit
   std::int64_t page_bytes = 0;
+  bool left_alone = false;
 };
 
 struct SqliteStore::Parts {
@@ -122,7 +125,12 @@ Result<void> SqliteStore::Parts::open() {
   auto database =
       open_for_writing(path, index_divided ? OpenLog::kKept : OpenLog::kEmptied, schema_before);
   if (!database) return tl::unexpected(database.error());
-  history = history_of(**database);
+  try {
+    begin_history(**database);
+    history = history_of(**database);
+  } catch (const std::exception& error) {
+    return fail(fmt::format("cannot open the store {}: {}", path, error.what()));
+  }
   connection = std::make_unique<Connection>(*std::move(database));
   others.emplace(path);
   file = file_number(path);
@@ -136,10 +144,13 @@ Result<void> SqliteStore::Parts::open() {
 void SqliteStore::Parts::close() noexcept {
   if (!connection) return;
   const bool in_order = file_number(path + "-wal") == log;
+  // A log that somebody else's connection keeps there, saved, needs no second name: it would stand
+  // there as a crash's.
+  const bool saved = in_order && !index_divided && connection->save_log_at_once();
   if (in_order) names.end();
   connection.reset();
   others.reset();
-  if (in_order) names.begin();  // SQLite leaves the log there if it could not save it
+  if (in_order && !saved) names.begin();
 }
 
 Result<void> SqliteStore::Parts::in_place(bool index_too) {
@@ -257,7 +268,17 @@ bool SqliteStore::Connection::save_log() noexcept {
   return rc == SQLITE_OK;
 }
 
+bool SqliteStore::Connection::save_log_at_once() noexcept {
+  if (left_alone) return false;
+  int frames = 0;
+  int saved = 0;
+  const int rc = sqlite3_wal_checkpoint_v2(database->getHandle(), "main", SQLITE_CHECKPOINT_PASSIVE,
+                                           &frames, &saved);
+  return rc == SQLITE_OK && frames == saved;
+}
+
 void SqliteStore::Connection::leave_as_it_is() noexcept {
+  left_alone = true;
   sqlite3_db_config(database->getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
 }
 

@@ -422,6 +422,32 @@ TEST_F(CoreTest, RestartedCoordinatorLeavesAJobToTheWorkerThatItWasGivenTo) {
   EXPECT_EQ(harness.kept().of<PointRecord>().size(), 1u);
 }
 
+// Regression: each of many jobs that were refused together doubled the time for which the worker
+// got nothing: twenty were two months.
+TEST_F(CoreTest, RefusalsThatComeTogetherCountOnce) {
+  harness.step(event::Submitted{two_policies()});
+  harness.hello("a", {}, 2);
+  harness.answer_survey("a");
+  const auto jobs = harness.assignments("a");
+  ASSERT_EQ(jobs.size(), 2u);
+  for (const wire::Assign& job : jobs)
+    harness.say("a", wire::Refused{job.job, job.attempt, "no memory is left"});
+  for (int second = 0; second < 11; ++second) {  // a lease and a bit
+    harness.say("a", wire::Heartbeat{});
+    harness.advance(1000);
+  }
+  EXPECT_EQ(harness.assignments("a").size(), 4u);
+}
+
+// What is over at the worker says nothing against it.
+TEST_F(CoreTest, AnAttemptThatIsOverAtItsWorkerGetsAnotherNumberAtOnce) {
+  begin(two_policies());
+  const wire::Assign job = job_of("a");
+  harness.say("a", wire::Refused{job.job, job.attempt, std::string(wire::kAttemptIsOver)});
+  EXPECT_EQ(harness.assignments("a").size(), 2u);
+  EXPECT_EQ(job_of("a").attempt, job.job == job_of("a").job ? 2 : 1);
+}
+
 // Regression: a restored store had lost reports that the worker had forgotten, since they were
 // acknowledged, and waited for them for ever.
 TEST_F(CoreTest, AnAttemptWhoseReportsAreMissingGoesOnAsAnother) {

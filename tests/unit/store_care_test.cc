@@ -175,6 +175,11 @@ TEST_F(StoreCare, ABackupBeginsAHistoryOfItsOwn) {
   EXPECT_NE(copied, before);
   EXPECT_EQ(copied.find('-'), std::string::npos);
   EXPECT_EQ(SqliteStore::open(copy()).value()->history(), copied);
+  ASSERT_TRUE(back_up_store(copy(), folder_.file("again.db")));
+  fs::copy_file(folder_.file("again.db"), folder_.file("second-life.db"));
+  EXPECT_NE(SqliteStore::open(folder_.file("again.db")).value()->history(),
+            SqliteStore::open(folder_.file("second-life.db")).value()->history())
+      << "as often as it is put in a store's place";
   EXPECT_EQ(store_->history(), before);
 }
 

@@ -100,6 +100,15 @@ TEST(StoreFile, AnEmptyFileIsNoStore) {
   EXPECT_EQ(fs::file_size(folder.file("a.db")), 0U);
 }
 
+// Regression: what the lock's name was linked to was overwritten, and by root given away.
+TEST(StoreFile, ALockThatIsAnotherFileIsRefused) {
+  const TemporaryFolder folder;
+  std::ofstream(folder.file("important")) << "mine";
+  fs::create_hard_link(folder.file("important"), folder.file("a.db.lock"));
+  EXPECT_THAT(refusal(folder.file("a.db")), HasSubstr("is no file of its own"));
+  EXPECT_EQ(fs::file_size(folder.file("important")), 4U);
+}
+
 // Regression: `store migrate` by root left a lock that the coordinator's own user could not open.
 TEST(StoreFile, ALockThatRootMakesIsTheStoresOwners) {
   if (geteuid() != 0) return;  // nobody else can give files away

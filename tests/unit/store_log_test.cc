@@ -105,6 +105,27 @@ TEST(StoreLog, ThatWasRemovedIsNotGivenUpForAnotherProgramsChange) {
   }
 }
 
+// Regression: a shell that outlived an orderly stop left the second name behind, as a crash's; what
+// was changed by hand then was undone at the next start, or the start refused.
+TEST(StoreLog, ThatIsSavedAtTheEndLeavesNoSecondName) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("a.db");
+  auto store = SqliteStore::open(path);
+  ASSERT_TRUE((*store)->commit(sample_records()));
+  {
+    SQLite::Database shell(path, SQLite::OPEN_READWRITE);
+    EXPECT_GT(shell.execAndGet("SELECT count(*) FROM trial").getInt(), 0);
+    store->reset();
+    EXPECT_FALSE(fs::exists(path + ".wal"));
+  }
+  {
+    SQLite::Database shell(path, SQLite::OPEN_READWRITE);
+    shell.exec("VACUUM");
+  }
+  EXPECT_EQ(check_store(path).value().faults, std::vector<std::string>{});
+  EXPECT_EQ(refusal(path), "opened");
+}
+
 // Regression: a reader in the meantime made an empty log, and the coordinator ended.
 TEST(StoreLog, WhoseLogIsRemovedGetsItBackFromAReader) {
   const TemporaryFolder folder;

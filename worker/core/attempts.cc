@@ -116,12 +116,10 @@ void vacate(WorkerState& state, Slot& slot) {
 
 void on_assign(WorkerState& state, const wire::Assign& message) {
   const AttemptKey key = key_of(message);
-  if (state.ended.contains(key)) return;
+  if (state.ended.contains(key)) return refuse(state, message, std::string(wire::kAttemptIsOver));
   if (newest_attempt(state, key.job) >= key.attempt)
     return;  // held already, or older than what is held
   if (state.leaving) return refuse(state, message, "this worker is leaving");
-  if (state.slot_of(key) != nullptr)
-    return refuse(state, message, "the thread of another attempt of that number stops here still");
   if (auto mismatch = numerics_mismatch(state.options.numerics, message.identity.numerics,
                                         message.identity.train.inexact)) {
     return refuse(state, message, std::move(*mismatch));
