@@ -40,8 +40,8 @@ struct CoreOptions {
   // of them ran alone on its worker.
   int max_deaths = 3;
   std::string incarnation;  // random, new for each start of the coordinator
-  // Work on these campaigns alone (`lrtune run`); empty: on every campaign of the store that has not
-  // ended.
+  // Work on these campaigns alone (`lrtune run`); empty: on every campaign of the store that has
+  // not ended.
   std::vector<Digest> only_campaigns;
   // Runs with the same beginning train it once. The results are the same bits either way; workers
   // that keep no checkpoints, or not where the others find them, train it again.

@@ -406,67 +406,6 @@ TEST_F(CoreTest, RestartedCoordinatorTakesBackWhatAWorkerComesBackWithout) {
   }));
 }
 
-// Regression: after a backup was restored, a worker that held the same numbers from before spoiled
-// the trial of another one with its reports.
-TEST_F(CoreTest, RestartedCoordinatorLeavesAJobToTheWorkerThatItWasGivenTo) {
-  begin(two_policies());
-  const wire::Assign job = job_of("a");
-  harness.restart();
-  harness.hello("b", {{job.job, job.attempt}});
-  EXPECT_EQ(harness.sent<wire::Cancel>("b").size(), 1u);
-  harness.say("b", harness.measured(job, 1, 0, 0.9));
-  EXPECT_EQ(harness.kept().of<PointRecord>().size(), 0u);
-  harness.hello("a", {{job.job, job.attempt}});
-  EXPECT_EQ(harness.sent<wire::Cancel>("a").size(), 0u);
-  harness.say("a", harness.measured(job, 1, 0, 0.1));
-  EXPECT_EQ(harness.kept().of<PointRecord>().size(), 1u);
-}
-
-// Regression: each of many jobs that were refused together doubled the time for which the worker
-// got nothing: twenty were two months.
-TEST_F(CoreTest, RefusalsThatComeTogetherCountOnce) {
-  harness.step(event::Submitted{two_policies()});
-  harness.hello("a", {}, 2);
-  harness.answer_survey("a");
-  const auto jobs = harness.assignments("a");
-  ASSERT_EQ(jobs.size(), 2u);
-  for (const wire::Assign& job : jobs)
-    harness.say("a", wire::Refused{job.job, job.attempt, "no memory is left"});
-  for (int second = 0; second < 11; ++second) {  // a lease and a bit
-    harness.say("a", wire::Heartbeat{});
-    harness.advance(1000);
-  }
-  EXPECT_EQ(harness.assignments("a").size(), 4u);
-}
-
-// What is over at the worker says nothing against it.
-TEST_F(CoreTest, AnAttemptThatIsOverAtItsWorkerGetsAnotherNumberAtOnce) {
-  begin(two_policies());
-  const wire::Assign job = job_of("a");
-  harness.say("a", wire::Refused{job.job, job.attempt, std::string(wire::kAttemptIsOver)});
-  EXPECT_EQ(harness.assignments("a").size(), 2u);
-  EXPECT_EQ(job_of("a").attempt, job.job == job_of("a").job ? 2 : 1);
-}
-
-// Regression: a restored store had lost reports that the worker had forgotten, since they were
-// acknowledged, and waited for them for ever.
-TEST_F(CoreTest, AnAttemptWhoseReportsAreMissingGoesOnAsAnother) {
-  begin(two_policies());
-  const wire::Assign job = job_of("a");
-  harness.say("a", wire::Started{job.job, job.attempt});
-  harness.say("a", harness.measured(job, 1, 0, 0.1));
-  const auto says_the_third = [&] { harness.say("a", harness.measured(job, 3, 100, 0.5)); };
-  for (int second = 0; second < 10; ++second) {
-    says_the_third();
-    EXPECT_EQ(harness.sent<wire::Cancel>("a").size(), 0u) << "it may only be late";
-    harness.advance(1000);
-  }
-  says_the_third();
-  EXPECT_EQ(harness.sent<wire::Cancel>("a").size(), 1u);
-  EXPECT_THAT(harness.kept().codes(1), ElementsAre("assigned", "requeued", "assigned"));
-  EXPECT_EQ(harness.kept().of<PointRecord>().size(), 1u);
-}
-
 // Regression: of two processes that call themselves the same, the one that came back first after a
 // restart took the other's job away from it.
 TEST_F(CoreTest, RestartedCoordinatorLeavesTwoProcessesOfOneNameTheirJobs) {

@@ -292,7 +292,8 @@ void SimCluster::restore() {
   trace_.line("{} takes the store's place", empty ? "an empty store" : "the last copy");
   coordinator_.crash();
   store_ = empty ? SimStore(rules_of(scenario_)) : *backup_;
-  store_.begin_history(++histories_);
+  // One that was made with cp has the history of the store.
+  if (empty || random_.chance(0.7)) store_.begin_history(++histories_);
 }
 
 void SimCluster::jump_wall_clock() {
