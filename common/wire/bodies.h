@@ -40,6 +40,8 @@ inline constexpr std::string_view kKind<Order> = "order";
 template <>
 inline constexpr std::string_view kKind<Extend> = "extend";
 template <>
+inline constexpr std::string_view kKind<Judge> = "judge";
+template <>
 inline constexpr std::string_view kKind<Inspect> = "inspect";
 template <>
 inline constexpr std::string_view kKind<Answer> = "answer";
@@ -72,6 +74,7 @@ nlohmann::json body_of(const Goodbye& message);
 nlohmann::json body_of(const Submit& message);
 nlohmann::json body_of(const Order& message);
 nlohmann::json body_of(const Extend& message);
+nlohmann::json body_of(const Judge& message);
 nlohmann::json body_of(const Inspect& message);
 nlohmann::json body_of(const Answer& message);
 nlohmann::json body_of(const Welcome& message);
@@ -96,6 +99,7 @@ void read_body(BodyReader& reader, Goodbye& message);
 void read_body(BodyReader& reader, Submit& message);
 void read_body(BodyReader& reader, Order& message);
 void read_body(BodyReader& reader, Extend& message);
+void read_body(BodyReader& reader, Judge& message);
 void read_body(BodyReader& reader, Inspect& message);
 void read_body(BodyReader& reader, Answer& message);
 void read_body(BodyReader& reader, Welcome& message);

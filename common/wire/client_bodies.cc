@@ -30,6 +30,22 @@ void read_name(BodyReader& reader, const char* key, int count, Enum& value) {
   reader.error(key, fmt::format("must be one of {}", fmt::join(names, ", ")));
 }
 
+Result<FlatJson> flat_numbers(const json& numbers) {
+  if (!numbers.is_object()) return fail("must be a map");
+  for (const auto& [key, value] : numbers.items()) {
+    if (value.is_structured() || value.is_binary())
+      return fail(fmt::format("must be flat: {} is neither a text nor a number", key));
+    // They are shown to people.
+    if (!is_printable(key) || (value.is_string() && !is_printable(value.get<std::string>())))
+      return fail("must have no control characters");
+  }
+  FlatJson flat(numbers);
+  if (!flat.finite()) return fail("its numbers must be finite");
+  if (flat.text().size() > kMaxJudgementBytes)
+    return fail(fmt::format("must have at most {} bytes as JSON", kMaxJudgementBytes));
+  return flat;
+}
+
 }  // namespace
 
 json body_of(const Submit& message) {
@@ -52,6 +68,13 @@ json body_of(const Extend& message) {
   return {{"request", message.request},       {"campaign", shown(message.campaign)},
           {"iterations", message.iterations}, {"epochs", message.epochs},
           {"count", message.count},           {"policies", message.policies}};
+}
+
+json body_of(const Judge& message) {
+  return {{"request", message.request},
+          {"trial", message.trial.value},
+          {"judgement", name_of(message.kind)},
+          {"numbers", message.numbers.json()}};
 }
 
 json body_of(const Inspect& message) {
@@ -93,6 +116,13 @@ void read_body(BodyReader& reader, Extend& message) {
   message.epochs = reader.real("epochs", 0, kMostEpochs);
   message.count = reader.integer("count", 0);
   message.policies = reader.text("policies", kMaxExperimentBytes);
+}
+
+void read_body(BodyReader& reader, Judge& message) {
+  message.request = reader.integer("request", 0);
+  message.trial.value = reader.integer("trial", 1);
+  read_name(reader, "judgement", kJudgementKinds, message.kind);
+  reader.document("numbers", message.numbers, flat_numbers);
 }
 
 void read_body(BodyReader& reader, Inspect& message) {

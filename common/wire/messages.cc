@@ -15,12 +15,18 @@ constexpr std::array<std::string_view, kOrderKinds> kOrders = {"pause", "resume"
 constexpr std::array<std::string_view, kInspectKinds> kInspections = {"campaigns", "campaign",
                                                                       "workers"};
 
+constexpr std::array<std::string_view, kJudgementKinds> kJudgements = {"verdict", "composed"};
+
 }  // namespace
 
 std::string_view name_of(OrderKind kind) { return kOrders.at(static_cast<std::size_t>(kind)); }
 
 std::string_view name_of(InspectKind kind) {
   return kInspections.at(static_cast<std::size_t>(kind));
+}
+
+std::string_view name_of(JudgementKind kind) {
+  return kJudgements.at(static_cast<std::size_t>(kind));
 }
 
 Result<void> check_worker_name(std::string_view name) {
@@ -38,7 +44,8 @@ std::string_view history_of(std::string_view incarnation) {
 
 bool is_from_client(const ToCoordinator& message) {
   return std::holds_alternative<Submit>(message) || std::holds_alternative<Order>(message) ||
-         std::holds_alternative<Extend>(message) || std::holds_alternative<Inspect>(message);
+         std::holds_alternative<Extend>(message) || std::holds_alternative<Judge>(message) ||
+         std::holds_alternative<Inspect>(message);
 }
 
 }  // namespace lrtune::wire

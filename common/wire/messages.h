@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/flat_json.h"
 #include "common/hash.h"
 #include "common/ids.h"
 #include "common/policy/policy.h"
@@ -18,10 +19,13 @@
 
 namespace lrtune::wire {
 
-inline constexpr int kProtocolVersion = 2;
+inline constexpr int kProtocolVersion = 3;
 
 // Of an experiment's or a policy list's text in a message: with all else it fits in one frame.
 inline constexpr std::size_t kMaxExperimentBytes = 60'000;
+
+// Of a judgement's numbers as JSON: policies of many segments are among them.
+inline constexpr std::size_t kMaxJudgementBytes = 40'000;
 
 // The name and the process of a worker, which stand in lists of many.
 inline constexpr std::size_t kMaxNameBytes = 200;
@@ -143,6 +147,11 @@ struct Order {
   bool operator==(const Order&) const = default;
 };
 
+enum class JudgementKind : std::uint8_t {
+  kVerdict,   // of `lrtune verify`
+  kComposed,  // of `lrtune compose`
+};
+
 // Gives a campaign, ended or not, a longer length of runs, more random candidates, or more policies
 // behind those of its file. What is asked for twice is there once.
 struct Extend {
@@ -153,6 +162,16 @@ struct Extend {
   std::int64_t count = 0;       // candidates of a random or sobol search; 0: as before
   std::string policies;         // YAML, a list as search.policies; empty: none
   bool operator==(const Extend&) const = default;
+};
+
+// What a command that a coordinator carried out the campaigns of has made of their results: it is
+// kept as a decision about a trial.
+struct Judge {
+  std::int64_t request = 0;
+  TrialId trial;
+  JudgementKind kind = JudgementKind::kVerdict;
+  FlatJson numbers;  // flat: texts, numbers and truth values; at most kMaxJudgementBytes
+  bool operator==(const Judge&) const = default;
 };
 
 enum class InspectKind : std::uint8_t {
@@ -243,8 +262,9 @@ struct Shutdown {  // stop all attempts, say goodbye, exit
   bool operator==(const Shutdown&) const = default;
 };
 
-using ToCoordinator = std::variant<Hello, Heartbeat, Surveyed, Started, Progress, Measured,
-                                   Finished, Refused, Goodbye, Submit, Order, Extend, Inspect>;
+using ToCoordinator =
+    std::variant<Hello, Heartbeat, Surveyed, Started, Progress, Measured, Finished, Refused,
+                 Goodbye, Submit, Order, Extend, Judge, Inspect>;
 using FromCoordinator = std::variant<Welcome, Introduce, Rejected, Heartbeat, Survey, Assign,
                                      Acknowledge, Cancel, Shutdown, Answer>;
 
@@ -253,7 +273,9 @@ bool is_from_client(const ToCoordinator& message);
 
 inline constexpr int kOrderKinds = 6;
 inline constexpr int kInspectKinds = 3;
-std::string_view name_of(OrderKind kind);    // "pause", "resume" ...
-std::string_view name_of(InspectKind kind);  // "campaigns", "campaign", "workers"
+inline constexpr int kJudgementKinds = 2;
+std::string_view name_of(OrderKind kind);      // "pause", "resume" ...
+std::string_view name_of(InspectKind kind);    // "campaigns", "campaign", "workers"
+std::string_view name_of(JudgementKind kind);  // the decision's code: "verdict", "composed"
 
 }  // namespace lrtune::wire

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "coordinator/cli/campaign_runner.h"
 #include "coordinator/cli/exit_code.h"
 #include "coordinator/cli/local_campaign.h"
 #include "coordinator/cli/range_test_plan.h"
@@ -17,7 +18,7 @@ namespace lrtune {
 namespace {
 
 struct RangeTestCommand {
-  RunOptions local;
+  RunnerOptions runner;
   RangeTestSettings settings;
 };
 
@@ -35,8 +36,8 @@ Result<std::vector<Experiment>> campaigns_of(const RangeTestSettings& settings,
 }
 
 Result<RangeReport> report_on(const RangeTestSettings& settings, const Experiment& experiment,
-                              std::span<const Experiment> campaigns, SqliteStore& store) {
-  const auto stored = store.load();
+                              std::span<const Experiment> campaigns, CampaignRunner& runner) {
+  const auto stored = runner.stored();
   if (!stored) return tl::unexpected(stored.error());
   std::vector<CampaignResults> results;
   for (const Experiment& campaign : campaigns) {
@@ -55,7 +56,7 @@ int show(const RangeTestCommand& command, const RangeReport& report, const Outpu
   const auto files = write_files(
       {{"range.json", document}, {"range.svg", to_svg(range_chart(report))}}, output.path());
   if (!files) return say_error(files.error(), kExitFailure);
-  if (!write_data(command.local.json ? document : range_text(report, terminal_of(1))))
+  if (!write_data(command.runner.local.json ? document : range_text(report, terminal_of(1))))
     return kExitFailure;
   say("lrtune: results, plots and logs are in {}\n", output.path().string());
   return kExitDone;
@@ -66,19 +67,18 @@ int run(RangeTestCommand command) {
   RangeTestSettings& settings = command.settings;
   if (settings.epochs.empty() && settings.iterations.empty())
     settings.epochs = settings.ramp ? std::vector{2.0} : std::vector{1.0, 2.0};  // as LRBench does
-  const auto experiment = read_experiment(command.local, kAnyRangeFinding);
+  const auto experiment = read_experiment(command.runner.local, kAnyRangeFinding);
   if (!experiment) return say_error(experiment.error(), kExitBadInput);
   const auto campaigns = campaigns_of(settings, *experiment);
   if (!campaigns) return say_error(campaigns.error(), kExitBadInput);
-  const auto store = open_store(command.local);
-  if (!store) return store.error();
-  const auto output = OutputFolder::open(command.local.output.empty()
+  const auto runner = campaign_runner(command.runner);
+  if (!runner) return runner.error();
+  const auto output = OutputFolder::open(command.runner.local.output.empty()
                                              ? default_output(campaigns->front())
-                                             : std::filesystem::path(command.local.output));
+                                             : std::filesystem::path(command.runner.local.output));
   if (!output) return say_error(output.error(), kExitFailure);
-  if (const int code = carry_out(command.local, *campaigns, **store, *output); code != kExitDone)
-    return code;
-  const auto report = report_on(settings, *experiment, *campaigns, **store);
+  if (const int code = (*runner)->carry_out(*campaigns, *output); code != kExitDone) return code;
+  const auto report = report_on(settings, *experiment, *campaigns, **runner);
   return report ? show(command, *report, *output) : say_error(report.error(), kExitFailure);
 }
 
@@ -89,7 +89,7 @@ void add_range_test_command(CLI::App& app, int& exit_code) {
   RangeTestSettings& settings = command->settings;
   CLI::App* parser = app.add_subcommand(
       "range-test", "Finds which learning rates are worth searching for an experiment");
-  parser->add_option("file", command->local.file, "The experiment (docs/EXPERIMENTS.md)")
+  parser->add_option("file", command->runner.local.file, "The experiment (docs/EXPERIMENTS.md)")
       ->required();
   parser->add_option("--low", settings.low, "Lowest rate of the grid")->capture_default_str();
   parser->add_option("--high", settings.high, "Highest rate")->capture_default_str();
@@ -110,8 +110,9 @@ void add_range_test_command(CLI::App& app, int& exit_code) {
   parser->add_flag(
       "--ramp", settings.ramp,
       "One run a seed whose rate grows stair by stair, instead of fixed rates: cheaper");
-  add_local_options(*parser, command->local);
-  parser->add_flag("--json", command->local.json, "Prints one JSON document instead of a table");
+  add_runner_options(*parser, command->runner);
+  parser->add_flag("--json", command->runner.local.json,
+                   "Prints one JSON document instead of a table");
   parser->callback([command, &exit_code] { exit_code = run(*command); });
 }
 

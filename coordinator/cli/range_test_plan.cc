@@ -439,7 +439,8 @@ nlohmann::json to_json(const RangeReport& report) {
                          {"lower", bound_json(report.range.lower)},
                          {"upper", bound_json(report.range.upper)},
                          {"seeds", report.range.seeds},
-                         {"left_of_unit_interval", report.range.left},
+                         {"left_of_unit_interval",
+                          report.estimate ? nlohmann::json(report.range.left) : nlohmann::json()},
                          {"estimate", nullptr}};
   if (const auto& e = report.estimate) {
     json["estimate"] = {{"iterations", report.run_iterations},

@@ -220,23 +220,18 @@ std::vector<std::string> messages(const CampaignResults& results) {
   return lines;
 }
 
-// What did not have to be trained, and why not. Nothing where all had to be, or only runs that
-// diverged were shorter: the tables have them.
+// What did not have to be trained, and why not.
 std::string cost_text(const CampaignResults& results) {
   const TrainingCost& cost = results.cost;
-  const bool stops = std::ranges::any_of(results.policies, [](const PolicyResult& policy) {
-    const OutcomeKind kind = policy.search.outcome.kind;
-    return kind == OutcomeKind::kStopped || kind == OutcomeKind::kTargetReached;
-  });
-  if (cost.shared == 0 && cost.known == 0 && !stops) return {};
+  if (cost.asked == 0) return {};
   std::vector<std::string> why;
   if (cost.shared > 0) why.push_back(fmt::format("{} are beginnings that runs share", cost.shared));
   if (cost.known > 0) why.push_back(fmt::format("{} were trained before", cost.known));
   if (cost.early > 0) why.push_back(fmt::format("{} were left when runs ended early", cost.early));
-  return fmt::format("{} of the {} iterations asked for were trained ({:.1f} %): {}.", cost.trained,
+  return fmt::format("{} of the {} iterations asked for were trained ({:.1f} %){}{}.", cost.trained,
                      cost.asked,
                      100.0 * static_cast<double>(cost.trained) / static_cast<double>(cost.asked),
-                     fmt::join(why, ", "));
+                     why.empty() ? "" : ": ", fmt::join(why, ", "));
 }
 
 std::string quoted(const std::string& text) {

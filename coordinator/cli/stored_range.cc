@@ -22,21 +22,19 @@ nlohmann::json training_of(const nlohmann::json& experiment) {
 double rounded(double rate) { return std::stod(fmt::format("{:.3e}", rate)); }
 
 // For a run as `experiment` has it.
-Result<RangeFinding> finding_of(double lower, double upper, const Experiment& experiment,
-                                const TrainingIdentity& identity) {
-  const auto run = run_plan_of(experiment, identity.train, identity.data);
-  if (!run) return tl::unexpected(run.error());
+RangeFinding finding_of(double lower, double upper, std::int64_t iterations,
+                        const TrainingIdentity& identity) {
   const std::int64_t epoch =
       (identity.data.train_samples + identity.train.batch - 1) / identity.train.batch;
   const ParameterEstimate estimate = estimate_parameters(
-      lower, upper, std::max<std::int64_t>(2, run->iterations), std::max<std::int64_t>(1, epoch));
+      lower, upper, std::max<std::int64_t>(2, iterations), std::max<std::int64_t>(1, epoch));
   const std::int64_t shortest = std::max<std::int64_t>(1, estimate.half_cycle_low);
-  return RangeFinding{.lower = lower,
-                      .upper = upper,
-                      .gamma = 1 - rounded(1 - estimate.gamma),
-                      .half_cycle = estimate.half_cycle,
-                      .half_cycle_low = shortest,
-                      .half_cycle_high = std::max(estimate.half_cycle_high, shortest)};
+  return {.lower = lower,
+          .upper = upper,
+          .gamma = 1 - rounded(1 - estimate.gamma),
+          .half_cycle = estimate.half_cycle,
+          .half_cycle_low = shortest,
+          .half_cycle_high = std::max(estimate.half_cycle_high, shortest)};
 }
 
 Result<StoredRange> range_of(const StoredState& stored, const CampaignRecord& campaign,
@@ -54,10 +52,12 @@ Result<StoredRange> range_of(const StoredState& stored, const CampaignRecord& ca
     return fail(fmt::format("the range test {} (campaign {}) cannot tell the {} bound: {}",
                             campaign.name, campaign.id.value, name, words(bound->why)));
   }
-  const auto found = finding_of(rounded(report->range.lower.rate),
-                                rounded(report->range.upper.rate), experiment, *identity);
-  if (!found) return tl::unexpected(found.error());
-  return StoredRange{*found, campaign.id, campaign.name};
+  const auto run = run_plan_of(experiment, identity->train, identity->data);
+  if (!run) return tl::unexpected(run.error());
+  const RangeFinding found =
+      finding_of(rounded(report->range.lower.rate), rounded(report->range.upper.rate),
+                 run->iterations, *identity);
+  return StoredRange{found, run->iterations, campaign.id, campaign.name};
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // keeps. Pure.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -15,9 +16,10 @@
 namespace lrtune {
 
 struct StoredRange {
-  RangeFinding found;   // for the experiment's own run; rates of four digits
-  CampaignId campaign;  // the range test
-  std::string name;     // its campaign's
+  RangeFinding found;           // for the experiment's own run; rates of four digits
+  std::int64_t iterations = 0;  // of that run
+  CampaignId campaign;          // the range test
+  std::string name;             // its campaign's
 };
 
 // Of the newest range test that can tell both bounds, is done and trained as `experiment` does: the

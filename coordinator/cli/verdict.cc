@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "common/policy/policy_json.h"
+#include "coordinator/cli/comparison.h"
+#include "coordinator/cli/generation.h"
 #include "coordinator/cli/m_opt_text.h"
 #include "coordinator/tuning/m_opt.h"
 #include "coordinator/tuning/settled_order.h"
@@ -15,48 +17,6 @@ namespace lrtune {
 namespace {
 
 using nlohmann::json;
-
-double best_value(const Scores& scores, Measure measure) {
-  return measure == Measure::kTop1 ? scores.best.evaluated.top1 : scores.lowest_loss.evaluated.loss;
-}
-
-std::vector<double> best_values(const PolicyResult& result, Measure measure) {
-  std::vector<double> values;
-  for (const TrialResult& repeat : result.repeats) {
-    if (repeat.scores.ended_well) values.push_back(best_value(repeat.scores, measure));
-  }
-  return values;
-}
-
-// Is the first really better than the second? From their repeats, if there are enough.
-json settled(const PolicyResult& first, const PolicyResult& second, Measure measure) {
-  const std::vector<std::vector<double>> values = {best_values(first, measure),
-                                                   best_values(second, measure)};
-  if (values[0].size() < 2 || values[1].size() < 2) return nullptr;
-  const WelchTest test = welch_test(sample_of(values[0]), sample_of(values[1]), 0.95);
-  return {{"difference", test.difference}, {"low", test.low}, {"high", test.high}, {"p", test.p}};
-}
-
-// `measure`: "top1" or "loss".
-std::string line_of(const json& one, const std::string& measure) {
-  const std::string shown = measure == "top1" ? "top-1" : measure;
-  const std::string name = one.value("name", "");
-  std::string line = fmt::format("  {}{}{}: ", name, name.empty() ? "" : ": ",
-                                 one.at("description").get<std::string>());
-  if (one.contains("verified")) {
-    const json& v = one.at("verified");
-    const int well = v.value("ended_well", 0);
-    const int repeats = v.value("repeats", 0);
-    if (well == 0) return line + fmt::format("none of {} new seeds ended well\n", repeats);
-    line += fmt::format("{} {:.4f}", shown, v.at(measure + "_mean").get<double>());
-    if (well > 1) line += fmt::format(" ± {:.4f}", v.at(measure + "_deviation").get<double>());
-    if (well == repeats) return line + fmt::format(" over {} new seeds\n", repeats);
-    return line + fmt::format(" over {} of {} new seeds; {} did not end well\n", well, repeats,
-                              repeats - well);
-  }
-  if (one.at(measure).is_null()) return line + "never measured\n";
-  return line + fmt::format("{} {:.4f}\n", shown, one.at(measure).get<double>());
-}
 
 std::string in_words(std::string code) {
   std::ranges::replace(code, '_', ' ');
@@ -78,28 +38,10 @@ std::string phase_text(const json& phase, const std::string& measure) {
   std::string text = fmt::format("Phase {}: {}\n", phase.at("phase").get<int>(),
                                  phase.at("what").get<std::string>());
   if (phase.contains("range")) text += range_words(phase.at("range"));
-  for (const json& one : phase.value("policies", json::array())) text += line_of(one, measure);
-  const json settled = phase.value("settled", json());
-  if (settled.is_object()) {
-    text += fmt::format("  the best two differ by {:.4f} (95 %: {:.4f} to {:.4f}; p {:.3g})\n",
-                        settled.at("difference").get<double>(), settled.at("low").get<double>(),
-                        settled.at("high").get<double>(), settled.at("p").get<double>());
-  }
+  for (const json& one : phase.value("policies", json::array()))
+    text += comparison_line(one, measure);
+  text += settled_line(phase.value("settled", json()));
   return text;
-}
-
-// How one of the compared did, under names that begin with `prefix`.
-void add_numbers(json& numbers, const std::string& prefix, const json& one,
-                 const std::string& measure) {
-  if (!one.contains("verified")) {
-    if (one.contains(measure)) numbers[prefix + measure] = one.at(measure);
-    return;
-  }
-  const json& verified = one.at("verified");
-  numbers[prefix + measure] = verified.value(measure + "_mean", json());
-  numbers[prefix + measure + "_deviation"] = verified.value(measure + "_deviation", json());
-  numbers[prefix + "repeats"] = verified.value("repeats", 0);
-  numbers[prefix + "ended_well"] = verified.value("ended_well", 0);
 }
 
 }  // namespace
@@ -119,20 +61,10 @@ std::string_view name_of(Verdict verdict) {
 bool met(const PolicyResult& result) { return result.search.scores.target_iteration.has_value(); }
 
 bool meets(const PolicyResult& result, const Target& target) {
-  const std::vector<double> values = best_values(result, target.measure);
+  const std::vector<double> values = repeated_values(result, target.measure, RankAt::kBest);
   if (values.empty()) return met(result);
   const double mean = sample_of(values).mean;
   return target.measure == Measure::kTop1 ? mean >= target.value : mean <= target.value;
-}
-
-json outcome_json(const PolicyResult& result, const CampaignResults& results) {
-  json one = to_json(result.search.scores, results.at);
-  one["policy"] = to_json(result.search.trial.policy);
-  one["description"] = describe(result.search.trial.policy);
-  if (!result.name.empty()) one["name"] = result.name;
-  one["trial"] = result.search.trial.id.value;
-  if (result.verified) one["verified"] = to_json(*result.verified);
-  return one;
 }
 
 bool judge(Judgement& judgement, int phase, const Policy& policy, const CampaignResults& results,
@@ -154,7 +86,8 @@ bool judge(Judgement& judgement, int phase, const Policy& policy, const Campaign
       {{"phase", phase},
        {"what", what},
        {"policies", std::move(policies)},
-       {"settled", top.size() > 1 ? settled(*top[0], *top[1], target.measure) : json()}});
+       {"settled",
+        top.size() > 1 ? settled_json(*top[0], *top[1], target.measure, RankAt::kBest) : json()}});
   return beaten;
 }
 
@@ -285,9 +218,9 @@ json verdict_numbers(const Judgement& judgement, const VerifySettings& settings,
   const json own = to_json(judged);
   for (const json& phase : judgement.phases) {
     for (const json& one : phase.value("policies", json::array())) {
-      if (one.at("policy") == own) add_numbers(numbers, "", one, measure);
+      if (one.at("policy") == own) add_outcome_numbers(numbers, "", one, measure);
       if (judgement.replacement && one.at("policy") == *judgement.replacement)
-        add_numbers(numbers, "replacement_", one, measure);
+        add_outcome_numbers(numbers, "replacement_", one, measure);
     }
   }
   if (const auto found = agreement(judgement.m_opt))

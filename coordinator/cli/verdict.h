@@ -37,9 +37,6 @@ struct Judgement {
   std::optional<Digest> generated_in;
 };
 
-// One line of a comparison: how a policy did alone and over its repeats.
-nlohmann::json outcome_json(const PolicyResult& result, const CampaignResults& results);
-
 // Whether the search trial met the target, and where.
 bool met(const PolicyResult& result);
 

@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "common/policy/policy_json.h"
+#include "coordinator/cli/composition_replay.h"
+#include "coordinator/cli/generation.h"
 #include "coordinator/cli/range_test_plan.h"
 #include "coordinator/cli/results.h"
 #include "coordinator/cli/verdict.h"
@@ -157,17 +159,19 @@ VerdictReplay replay_verdicts(const StoredState& stored, std::span<const Decisio
   VerdictReplay replayed;
   for (const DecisionRecord& verdict : verdicts) {
     Replay replay(stored, verdict);
-    if (!replay.told()) {
+    const bool composed = verdict.code == "composed";
+    if (!composed && !replay.told()) {
       ++replayed.untold;
       continue;
     }
     ++replayed.verdicts;
-    const auto made = replay.made_again();
+    const auto made = composed ? composition_again(stored, verdict) : replay.made_again();
     const std::string difference =
         made ? difference_of(replay.recorded(), *made) : made.error().message;
     if (difference.empty() || !replayed.difference.empty()) continue;
     replayed.difference =
-        fmt::format("the verdict about trial {}: {}", verdict.trial.value, difference);
+        fmt::format("the {} trial {}: {}", composed ? "composition of" : "verdict about",
+                    verdict.trial.value, difference);
   }
   return replayed;
 }

@@ -1,5 +1,6 @@
-// Makes the verdicts of `lrtune verify` about a campaign's policies again, from the results of the
-// campaigns that they rest on, and holds them against those that were recorded. Pure.
+// Makes the verdicts of `lrtune verify` and `compose` about a campaign's policies again, from the
+// results of the campaigns that they rest on, and holds them against those that were recorded.
+// Pure.
 #pragma once
 
 #include <span>

@@ -16,7 +16,9 @@
 #include <vector>
 
 #include "common/config/located_json.h"
+#include "coordinator/cli/campaign_runner.h"
 #include "coordinator/cli/exit_code.h"
+#include "coordinator/cli/generation.h"
 #include "coordinator/cli/local_campaign.h"
 #include "coordinator/cli/policy_argument.h"
 #include "coordinator/cli/result_files.h"
@@ -31,7 +33,7 @@ namespace {
 using nlohmann::json;
 
 struct VerifyCommand {
-  RunOptions local;
+  RunnerOptions runner;
   VerifySettings settings;
   std::vector<std::string> policies;
   std::string target;
@@ -66,9 +68,9 @@ struct Case {
 // interrupted command left them.
 class Verification {
  public:
-  Verification(const VerifyCommand& command, const Experiment& experiment, SqliteStore& store,
+  Verification(const VerifyCommand& command, const Experiment& experiment, CampaignRunner& runner,
                const OutputFolder& output)
-      : command_(command), experiment_(experiment), store_(store), output_(output) {}
+      : command_(command), experiment_(experiment), runner_(runner), output_(output) {}
 
   OrExit<std::vector<Judgement>> judge_all(const std::vector<json>& policies);
 
@@ -94,7 +96,7 @@ class Verification {
   const VerifyCommand& command_;
   const VerifySettings& settings_ = command_.settings;
   const Experiment& experiment_;
-  SqliteStore& store_;
+  CampaignRunner& runner_;
   const OutputFolder& output_;
   std::set<CampaignId> own_campaigns_;
 };
@@ -116,9 +118,9 @@ OrExit<Verification::Campaigns> Verification::carried_out(
     if (!experiment) return ends(experiment.error(), kExitBadInput);
     good.push_back(*std::move(experiment));
   }
-  if (const int code = carry_out(command_.local, good, store_, output_); code != kExitDone)
+  if (const int code = runner_.carry_out(good, output_); code != kExitDone)
     return tl::unexpected(code);
-  const auto stored = store_.load();
+  const auto stored = runner_.stored();
   if (!stored) return ends(stored.error(), kExitFailure);
   Campaigns campaigns;
   for (const Experiment& experiment : good) {
@@ -132,7 +134,7 @@ OrExit<Verification::Campaigns> Verification::carried_out(
 OrExit<std::vector<json>> Verification::stored_rivals(const TrialResult& of,
                                                       const TrainingIdentity& identity) const {
   const TrialRecord& alone = of.trial;
-  const auto queries = PolicyQueries::open(command_.local.store);
+  const auto queries = PolicyQueries::open(command_.runner.local.store);
   if (!queries) return ends(queries.error(), kExitFailure);
   const auto entries = queries->policies({.target = command_.settings.target}, RankAt::kBest);
   if (!entries) return ends(entries.error(), kExitFailure);
@@ -231,7 +233,7 @@ OrExit<void> Verification::keep(const Judgement& judgement, const PolicyResult& 
   const DecisionRecord verdict{alone.search.trial.campaign, alone.search.trial.id, wall_now(),
                                "verdict",
                                verdict_numbers(judgement, settings_, alone.search.trial.policy)};
-  const auto queries = PolicyQueries::open(command_.local.store);
+  const auto queries = PolicyQueries::open(command_.runner.local.store);
   if (!queries) return ends(queries.error(), kExitFailure);
   const auto story = queries->story(alone.search.trial.id);
   if (!story) return ends(story.error(), kExitFailure);
@@ -240,13 +242,12 @@ OrExit<void> Verification::keep(const Judgement& judgement, const PolicyResult& 
     if (decision->numbers.json() == verdict.numbers.json()) return {};
     break;
   }
-  const std::vector<Record> records = {verdict};
-  if (auto kept = store_.commit(records); !kept) return ends(kept.error(), kExitFailure);
+  if (auto kept = runner_.keep(verdict); !kept) return ends(kept.error(), kExitFailure);
   return {};
 }
 
 OrExit<void> Verification::note_own_campaigns(std::span<const PolicyResult* const> judged) {
-  const auto stored = store_.load();
+  const auto stored = runner_.stored();
   if (!stored) return ends(stored.error(), kExitFailure);
   std::vector<Policy> policies;
   for (const PolicyResult* one : judged) policies.push_back(one->search.trial.policy);
@@ -322,7 +323,7 @@ int show(const VerifyCommand& command, const std::vector<Judgement>& judgements,
       (documents.size() == 1 ? documents.front() : documents).dump(2) + '\n';
   if (auto files = write_files({{"verdict.json", document}}, output.path()); !files)
     return say_error(files.error(), kExitFailure);
-  if (!write_data(command.local.json ? document : text)) return kExitFailure;
+  if (!write_data(command.runner.local.json ? document : text)) return kExitFailure;
   say("lrtune: the verdict and logs are in {}\n", output.path().string());
   return kExitDone;
 }
@@ -355,7 +356,7 @@ Error in_its_place(const Error& error, std::span<const LocatedJson> policies) {
 // The experiment, with all of the command's own input checked; nothing is changed before.
 Result<Experiment> read_input(VerifyCommand& command) {
   command.settings.m_opt = !command.no_m_opt;
-  auto experiment = read_experiment(command.local, kAnyRangeFinding);
+  auto experiment = read_experiment(command.runner.local, kAnyRangeFinding);
   if (!experiment) return experiment;
   if (!command.target.empty()) {
     const auto target = target_from_text(command.target);
@@ -379,13 +380,13 @@ int run(VerifyCommand command) {
   for (const LocatedJson& one : *located) policies.push_back(one.json);
   const auto first = trial_experiment(*experiment, policies, command.settings);
   if (!first) return say_error(in_its_place(first.error(), *located), kExitBadInput);
-  const auto store = open_store(command.local);
-  if (!store) return store.error();
-  const auto output = OutputFolder::open(command.local.output.empty()
+  const auto runner = campaign_runner(command.runner);
+  if (!runner) return runner.error();
+  const auto output = OutputFolder::open(command.runner.local.output.empty()
                                              ? default_output(*first)
-                                             : std::filesystem::path(command.local.output));
+                                             : std::filesystem::path(command.runner.local.output));
   if (!output) return say_error(output.error(), kExitFailure);
-  const auto judgements = Verification(command, *experiment, **store, *output).judge_all(policies);
+  const auto judgements = Verification(command, *experiment, **runner, *output).judge_all(policies);
   return judgements ? show(command, *judgements, *output) : judgements.error();
 }
 
@@ -401,7 +402,7 @@ void add_verify_command(CLI::App& app, int& exit_code) {
                    "Policies: files, or texts such as '{function: fix, k0: 0.01}'")
       ->required();
   parser
-      ->add_option("--experiment", command->local.file,
+      ->add_option("--experiment", command->runner.local.file,
                    "What to train and for how long: its train, run and seed")
       ->required();
   parser->add_option("--target", command->target,
@@ -419,8 +420,9 @@ void add_verify_command(CLI::App& app, int& exit_code) {
                    "Compare with the stored ones even if the target is met, and end there");
   parser->add_flag("--no-m-opt", command->no_m_opt,
                    "Measures no M-opt: what was trained without it is not trained again");
-  add_local_options(*parser, command->local);
-  parser->add_flag("--json", command->local.json, "Prints one JSON document instead of text");
+  add_runner_options(*parser, command->runner);
+  parser->add_flag("--json", command->runner.local.json,
+                   "Prints one JSON document instead of text");
   parser->callback([command, &exit_code] { exit_code = run(*command); });
 }
 

@@ -17,7 +17,6 @@
 
 #include "common/config/experiment.h"
 #include "common/result.h"
-#include "coordinator/cli/range_test_plan.h"
 #include "coordinator/cli/results.h"
 #include "coordinator/ranking/published.h"
 #include "coordinator/store/policy_queries.h"
@@ -55,21 +54,9 @@ Result<Experiment> generation_experiment(const Experiment& experiment, const nlo
 // 250, but so many that no more values than are allowed lie between two evaluations. 250 where the
 // file does not tell how many iterations the run has. REQUIRES: `train` holds no domain.
 std::int64_t m_opt_interval(const Experiment& experiment);
-// How phase 3 tests ranges for a run of `iterations`: a tenth and a fifth of it.
-RangeTestSettings generation_range(std::int64_t iterations);
-// Candidates for a run of estimate's length: FIX, decaying and cyclic functions, drawn at random
-// within the range, and a composite like the paper's best (Tables 3 and 7): high cycles for six
-// sevenths of the run, then a tenth of them, then a hundredth.
-std::vector<nlohmann::json> generated_policies(const ParameterEstimate& estimate,
-                                               std::int64_t iterations, std::uint64_t seed,
-                                               int count);
 // The schedule that M-opt recommends, as a candidate with the name "M-opt" and rates of four
 // digits. Nothing if it recommends none.
 std::optional<nlohmann::json> m_opt_candidate(std::span<const MoptValue> series);
-// Of a range test that could tell a bound or not: then around the best fixed rate. Nothing if no
-// rate learned anything.
-std::optional<ParameterEstimate> estimate_of(const RangeReport& report);
-
 // ---- what is stored
 
 struct Rival {

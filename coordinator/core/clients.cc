@@ -186,4 +186,22 @@ void on_extend(CoreState& state, const PeerId& peer, const wire::Extend& request
   answer(state, peer, request.request, campaign_document(state, campaign));
 }
 
+void on_judge(CoreState& state, const PeerId& peer, const wire::Judge& request) {
+  const auto trial = state.trials.find(request.trial);
+  if (trial == state.trials.end()) {
+    return answer_error(
+        state, peer, request.request,
+        fmt::format("there is no trial {} to say that of: is the store another one's?",
+                    request.trial.value));
+  }
+  const auto [newest, first] = state.judgements.try_emplace({request.trial, request.kind});
+  if (first || newest->second != request.numbers) {
+    newest->second = request.numbers;
+    state.decide(trial->second.campaign, request.trial, std::string(name_of(request.kind)),
+                 request.numbers);
+  }
+  answer(state, peer, request.request,
+         {{"trial", request.trial.value}, {"judgement", name_of(request.kind)}});
+}
+
 }  // namespace lrtune

@@ -39,6 +39,7 @@ void on_known_peer(CoreState& state, Worker& worker, const wire::ToCoordinator& 
                  [](const wire::Submit&) {},
                  [](const wire::Order&) {},
                  [](const wire::Extend&) {},
+                 [](const wire::Judge&) {},
                  [](const wire::Inspect&) {},
                  [&](const wire::Goodbye&) {
                    lose_worker(state, PeerId(worker.peer), "it left in order", Departure::kInOrder);
@@ -51,6 +52,7 @@ void on_client(CoreState& state, const PeerId& peer, const wire::ToCoordinator& 
   if (const auto* submit = std::get_if<wire::Submit>(&message)) on_submit(state, peer, *submit);
   if (const auto* order = std::get_if<wire::Order>(&message)) on_order(state, peer, *order);
   if (const auto* extend = std::get_if<wire::Extend>(&message)) on_extend(state, peer, *extend);
+  if (const auto* judge = std::get_if<wire::Judge>(&message)) on_judge(state, peer, *judge);
   if (const auto* inspect = std::get_if<wire::Inspect>(&message)) on_inspect(state, peer, *inspect);
 }
 

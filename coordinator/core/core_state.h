@@ -212,6 +212,9 @@ struct CoreState {
   std::unordered_map<Digest, CampaignId> campaign_by_hash;
   std::unordered_map<Digest, TrainingIdentity> identities;
   std::map<TrialId, TrialRecord> trials;
+  // The newest judgement of each kind that clients gave since the start: asking twice is asking
+  // once.
+  std::map<std::pair<TrialId, wire::JudgementKind>, FlatJson> judgements;
   std::map<JobId, Job> jobs;
   std::unordered_map<Digest, JobId> job_by_key;
   std::unordered_multimap<Digest, JobId> jobs_by_end;  // by JobRecord::to_state
@@ -380,6 +383,7 @@ void note_tolerance(CoreState& state, const Campaign& campaign);
 void on_submit(CoreState& state, const PeerId& peer, const wire::Submit& request);
 void on_order(CoreState& state, const PeerId& peer, const wire::Order& request);
 void on_extend(CoreState& state, const PeerId& peer, const wire::Extend& request);
+void on_judge(CoreState& state, const PeerId& peer, const wire::Judge& request);
 void answer_error(CoreState& state, const PeerId& peer, std::int64_t request, std::string error);
 // By its number, its name or the beginning of its hash.
 Result<Campaign*> find_campaign(CoreState& state, const std::string& target);

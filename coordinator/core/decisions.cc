@@ -319,6 +319,19 @@ const Sentences& judgement_sentences() {
                             replacement.empty() ? "" : " by " + replacement,
                             reached(", which reached ", "replacement_" + measure));
        }},
+      {"composed",
+       [](const std::string& who, const json& n) {
+         const std::string measure = number(n, "measure");
+         const bool beaten = number(n, "verdict") == "beaten";
+         return fmt::format(
+             "{} is what was composed; beside {} other policies it is {}{}{}.", who,
+             n.value("others", 0), number(n, "verdict"),
+             n.contains(measure) ? fmt::format(", it reached {} {}", measure, number(n, measure))
+                                 : std::string(),
+             beaten
+                 ? fmt::format("; {} reached {}", number(n, "best"), number(n, "best_" + measure))
+                 : std::string());
+       }},
       {"verified",
        [](const std::string& who, const json& n) {
          return fmt::format("{} was verified as {} of {} by {}: {}.", who, number(n, "rank"),

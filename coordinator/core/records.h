@@ -188,7 +188,7 @@ struct CampaignHistory {
   std::vector<PointRecord> points;
   std::map<JobId, OutcomeKind> outcomes;  // of those of the jobs that have ended
   std::vector<RankingRecord> rankings;    // ascending by (phase, rank)
-  std::vector<DecisionRecord> verdicts;   // of `lrtune verify` about its trials, ascending
+  std::vector<DecisionRecord> verdicts;   // of `verify` and `compose` about its trials, ascending
 };
 
 std::string_view name_of(CampaignState state);  // "surveying", "searching" ...

@@ -15,10 +15,12 @@ const char* const kSelect =
     "(SELECT coalesce(max(at), 0) FROM decision WHERE decision.trial = trial.id), "
     "identity.document, job.from_state, "
     "coalesce((SELECT numbers FROM decision WHERE decision.trial IS NULL "
-    "AND decision.campaign = trial.campaign AND code = 'imported' ORDER BY id DESC LIMIT 1), '') "
+    "AND decision.campaign = trial.campaign AND code = 'imported' ORDER BY id DESC LIMIT 1), ''), "
+    "CASE trial.policy WHEN ?1 THEN 0 ELSE trial.policy END "
     "FROM trial JOIN campaign ON campaign.id = trial.campaign "
     "JOIN identity ON identity.id = trial.identity LEFT JOIN job ON job.id = trial.job "
-    "WHERE trial.policy = ?1 ORDER BY trial.id";
+    "WHERE trial.policy = ?1 OR trial.job IN (SELECT job FROM realised WHERE policy = ?1) "
+    "ORDER BY trial.id";
 
 Provenance read(const sql::Rows& row) {
   Provenance one;
@@ -37,6 +39,7 @@ Provenance read(const sql::Rows& row) {
   if (!row.null(9)) one.from_state = row.digest(9);
   if (!row.text(10).empty())
     one.imported_from = nlohmann::json::parse(row.text(10)).at("store").get<std::string>();
+  one.realised_by = row.integer(11);
   return one;
 }
 

@@ -24,9 +24,12 @@ struct Provenance {
   Digest data;              // fingerprint
   Numerics numerics;
   Digest from_state;  // name of the state that it started from
+  std::int64_t realised_by =
+      0;  // the reactive policy whose run realised this one; 0: it was itself
 };
 
-// Of all trials of the policy, ascending by trial. Reads only. Errors: as PolicyQueries.
+// Of all trials of the policy, and of those that realised it, ascending by trial. Reads only.
+// Errors: as PolicyQueries.
 Result<std::vector<Provenance>> provenance_of(const std::string& store, std::int64_t policy);
 
 }  // namespace lrtune

@@ -277,11 +277,12 @@ void read_rankings(SQLite::Database& database, CampaignHistory& history) {
 }
 
 void read_verdicts(SQLite::Database& database, CampaignHistory& history) {
-  Rows rows(database,
-            "SELECT decision.id, decision.campaign, decision.trial, decision.at, decision.code, "
-            "decision.numbers, decision.checksum FROM trial "
-            "CROSS JOIN decision ON decision.trial = trial.id "
-            "WHERE trial.campaign = ? AND decision.code = 'verdict' ORDER BY decision.id");
+  Rows rows(
+      database,
+      "SELECT decision.id, decision.campaign, decision.trial, decision.at, decision.code, "
+      "decision.numbers, decision.checksum FROM trial "
+      "CROSS JOIN decision ON decision.trial = trial.id "
+      "WHERE trial.campaign = ? AND decision.code IN ('verdict', 'composed') ORDER BY decision.id");
   rows.use(history.campaign.id);
   while (rows.next()) {
     rows.verify("decision", 0, 6);

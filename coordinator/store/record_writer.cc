@@ -122,6 +122,7 @@ RecordWriter::RecordWriter(SQLite::Database& database)
       ranking_(database, kRanking),
       worker_order_(database, kWorkerOrder),
       take_back_order_(database, "DELETE FROM worker_order WHERE worker = ?"),
+      clear_ranking_(database, "DELETE FROM ranking WHERE campaign = ? AND phase = ?"),
       realised_(database, kRealised),
       no_realised_(database, "DELETE FROM realised WHERE job = ?"),
       m_opt_(database, "INSERT INTO m_opt VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"),
@@ -244,6 +245,8 @@ void RecordWriter::write(const DecisionRecord& record) {
 }
 
 void RecordWriter::write(const RankingRecord& record) {
+  // A ranking is written whole, its first place first: an earlier one may have had more places.
+  if (record.rank == 1) execute(clear_ranking_, record.campaign, name_of(record.phase));
   write_row(ranking_, kRankingRow, record.campaign, name_of(record.phase), record.rank,
             record.trial, sql::exact_text(record.scores));
 }

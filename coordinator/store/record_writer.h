@@ -64,6 +64,7 @@ class RecordWriter {
   SQLite::Statement ranking_;
   SQLite::Statement worker_order_;
   SQLite::Statement take_back_order_;
+  SQLite::Statement clear_ranking_;
   SQLite::Statement realised_;
   SQLite::Statement no_realised_;
   SQLite::Statement m_opt_;

@@ -1,4 +1,5 @@
-// Commands that carry campaigns out with workers of other machines: the workers outlive them.
+// Commands that carry campaigns out with workers of other machines, or at a coordinator: the
+// workers outlive them.
 #include <csignal>
 #include <nlohmann/json.hpp>
 
@@ -70,6 +71,53 @@ TEST_F(ListeningRunTest, AVerdictIsTheSameHoweverOftenItsCommandIsKilled) {
   EXPECT_EQ(nlohmann::json::diff(findings(killed.out), findings(local.out)).dump(), "[]");
   EXPECT_EQ(stop(first), 0);
   EXPECT_EQ(stop(second), 0);
+}
+
+TEST_F(ListeningRunTest, ACompositionIsTheSameHoweverOftenItsCommandIsKilled) {
+  const std::vector<std::string> command = {"compose", "experiment.yaml", "--low", "0.01", "--high",
+                                            "0.3",     "--tries",         "4"};
+  const ProcessResult local = locally(command);
+  ASSERT_EQ(local.exit_code, 0) << local.err;
+  Process first = worker("left");
+  Process second = worker("right");
+  const ProcessResult killed = with_kills(command, 3);
+  ASSERT_EQ(killed.exit_code, 0) << killed.err;
+  EXPECT_EQ(nlohmann::json::diff(findings(killed.out), findings(local.out)).dump(), "[]");
+  EXPECT_EQ(stop(first), 0);
+  EXPECT_EQ(stop(second), 0);
+}
+
+// The same at a coordinator that runs already: it trains, records the verdict, and is asked again.
+TEST_F(ListeningRunTest, AVerdictIsTheSameAtACoordinator) {
+  const std::vector<std::string> command = {"verify",       "{function: fix, k0: 0.001}",
+                                            "--experiment", "experiment.yaml",
+                                            "--target",     "top1=0.99",
+                                            "--candidates", "4"};
+  const ProcessResult local = locally(command);
+  ASSERT_EQ(local.exit_code, 0) << local.err;
+  Process serving = coordinator();
+  Process first = worker("left");
+  Process second = worker("right");
+  std::vector<std::string> there = command;
+  there.insert(there.end(), {"--store", "lrtune.db", "--json"});
+  const ProcessResult verified = client(there).wait(240);
+  ASSERT_EQ(verified.exit_code, 0) << verified.err;
+  EXPECT_EQ(nlohmann::json::diff(findings(verified.out), findings(local.out)).dump(), "[]");
+  EXPECT_EQ(client(there).wait(240).out, verified.out);
+  EXPECT_EQ(number("SELECT count(*) FROM decision WHERE code = 'verdict'"), 1);
+  EXPECT_THAT(lrtune({"replay", "tiny-verify"}).wait().out,
+              HasSubstr("1 verdict. Each decision is the same again."));
+
+  // Another store than the coordinator's: nothing is ordered.
+  const std::int64_t campaigns = number("SELECT count(*) FROM campaign");
+  there = {"range-test", "experiment.yaml", "--iterations", "100", "--store", "local.db"};
+  const ProcessResult elsewhere = client(there).wait(240);
+  EXPECT_EQ(elsewhere.exit_code, 2);
+  EXPECT_THAT(elsewhere.err, HasSubstr("local.db is not the store of the coordinator at"));
+  EXPECT_EQ(number("SELECT count(*) FROM campaign"), campaigns);
+  EXPECT_EQ(stop(first), 0);
+  EXPECT_EQ(stop(second), 0);
+  EXPECT_EQ(stop(serving), 0);
 }
 
 TEST_F(ListeningRunTest, ARangeIsTheSameHoweverOftenItsCommandIsKilled) {

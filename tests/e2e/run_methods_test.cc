@@ -1,5 +1,7 @@
-// The commands that carry several campaigns out: range-test and verify.
+// The commands that carry several campaigns out: range-test, compose and verify.
+#include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "tests/e2e/run_test_base.h"
@@ -206,6 +208,87 @@ TEST_F(MethodsTest, BadInputIsOneErrorAndLeavesNoStore) {
     EXPECT_THAT(result.err, HasSubstr(expected));
     EXPECT_FALSE(std::filesystem::exists(folder_.file("lrtune.db"))) << expected;
   }
+}
+
+class ComposeTest : public MethodsTest {
+ protected:
+  ProcessResult compose(std::vector<std::string> more = {}) const {
+    std::vector<std::string> arguments = {"compose", "experiment.yaml", "--low", "0.01",  "--high",
+                                          "0.3",     "--tries",         "4",     "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return with_workers(arguments);
+  }
+};
+
+TEST_F(ComposeTest, ATreeGivesAPolicyAndWhatItIsWorth) {
+  const ProcessResult first = compose({"--output", "composed"});
+  ASSERT_EQ(first.exit_code, 0) << first.err;
+  const auto made = nlohmann::json::parse(first.out);
+  EXPECT_EQ(made["method"], "tree");
+  ASSERT_GE(made["policies"].size(), 4U) << first.out;
+  EXPECT_EQ(made["verdict"] == "better", made["best"] == made["composite"]) << first.out;
+  EXPECT_LT(made["search"]["iterations_trained"], made["search"]["iterations_asked"]);
+  EXPECT_EQ(nlohmann::json::parse(read("composed/compose.json")), made);
+  // The policy that it wrote is one that every command takes.
+  const ProcessResult schedule =
+      lrtune({"schedule", "composed/composite.yaml", "--iterations", "400"}).wait();
+  EXPECT_EQ(schedule.exit_code, 0) << schedule.err;
+  EXPECT_EQ(std::ranges::count(schedule.out, '\n'), 401);
+
+  const ProcessResult again = compose({"--output", "composed"});
+  EXPECT_EQ(again.out, first.out);
+  EXPECT_THAT(again.err, HasSubstr("tiny-compose is done already; nothing is trained again"));
+  EXPECT_THAT(again.err, HasSubstr("tiny-composed is done already; nothing is trained again"));
+  EXPECT_THAT(lrtune({"replay", "tiny-compose"}).wait().out,
+              HasSubstr("Each decision is the same again."));
+  EXPECT_THAT(lrtune({"replay", "tiny-composed"}).wait().out,
+              HasSubstr("1 verdict. Each decision is the same again."));
+  for (const auto& one : made["policies"]) {
+    if (one["policy"] != made["composite"]) continue;
+    const ProcessResult why = lrtune({"why", one["trial"].dump()}).wait();
+    EXPECT_THAT(why.out, HasSubstr("is what was composed; beside ")) << why.err;
+  }
+}
+
+TEST_F(ComposeTest, DynamicTuningAndAControllerComposeToo) {
+  for (const std::string method : {"dynamic", "plateau"}) {
+    const ProcessResult result = compose({"--method", method, "--store", method + ".db"});
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_EQ(nlohmann::json::parse(result.out)["method"], method);
+  }
+}
+
+TEST_F(ComposeTest, WithoutRatesARangeTestSaysThem) {
+  std::string text = experiment();
+  text.replace(text.find("iterations: 40"), 14, "iterations: 4000");
+  write("experiment.yaml", text);
+  const ProcessResult first = with_workers({"compose", "experiment.yaml", "--tries", "2",
+                                            "--repeats", "0", "--segments", "2", "--json"});
+  ASSERT_EQ(first.exit_code, 0) << first.err;
+  const auto made = nlohmann::json::parse(first.out);
+  EXPECT_THAT(made["rates"]["source"].get<std::string>(),
+              HasSubstr("range test tiny-range-test (campaign 1)"));
+  EXPECT_LT(made["rates"]["low"], made["rates"]["high"]);
+}
+
+TEST_F(ComposeTest, BadInputIsNamedAndMakesNoStore) {
+  const auto error = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"compose", "experiment.yaml"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const ProcessResult result = with_workers(arguments);
+    EXPECT_EQ(result.exit_code, 2) << result.err;
+    EXPECT_FALSE(std::filesystem::exists(folder_.file("lrtune.db"))) << result.err;
+    return result.err;
+  };
+  EXPECT_THAT(error({"--functions", "nstep"}), HasSubstr("--functions: 'nstep' is none of fix"));
+  EXPECT_THAT(error({"--low", "0.1"}), HasSubstr("give both of --low and --high"));
+  EXPECT_THAT(error({"--low", "0.2", "--high", "0.1"}), HasSubstr("0 < 0.2 < 0.1 does not hold"));
+  EXPECT_THAT(error({"--low", "nan", "--high", "0.1"}), HasSubstr("0 < nan < 0.1 does not hold"));
+  EXPECT_THAT(error({"--method", "forest"}), HasSubstr("--method"));
+  EXPECT_THAT(error({"--boundaries", "400"}), HasSubstr("below the run's 400 iterations"));
+  EXPECT_THAT(error({"--method", "dynamic", "--every", "300"}), HasSubstr("at most half"));
+  EXPECT_THAT(error({"--against", "{function: fixed}"}), HasSubstr("fixed"));
+  EXPECT_THAT(error({"--keys", "nowhere"}), HasSubstr("--keys: for --listen or --coordinator"));
 }
 
 }  // namespace

@@ -65,6 +65,10 @@ TEST_F(ReactiveRunTest, ItsRealisedScheduleRunsAgainBitForBit) {
   ASSERT_GE(result["realised"]["segments"].size(), 3U);
   EXPECT_EQ(result["m_opt"]["values"].size(), 10U);
 
+  const ProcessResult shown = lrtune({"policies", "show", "2", "--store", "first.db"}).wait();
+  EXPECT_THAT(shown.out, HasSubstr("# trial 1: realised by policy 1, campaign 1 (reactive)"))
+      << "the schedule stands beside the policy that made it";
+
   const ProcessResult again = run_policy(result["realised"].dump(), "again.db");
   ASSERT_EQ(again.exit_code, 0) << again.err;
   EXPECT_EQ(kept("again.db"), kept("first.db"));

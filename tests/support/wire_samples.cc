@@ -108,6 +108,8 @@ std::vector<Sample<ToCoordinator>> samples_to_coordinator() {
           {"submit", Submit{1, "m\xC3\xBCnchen.yaml", "name: a\nseed: 1\n", "cuda", -3}},
           {"order", Order{2, OrderKind::kBan, "node7/0", "its memory is broken"}},
           {"extend", Extend{3, "mine", 20'000, 0, 80, "- {function: fix, k0: 0.1}\n"}},
+          {"judge", Judge{4, TrialId{12}, JudgementKind::kComposed,
+                          FlatJson{{"verdict", "better"}, {"top1", 0.5}, {"others", 3}}}},
           {"inspect", Inspect{kMost, InspectKind::kWorkers, "", "node6"}}};
 }
 

@@ -1,5 +1,5 @@
 // One example of every message, with values at the edges of their ranges. The golden frames in
-// tests/fixtures/wire/v1 are these.
+// tests/fixtures/wire/v3 are these.
 #pragma once
 
 #include <string>

@@ -431,5 +431,39 @@ TEST_F(CoreClientsTest, ShortJobsAreSentAheadAndLongOnesAreNot) {
   EXPECT_GT(harness.campaign().running.size(), 10U);
 }
 
+TEST_F(CoreClientsTest, AJudgementIsRecordedOnceHoweverOftenItIsSaid) {
+  harness.hello("a");
+  submit("x");
+  const wire::Judge verdict{1, TrialId{2}, wire::JudgementKind::kVerdict,
+                            FlatJson{{"verdict", "best"}, {"top1", 0.5}}};
+  const auto recorded = [&](const wire::Judge& question) {
+    std::vector<DecisionRecord> decisions;
+    for (const Record& record : harness.step(event::Received{kClient, question}).records) {
+      if (const auto* one = std::get_if<DecisionRecord>(&record)) decisions.push_back(*one);
+    }
+    EXPECT_EQ(harness.sent<wire::Answer>(kClient).front().error, "");
+    return decisions;
+  };
+  const auto first = recorded(verdict);
+  ASSERT_EQ(first.size(), 1U);
+  EXPECT_EQ(first[0].code, "verdict");
+  EXPECT_EQ(first[0].trial, TrialId{2});
+  EXPECT_EQ(first[0].campaign, CampaignId{1});
+  EXPECT_EQ(first[0].numbers, verdict.numbers);
+  EXPECT_THAT(recorded(verdict), IsEmpty()) << "it was lost, and is asked again";
+  wire::Judge other = verdict;
+  other.numbers = FlatJson{{"verdict", "replaced"}};
+  EXPECT_EQ(recorded(other).size(), 1U);
+  other.kind = wire::JudgementKind::kComposed;
+  EXPECT_EQ(recorded(other).front().code, "composed");
+}
+
+TEST_F(CoreClientsTest, AJudgementOfATrialThatIsNotThereIsRefused) {
+  harness.hello("a");
+  submit("x");
+  EXPECT_THAT(ask(wire::Judge{1, TrialId{3}, wire::JudgementKind::kVerdict, {}}).error,
+              HasSubstr("there is no trial 3"));
+}
+
 }  // namespace
 }  // namespace lrtune

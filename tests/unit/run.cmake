@@ -10,6 +10,10 @@ lrtune_test(range_test_plan_test
   SOURCES unit/range_test_plan_test.cc
   DEPENDS lrtune_cli_range_test
   LABELS unit)
+lrtune_test(compose_plan_test
+  SOURCES unit/compose_plan_test.cc
+  DEPENDS lrtune_cli_composition lrtune_search
+  LABELS unit)
 lrtune_test(verify_plan_test
   SOURCES unit/verify_plan_test.cc unit/verdict_replay_test.cc
   DEPENDS lrtune_cli_verify

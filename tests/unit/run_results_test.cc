@@ -175,6 +175,8 @@ TEST(RunResults, ShowTheToleranceToScaledRates) {
             R"(Tolerance: best top-1 with all rates scaled
 trial  policy                       x0.5      x1             x10  over all scales
     2  the high, one: FIX k0=0.1  0.9400  0.9500  diverged at 60  0.9450 ± 0.0071
+
+377 of the 500 iterations asked for were trained (75.4 %): 123 were left when runs ended early.
 )");
   const nlohmann::json json = to_json(*results).at("best").at("tolerance");
   EXPECT_EQ(json.at("trial"), 2);
@@ -197,6 +199,8 @@ rank  trial  policy                      top-1   at   final    loss  to target  
 Verified with new seeds (mean ± sample deviation), ranked by top1 (best)
 rank  trial  policy                     repeats            top-1             loss  to target     seconds         loss diff
    1      2  the high, one: FIX k0=0.1        2  0.9500 ± 0.0141  0.0500 ± 0.0141     50 ± 0  10.0 ± 0.0  -0.0625 ± 0.0000
+
+417 of the 500 iterations asked for were trained (83.4 %): 83 were left when runs ended early.
 )");
 }
 
@@ -250,8 +254,8 @@ TEST(RunResults, TablesFitTheTerminal) {
     std::istringstream lines(results_text(some_results(), {.is_terminal = true, .width = width}));
     std::string line;
     for (std::getline(lines, line); std::getline(lines, line);) {
-      const bool heading = line.starts_with("Verified");
-      EXPECT_LE(display_width(line), heading ? 200U : static_cast<std::size_t>(width)) << line;
+      const bool sentence = line.starts_with("Verified") || line.ends_with(".");
+      EXPECT_LE(display_width(line), sentence ? 200U : static_cast<std::size_t>(width)) << line;
     }
   }
   const std::string at_60 = results_text(some_results(), {.is_terminal = true, .width = 60});
@@ -326,7 +330,15 @@ TEST(RunResults, WhatWasNotTrainedIsExplained) {
   EXPECT_EQ(plain.asked, 500);
   EXPECT_EQ(plain.early, 83) << "one diverged at 17";
   EXPECT_EQ(plain.trained, 417);
-  EXPECT_EQ(result_notes(results()), std::vector<std::string>{});
+  EXPECT_EQ(
+      result_notes(results()).at(0),
+      "417 of the 500 iterations asked for were trained (83.4 %): 83 were left when runs ended "
+      "early.");
+  stored.jobs[2].outcome = Outcome{OutcomeKind::kCompleted, 100, {}, ""};
+  EXPECT_EQ(result_notes(results()).at(0),
+            "500 of the 500 iterations asked for were trained (100.0 %).")
+      << "said also where nothing was spared";
+  stored.jobs[2].outcome = Outcome{OutcomeKind::kDiverged, 17, {}, ""};
   stored.trials[1].job = stored.trials[0].job;  // the same run
   EXPECT_EQ(results().cost.shared, 100);
   EXPECT_EQ(results().cost.trained, 317);

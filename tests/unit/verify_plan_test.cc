@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "common/policy/policy_json.h"
+#include "coordinator/cli/generation.h"
 #include "coordinator/cli/target_argument.h"
 
 namespace lrtune {

@@ -69,7 +69,7 @@ std::string hex(const Frame& frame) {
 }
 
 std::string golden(const std::string& name) {
-  std::ifstream file(LRTUNE_FIXTURES "/wire/v2/" + name + ".hex");
+  std::ifstream file(LRTUNE_FIXTURES "/wire/v3/" + name + ".hex");
   std::string text;
   std::string line;
   while (std::getline(file, line)) text += line;
@@ -213,8 +213,8 @@ TEST(WireCodec, AFrequentMessageThatBreaksARuleIsRefused) {
 
 // A change of these bytes is a change of the protocol: it needs a new version and new golden frames
 // beside these.
-TEST(WireCodec, GoldenFramesOfVersionTwoAreWrittenAndRead) {
-  ASSERT_EQ(kProtocolVersion, 2);
+TEST(WireCodec, GoldenFramesOfVersionThreeAreWrittenAndRead) {
+  ASSERT_EQ(kProtocolVersion, 3);
   for (const auto& [name, message] : samples_to_coordinator()) {
     EXPECT_EQ(hex(only_frame<ToCoordinator>({message})), golden("to_coordinator_" + name)) << name;
   }
@@ -306,7 +306,7 @@ TEST(WireCodec, AnotherVersionIsNamedAndNothingOfItIsDelivered) {
   const Frame frame = frame_of_json({1, {"hello", {{"anything", 1}}}});
   const auto decoded = decode_to_coordinator(frame);
   ASSERT_FALSE(decoded);
-  EXPECT_THAT(decoded.error().message, HasSubstr("protocol version 1, this program version 2"));
+  EXPECT_THAT(decoded.error().message, HasSubstr("protocol version 1, this program version 3"));
   EXPECT_EQ(frame_version(frame).value(), 1);
 }
 

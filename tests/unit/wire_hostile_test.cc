@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -154,7 +155,7 @@ TEST(WireHostile, RandomBytesAreRefused) {
 // The bug: nested arrays overflowed the stack of the MessagePack reader.
 TEST(WireHostile, AFrameFullOfNestedArraysIsRefusedWithoutRecursion) {
   for (const std::uint8_t nest : Frame{0x91, 0x81, 0x92}) {
-    Frame frame{0x92, 0x02};
+    Frame frame{0x92, kProtocolVersion};
     while (frame.size() + 2 <= kMaxFrameBytes) {
       frame.push_back(nest);
       if (nest == 0x81) frame.push_back(0xA0);  // the empty key
@@ -184,8 +185,8 @@ TEST(WireHostile, AFrameLargerThanAllowedIsRefusedBeforeItIsLookedAt) {
 TEST(WireHostile, LengthsThatLieCostNoMemory) {
   const Frame headers{0xDB, 0xC6, 0xDD, 0xDF};  // text, binary, array, map of 2^32-1
   for (const std::uint8_t header : headers) {
-    const Frame frame{0x92, 0x02, 0x92,   0xA5, 'h',  'e',  'l',
-                      'l',  'o',  header, 0xFF, 0xFF, 0xFF, 0xFF};
+    const Frame frame{0x92, kProtocolVersion, 0x92, 0xA5, 'h',  'e', 'l', 'l',
+                      'o',  header,           0xFF, 0xFF, 0xFF, 0xFF};
     EXPECT_FALSE(decode_to_coordinator(frame)) << int{header};
   }
 }
@@ -219,7 +220,8 @@ TEST(WireHostile, BadBodiesAreNamed) {
       {"neither facts nor error", {"surveyed", {{"survey", 1}}}, "'error' is missing"},
   };
   for (const BadBody& bad : cases) {
-    const auto decoded = decode_to_coordinator(json::to_msgpack(json::array({2, bad.message})));
+    const auto decoded =
+        decode_to_coordinator(json::to_msgpack(json::array({kProtocolVersion, bad.message})));
     ASSERT_FALSE(decoded) << bad.what;
     EXPECT_THAT(decoded.error().message, HasSubstr(bad.error)) << bad.what;
   }
@@ -229,7 +231,7 @@ TEST(WireHostile, BadBodiesAreNamed) {
 // in no frame, and lists of workers had no end.
 TEST(WireHostile, TextsAreBounded) {
   const auto decode = [](const json& message) {
-    return decode_to_coordinator(json::to_msgpack(json::array({2, message})));
+    return decode_to_coordinator(json::to_msgpack(json::array({kProtocolVersion, message})));
   };
   const auto hello = [&](std::size_t worker, std::size_t process, std::size_t backend) {
     json numerics = to_json(testing::sample_assign().identity.numerics);
@@ -270,7 +272,7 @@ TEST(WireHostile, TextsAreBounded) {
 // terminal or rewrite a table.
 TEST(WireHostile, ControlCharactersReachNoTerminal) {
   const auto decode = [](const json& message) {
-    return decode_to_coordinator(json::to_msgpack(json::array({2, message})));
+    return decode_to_coordinator(json::to_msgpack(json::array({kProtocolVersion, message})));
   };
   const auto hello = [&](const std::string& worker, const std::string& backend) {
     json numerics = to_json(testing::sample_assign().identity.numerics);
@@ -302,11 +304,34 @@ TEST(WireHostile, ControlCharactersReachNoTerminal) {
   EXPECT_EQ(std::get<Refused>(reason->front()).reason, "no?[2J space\n\tleft?");
 }
 
+// What a judgement says is kept, and shown to people.
+TEST(WireHostile, AJudgementIsFlatFiniteAndPrintable) {
+  const auto judged = [](const json& numbers) {
+    const json body = {
+        {"request", 1}, {"trial", 1}, {"judgement", "verdict"}, {"numbers", numbers}};
+    const auto decoded =
+        decode_to_coordinator(json::to_msgpack(json::array({kProtocolVersion, {"judge", body}})));
+    return decoded ? std::string() : decoded.error().message;
+  };
+  EXPECT_EQ(judged({{"top1", 0.5}, {"others", 3}, {"best", "a"}, {"compare", true}}), "");
+  EXPECT_THAT(judged({{"top1", json::array({1})}}), HasSubstr("must be flat"));
+  EXPECT_THAT(judged({{"top1", json::binary({1})}}), HasSubstr("must be flat"));
+  EXPECT_THAT(judged({{"best", "\x1b[2J"}}), HasSubstr("control characters"));
+  EXPECT_THAT(judged({{"\x1b", 1}}), HasSubstr("control characters"));
+  EXPECT_THAT(judged({{"top1", std::nan("")}}), HasSubstr("finite"));
+  EXPECT_THAT(judged(json::array({1})), HasSubstr("must be a map"));
+  EXPECT_EQ(judged({{"best", std::string(4096, 'a')}}), "");
+  json large = json::object();
+  for (int i = 0; i < 11; ++i) large["best" + std::to_string(i)] = std::string(4000, 'a');
+  EXPECT_THAT(judged(large), HasSubstr("at most 40000 bytes"));
+}
+
 TEST(WireHostile, APriorityMayBeLeftOut) {
   const auto submit = [](const json& more) {
     json body = {{"request", 1}, {"file", "e.yaml"}, {"experiment", "e"}, {"device", ""}};
     body.update(more);
-    return decode_to_coordinator(json::to_msgpack(json::array({2, {"submit", body}})));
+    return decode_to_coordinator(
+        json::to_msgpack(json::array({kProtocolVersion, {"submit", body}})));
   };
   EXPECT_EQ(std::get<Submit>(submit(json::object()).value().front()).priority, std::nullopt);
   EXPECT_EQ(std::get<Submit>(submit({{"priority", -3}}).value().front()).priority, -3);
@@ -315,11 +340,12 @@ TEST(WireHostile, APriorityMayBeLeftOut) {
 }
 
 TEST(WireHostile, AFrameWithoutAMessageIsRefused) {
-  EXPECT_FALSE(decode_to_coordinator(Frame{0x91, 0x02}));
+  EXPECT_FALSE(decode_to_coordinator(Frame{0x91, kProtocolVersion}));
 }
 
 TEST(WireHostile, OneBadMessageRefusesTheWholeFrame) {
-  const json frame = {2, {"heartbeat", json::object()}, {"started", {{"job", 0}, {"attempt", 1}}}};
+  const json frame = {
+      kProtocolVersion, {"heartbeat", json::object()}, {"started", {{"job", 0}, {"attempt", 1}}}};
   EXPECT_FALSE(decode_to_coordinator(json::to_msgpack(frame)));
 }
 
@@ -328,7 +354,8 @@ TEST(WireHostile, BadDigestsAreNamed) {
       {"kind", "completed"}, {"iteration", 1}, {"state", json::binary({1, 2, 3})}, {"message", ""}};
   const auto decode = [&] {
     return decode_to_coordinator(json::to_msgpack(
-        {2, {"finished", {{"job", 1}, {"attempt", 1}, {"sequence", 1}, {"outcome", outcome}}}}));
+        {kProtocolVersion,
+         {"finished", {{"job", 1}, {"attempt", 1}, {"sequence", 1}, {"outcome", outcome}}}}));
   };
   EXPECT_THAT(decode().error().message, HasSubstr("'state' must be 32 bytes of binary"));
   outcome["state"] = json::binary(std::vector<std::uint8_t>(32, 7));

@@ -57,6 +57,9 @@ struct Describer {
     return fmt::format("Order {} {}", name_of(order.kind), order.target);
   }
   std::string operator()(const wire::Extend& extend) const { return "Extend " + extend.campaign; }
+  std::string operator()(const wire::Judge& judge) const {
+    return fmt::format("Judge {} {}", name_of(judge.kind), judge.trial.value);
+  }
   std::string operator()(const wire::Inspect& inspect) const {
     return fmt::format("Inspect {} {}", name_of(inspect.kind), inspect.target);
   }
