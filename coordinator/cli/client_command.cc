@@ -8,9 +8,9 @@
 
 #include "coordinator/cli/exit_code.h"
 #include "coordinator/cli/progress_display.h"
-#include "coordinator/cli/status_text.h"
-#include "coordinator/cli/terminal.h"
+#include "coordinator/cli/standard_streams.h"
 #include "coordinator/cli/whole_number.h"
+#include "coordinator/report/status_text.h"
 
 namespace lrtune {
 namespace {

@@ -13,7 +13,7 @@
 #include "common/json_reader.h"
 #include "coordinator/cli/commands.h"
 #include "coordinator/cli/exit_code.h"
-#include "coordinator/cli/terminal.h"
+#include "coordinator/cli/standard_streams.h"
 
 namespace lrtune {
 namespace {

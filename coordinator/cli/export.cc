@@ -22,7 +22,7 @@
 #include "coordinator/cli/planned_run.h"
 #include "coordinator/cli/policy_argument.h"
 #include "coordinator/cli/rate_rows.h"
-#include "coordinator/cli/terminal.h"
+#include "coordinator/cli/standard_streams.h"
 #include "coordinator/cli/whole_file.h"
 #include "coordinator/handout/handout.h"
 #include "coordinator/store/policy_queries.h"

@@ -10,7 +10,7 @@
 
 #include "common/wire/security/key_folder.h"
 #include "coordinator/cli/exit_code.h"
-#include "coordinator/cli/terminal.h"
+#include "coordinator/cli/standard_streams.h"
 
 namespace lrtune {
 namespace {

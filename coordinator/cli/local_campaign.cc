@@ -22,9 +22,9 @@
 #include "coordinator/cli/exit_code.h"
 #include "coordinator/cli/listening.h"
 #include "coordinator/cli/open_files.h"
-#include "coordinator/cli/stored_range.h"
-#include "coordinator/cli/terminal.h"
+#include "coordinator/cli/standard_streams.h"
 #include "coordinator/cli/text_file.h"
+#include "coordinator/methods/stored_range.h"
 
 namespace lrtune {
 namespace {

@@ -8,8 +8,8 @@
 
 #include "common/config/experiment.h"
 #include "coordinator/cli/output_folder.h"
-#include "coordinator/cli/results.h"
 #include "coordinator/cli/run_settings.h"
+#include "coordinator/report/results.h"
 #include "coordinator/store/sqlite_store.h"
 
 namespace CLI {

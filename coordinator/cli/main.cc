@@ -2,7 +2,7 @@
 
 #include "coordinator/cli/command_line.h"
 #include "coordinator/cli/exit_code.h"
-#include "coordinator/cli/terminal.h"
+#include "coordinator/cli/standard_streams.h"
 
 int main(int argc, char** argv) {
   try {

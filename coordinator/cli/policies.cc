@@ -15,17 +15,17 @@
 
 #include "coordinator/cli/exit_code.h"
 #include "coordinator/cli/policies_exchange.h"
-#include "coordinator/cli/policies_mixed.h"
 #include "coordinator/cli/policies_ranges.h"
-#include "coordinator/cli/policies_text.h"
-#include "coordinator/cli/provenance_text.h"
-#include "coordinator/cli/published_text.h"
+#include "coordinator/cli/standard_streams.h"
 #include "coordinator/cli/target_argument.h"
-#include "coordinator/cli/terminal.h"
 #include "coordinator/cli/whole_file.h"
 #include "coordinator/cli/whole_number.h"
 #include "coordinator/plot/chart.h"
 #include "coordinator/ranking/mix.h"
+#include "coordinator/report/policies_mixed.h"
+#include "coordinator/report/policies_text.h"
+#include "coordinator/report/provenance_text.h"
+#include "coordinator/report/published_text.h"
 
 namespace lrtune {
 namespace {

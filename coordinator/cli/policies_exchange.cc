@@ -10,7 +10,7 @@
 #include <string>
 
 #include "coordinator/cli/exit_code.h"
-#include "coordinator/cli/terminal.h"
+#include "coordinator/cli/standard_streams.h"
 #include "coordinator/store/store_care.h"
 #include "coordinator/store/store_merge.h"
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "coordinator/cli/exit_code.h"
-#include "coordinator/cli/range_test_plan.h"
-#include "coordinator/cli/text_table.h"
+#include "coordinator/methods/range_test_plan.h"
+#include "coordinator/report/text_table.h"
 #include "coordinator/store/policy_queries.h"
 
 namespace lrtune {

@@ -5,8 +5,8 @@
 #include <span>
 #include <string>
 
-#include "coordinator/cli/stored_range.h"
-#include "coordinator/cli/terminal.h"
+#include "coordinator/cli/standard_streams.h"
+#include "coordinator/methods/stored_range.h"
 
 namespace CLI {
 class App;

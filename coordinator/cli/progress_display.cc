@@ -4,7 +4,7 @@
 
 #include <cstdio>
 
-#include "coordinator/cli/terminal.h"
+#include "coordinator/cli/standard_streams.h"
 
 namespace lrtune {
 

@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
-#include "coordinator/cli/progress.h"
 #include "coordinator/core/core.h"
+#include "coordinator/report/progress.h"
 
 namespace lrtune {
 

@@ -10,9 +10,9 @@
 #include "coordinator/cli/campaign_runner.h"
 #include "coordinator/cli/exit_code.h"
 #include "coordinator/cli/local_campaign.h"
-#include "coordinator/cli/range_test_plan.h"
 #include "coordinator/cli/result_files.h"
-#include "coordinator/cli/terminal.h"
+#include "coordinator/cli/standard_streams.h"
+#include "coordinator/methods/range_test_plan.h"
 
 namespace lrtune {
 namespace {

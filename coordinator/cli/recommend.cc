@@ -19,7 +19,7 @@
 #include "common/policy/policy_json.h"
 #include "coordinator/cli/exit_code.h"
 #include "coordinator/cli/planned_run.h"
-#include "coordinator/cli/terminal.h"
+#include "coordinator/cli/standard_streams.h"
 #include "coordinator/cli/whole_number.h"
 #include "coordinator/ranking/recommendation.h"
 #include "coordinator/store/policy_queries.h"

@@ -9,9 +9,9 @@
 
 #include "common/config/experiment.h"
 #include "coordinator/cli/exit_code.h"
-#include "coordinator/cli/terminal.h"
-#include "coordinator/cli/verdict_replay.h"
+#include "coordinator/cli/standard_streams.h"
 #include "coordinator/core/campaign_replay.h"
+#include "coordinator/methods/verdict_replay.h"
 #include "coordinator/store/policy_queries.h"
 
 namespace lrtune {

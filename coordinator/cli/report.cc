@@ -10,9 +10,10 @@
 #include <string>
 
 #include "coordinator/cli/exit_code.h"
-#include "coordinator/cli/report_page.h"
 #include "coordinator/cli/result_files.h"
-#include "coordinator/cli/terminal.h"
+#include "coordinator/cli/standard_streams.h"
+#include "coordinator/report/report_page.h"
+#include "coordinator/report/result_charts.h"
 #include "coordinator/store/policy_queries.h"
 
 namespace lrtune {

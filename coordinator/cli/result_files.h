@@ -8,12 +8,9 @@
 #include <vector>
 
 #include "common/result.h"
-#include "coordinator/cli/results.h"
-#include "coordinator/plot/chart.h"
+#include "coordinator/report/results.h"
 
 namespace lrtune {
-
-inline constexpr std::size_t kPlottedPolicies = 5;  // the best ones
 
 // Writes all files into `folder`, which exists; each replaces an older one as a whole. Without a
 // policy that ended well there is neither best.yaml nor a plot. Returns the paths. Errors: a file
@@ -25,15 +22,5 @@ Result<std::vector<std::filesystem::path>> write_result_files(const CampaignResu
 Result<std::vector<std::filesystem::path>> write_files(
     const std::vector<std::pair<std::string, std::string>>& files,
     const std::filesystem::path& folder);
-
-// The best policy as YAML with a comment that says where it comes from; "" if none ended well.
-// Pure.
-std::string best_policy_yaml(const CampaignResults& results);
-
-// Pure.
-Chart learning_rate_chart(const CampaignResults& results);
-Chart accuracy_chart(const CampaignResults& results);
-Chart loss_chart(const CampaignResults& results);
-Chart m_opt_chart(const CampaignResults& results, const PolicyResult& policy);
 
 }  // namespace lrtune

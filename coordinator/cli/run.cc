@@ -7,7 +7,8 @@
 #include "coordinator/cli/exit_code.h"
 #include "coordinator/cli/local_campaign.h"
 #include "coordinator/cli/result_files.h"
-#include "coordinator/cli/terminal.h"
+#include "coordinator/cli/standard_streams.h"
+#include "coordinator/report/result_charts.h"
 
 namespace lrtune {
 namespace {

@@ -24,7 +24,7 @@
 #include "coordinator/cli/exit_code.h"
 #include "coordinator/cli/policy_argument.h"
 #include "coordinator/cli/rate_rows.h"
-#include "coordinator/cli/terminal.h"
+#include "coordinator/cli/standard_streams.h"
 #include "coordinator/cli/whole_number.h"
 #include "coordinator/plot/chart.h"
 

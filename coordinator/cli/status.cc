@@ -5,8 +5,8 @@
 
 #include "coordinator/cli/client_command.h"
 #include "coordinator/cli/exit_code.h"
-#include "coordinator/cli/status_text.h"
-#include "coordinator/cli/terminal.h"
+#include "coordinator/cli/standard_streams.h"
+#include "coordinator/report/status_text.h"
 
 namespace lrtune {
 namespace {

@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "coordinator/cli/exit_code.h"
-#include "coordinator/cli/terminal.h"
+#include "coordinator/cli/standard_streams.h"
 
 namespace lrtune {
 namespace {

@@ -10,9 +10,9 @@
 #include "coordinator/cli/client_command.h"
 #include "coordinator/cli/exit_code.h"
 #include "coordinator/cli/planned_run.h"
-#include "coordinator/cli/status_text.h"
-#include "coordinator/cli/terminal.h"
+#include "coordinator/cli/standard_streams.h"
 #include "coordinator/cli/text_file.h"
+#include "coordinator/report/status_text.h"
 
 namespace lrtune {
 namespace {

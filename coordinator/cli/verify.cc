@@ -18,14 +18,15 @@
 #include "common/config/located_json.h"
 #include "coordinator/cli/campaign_runner.h"
 #include "coordinator/cli/exit_code.h"
-#include "coordinator/cli/generation.h"
 #include "coordinator/cli/local_campaign.h"
 #include "coordinator/cli/policy_argument.h"
 #include "coordinator/cli/result_files.h"
+#include "coordinator/cli/standard_streams.h"
 #include "coordinator/cli/target_argument.h"
-#include "coordinator/cli/terminal.h"
-#include "coordinator/cli/verdict.h"
-#include "coordinator/cli/verify_plan.h"
+#include "coordinator/methods/generation.h"
+#include "coordinator/methods/verdict.h"
+#include "coordinator/methods/verify_plan.h"
+#include "coordinator/report/result_charts.h"
 
 namespace lrtune {
 namespace {

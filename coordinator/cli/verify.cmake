@@ -1,4 +1,4 @@
 lrtune_library(lrtune_cli_verify
-  SOURCES verify.cc verify_plan.cc verdict.cc verdict_replay.cc
-  DEPENDS lrtune_cli_run lrtune_cli_comparison lrtune_cli_composition lrtune_cli_range_test lrtune_cli_schedule lrtune_cli_results lrtune_cli_m_opt lrtune_config lrtune_ranking lrtune_recommendation lrtune_store lrtune_tuning CLI11::CLI11)
+  SOURCES verify.cc
+  DEPENDS lrtune_cli_run lrtune_cli_schedule lrtune_methods lrtune_report lrtune_config lrtune_store CLI11::CLI11)
 list(APPEND LRTUNE_COMMANDS verify)

@@ -10,7 +10,7 @@
 #include <memory>
 
 #include "coordinator/cli/exit_code.h"
-#include "coordinator/cli/terminal.h"
+#include "coordinator/cli/standard_streams.h"
 #include "coordinator/cli/whole_number.h"
 #include "coordinator/core/decisions.h"
 

@@ -6,10 +6,10 @@
 #include <stdexcept>
 
 #include "common/config/experiment.h"
-#include "coordinator/cli/policies_mixed.h"
-#include "coordinator/cli/policies_text.h"
 #include "coordinator/cli/why.h"
 #include "coordinator/core/decisions.h"
+#include "coordinator/report/policies_mixed.h"
+#include "coordinator/report/policies_text.h"
 #include "coordinator/store/sqlite_store.h"
 #include "tests/support/record_model.h"
 #include "tests/support/temporary_folder.h"

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "coordinator/cli/text_table.h"
+#include "coordinator/report/text_table.h"
 
 namespace lrtune {
 namespace {

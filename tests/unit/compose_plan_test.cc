@@ -1,11 +1,12 @@
 // `lrtune compose`: the campaigns that it takes, and what their results say of the composite.
-#include "coordinator/cli/compose_plan.h"
+#include "coordinator/methods/compose_plan.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "common/policy/policy_json.h"
-#include "coordinator/cli/composition.h"
+#include "coordinator/methods/composition.h"
 #include "coordinator/search/search.h"
 
 namespace lrtune {
@@ -89,7 +90,7 @@ TEST(ComposePlan, EveryFunctionThatIsOfferedMakesASearch) {
 
 TEST(ComposePlan, BoundariesAreAsTheyAreGiven) {
   EXPECT_EQ(search_of({.boundaries = {600, 800}}).at("boundaries"), json({600, 800}));
-  const auto error = [](ComposeSettings settings) {
+  const auto error = [](const ComposeSettings& settings) {
     const auto good = check_settings(mine(), settings);
     return good ? std::string() : good.error().message;
   };
@@ -127,7 +128,7 @@ TEST(ComposePlan, AControllersListFallsFromTheRangesTopToBelowIt) {
 }
 
 TEST(ComposePlan, WhatCannotBeComposedIsRefusedByItsName) {
-  const auto error = [](const Experiment& experiment, ComposeSettings settings = {}) {
+  const auto error = [](const Experiment& experiment, const ComposeSettings& settings = {}) {
     const auto good = check_settings(experiment, settings);
     return good ? std::string() : good.error().message;
   };
@@ -220,7 +221,7 @@ TEST(ComposePlan, TheComparisonBeginsWithTheComposite) {
   EXPECT_EQ(made.verify_top, 4);
   EXPECT_FALSE(made.stop_at_target);
   ASSERT_EQ(made.policies.size(), 2u);
-  EXPECT_EQ(made.policies[0].tree.at("name"), "composite");
+  EXPECT_EQ(made.policies[0].tree.at("name"), "composed");
   EXPECT_EQ(composed_experiment(mine(), {.repeats = 0}, alone(1), rivals)->verify_top, 0);
 }
 

@@ -1,5 +1,5 @@
 // `lrtune range-test`: the campaign that it makes and what it reads out of the results.
-#include "coordinator/cli/range_test_plan.h"
+#include "coordinator/methods/range_test_plan.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 
 #include "common/config/run_plan.h"
 #include "common/policy/policy_json.h"
-#include "coordinator/cli/stored_range.h"
+#include "coordinator/methods/stored_range.h"
 
 namespace lrtune {
 namespace {

@@ -8,13 +8,13 @@ lrtune_test(runtime_test
   LABELS unit)
 lrtune_test(range_test_plan_test
   SOURCES unit/range_test_plan_test.cc
-  DEPENDS lrtune_cli_range_test
+  DEPENDS lrtune_methods
   LABELS unit)
 lrtune_test(compose_plan_test
   SOURCES unit/compose_plan_test.cc
-  DEPENDS lrtune_cli_composition lrtune_search
+  DEPENDS lrtune_methods lrtune_search
   LABELS unit)
 lrtune_test(verify_plan_test
   SOURCES unit/verify_plan_test.cc unit/verdict_replay_test.cc
-  DEPENDS lrtune_cli_verify
+  DEPENDS lrtune_methods lrtune_cli_files
   LABELS unit)

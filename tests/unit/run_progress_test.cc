@@ -1,8 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "coordinator/cli/progress.h"
-#include "coordinator/cli/text_table.h"
+#include "coordinator/report/progress.h"
+#include "coordinator/report/text_table.h"
 
 namespace lrtune {
 namespace {

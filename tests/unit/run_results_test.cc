@@ -4,10 +4,11 @@
 #include <sstream>
 
 #include "common/config/experiment.h"
-#include "coordinator/cli/report_page.h"
 #include "coordinator/cli/result_files.h"
-#include "coordinator/cli/results.h"
-#include "coordinator/cli/text_table.h"
+#include "coordinator/report/report_page.h"
+#include "coordinator/report/result_charts.h"
+#include "coordinator/report/results.h"
+#include "coordinator/report/text_table.h"
 
 namespace lrtune {
 namespace {

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "coordinator/cli/policies_mixed.h"
-#include "coordinator/cli/provenance_text.h"
+#include "coordinator/report/policies_mixed.h"
+#include "coordinator/report/provenance_text.h"
 #include "coordinator/store/policy_queries.h"
 #include "coordinator/store/provenance.h"
 #include "coordinator/store/sqlite_store.h"

@@ -1,5 +1,5 @@
 // A recorded verdict, made again from the campaigns that it rests on.
-#include "coordinator/cli/verdict_replay.h"
+#include "coordinator/methods/verdict_replay.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "common/policy/policy_json.h"
-#include "coordinator/cli/verdict.h"
+#include "coordinator/methods/verdict.h"
 
 namespace lrtune {
 namespace {

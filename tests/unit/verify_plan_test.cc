@@ -1,12 +1,12 @@
 // `lrtune verify`: the campaigns of its phases and the verdict that their results give.
-#include "coordinator/cli/verdict.h"
+#include "coordinator/methods/verdict.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "common/policy/policy_json.h"
-#include "coordinator/cli/generation.h"
 #include "coordinator/cli/target_argument.h"
+#include "coordinator/methods/generation.h"
 
 namespace lrtune {
 namespace {

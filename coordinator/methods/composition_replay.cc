@@ -1,0 +1,38 @@
+#include "coordinator/methods/composition_replay.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "coordinator/methods/compose_plan.h"
+#include "coordinator/methods/composition.h"
+
+namespace lrtune {
+
+using nlohmann::json;
+
+Result<json> composition_again(const StoredState& stored, const DecisionRecord& composed) try {
+  const auto searched = composed.numbers.json().at("composed_in").get<std::string>();
+  const auto trial = std::ranges::find(stored.trials, composed.trial, &TrialRecord::id);
+  const auto home = std::ranges::find(stored.campaigns, composed.campaign, &CampaignRecord::id);
+  const auto search = std::ranges::find_if(
+      stored.campaigns, [&](const CampaignRecord& one) { return one.hash.hex() == searched; });
+  if (search == stored.campaigns.end()) {
+    return fail(fmt::format("campaign {}, which it was composed in, is not in the store",
+                            searched.substr(0, 8)));
+  }
+  const auto paths = collect_results(stored, search->hash);
+  if (!paths) return tl::unexpected(paths.error());
+  const auto compared = collect_results(stored, home->hash);
+  if (!compared) return tl::unexpected(compared.error());
+  const auto composite = composite_of(*paths);
+  if (composite != trial->policy) {
+    return fail(fmt::format("the best path was {}, and would now be {}", describe(trial->policy),
+                            composite ? describe(*composite) : "none"));
+  }
+  return composition_numbers(judge_composition(*composite, *compared), *paths);
+} catch (const json::exception& error) {
+  return fail(fmt::format("its record cannot be read: {}", error.what()));
+}
+
+}  // namespace lrtune
