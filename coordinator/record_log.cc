@@ -39,7 +39,7 @@ struct Line {
     return line.add_all(numbers).text();
   }
   std::string operator()(const RankingRecord& r) const {
-    LogLine line("ranking");
+    LogLine line(r.rank > 0 ? "ranking" : "no_ranking");
     line.add("campaign", r.campaign).add("trial", r.trial);
     return line.add("phase", name_of(r.phase)).add("rank", r.rank).text();
   }

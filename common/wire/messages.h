@@ -170,7 +170,7 @@ struct Judge {
   std::int64_t request = 0;
   TrialId trial;
   JudgementKind kind = JudgementKind::kVerdict;
-  FlatJson numbers;  // flat: texts, numbers and truth values; at most kMaxJudgementBytes
+  FlatJson numbers;  // flat: texts, numbers, truth values, nothing; at most kMaxJudgementBytes
   bool operator==(const Judge&) const = default;
 };
 

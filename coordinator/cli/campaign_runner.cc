@@ -53,7 +53,9 @@ class LocalRunner : public CampaignRunner {
 class AtCoordinator : public CampaignRunner {
  public:
   AtCoordinator(const RunOptions& options, CommandSignals signals, Client client)
-      : options_(options), signals_(std::move(signals)), client_(std::move(client)) {}
+      : options_(options), signals_(std::move(signals)), client_(std::move(client)) {
+    client_.give_up_when([this] { return is_stopped(); });
+  }
 
   int carry_out(std::span<const Experiment> experiments, const OutputFolder& output) override;
   Result<StoredState> stored() override {
@@ -64,33 +66,50 @@ class AtCoordinator : public CampaignRunner {
   Result<void> keep(const DecisionRecord& judgement) override;
 
  private:
+  bool is_stopped() { return stopped_ = stopped_ || signals_.take() != 0; }
+  int unanswered(const Error& error) const;
   tl::expected<std::string, int> submit(const Experiment& experiment);
   Result<void> check_store(const nlohmann::json& campaign) const;
   Result<void> check_newest();
-  Result<std::vector<CampaignView>> look(const std::vector<std::string>& campaigns);
-  std::optional<int> ended(const CampaignView& view) const;
+  Result<std::vector<nlohmann::json>> look(const std::vector<std::string>& campaigns);
+  int ended(std::span<const nlohmann::json> campaigns, const CampaignView& view) const;
 
   const RunOptions& options_;
   CommandSignals signals_;
   Client client_;
+  bool stopped_ = false;  // by a signal
 };
+
+// The exit code of a question that the coordinator refused, or did not answer.
+int AtCoordinator::unanswered(const Error& error) const {
+  if (stopped_) {
+    say("lrtune: stopped; what the coordinator has goes on there. The same command waits for it "
+        "again.\n");
+    return kExitResumable;
+  }
+  return say_error(error, client_.was_answered() ? kExitBadInput : kExitFailure);
+}
 
 // Whether the file that is read here is the store that the coordinator writes, as far as a campaign
 // of its tells.
 Result<void> AtCoordinator::check_store(const nlohmann::json& campaign) const {
   const auto hash = campaign.value("hash", std::string());
   const auto number = campaign.value("campaign", std::int64_t{0});
+  // It may have ended since the coordinator spoke; what had ended then has ended in its store.
+  const auto ended_at = campaign.value("ended_at", WallMillis{0});
   const auto same = [&](const CampaignRecord& one) {
     return one.id.value == number && one.hash.hex() == hash &&
-           one.created_at == campaign.value("created_at", WallMillis{0});
+           one.created_at == campaign.value("created_at", WallMillis{0}) &&
+           (ended_at == 0 || one.ended_at == ended_at);
   };
   const auto found = PolicyQueries::open(options_.store).and_then([&](const PolicyQueries& store) {
     return store.campaign_in_store(hash);
   });
   if (found && std::ranges::any_of(found->stored.campaigns, same)) return {};
   return fail(fmt::format(
-      "{} is not the store of the coordinator at {}, which has a campaign {} ({}): give "
-      "--store FILE, the coordinator's own, on its machine",
+      "{} is not the store of the coordinator at {}, or is an old copy of it: campaign {} ({}) is "
+      "not "
+      "there as the coordinator has it; give --store FILE, the coordinator's own, on its machine",
       options_.store, client_.endpoint(), number, campaign.value("name", "")));
 }
 
@@ -112,47 +131,48 @@ tl::expected<std::string, int> AtCoordinator::submit(const Experiment& experimen
                   kExitBadInput));
   }
   const auto document = client_.ask(wire::Submit{0, options_.file, text, "", {}});
-  if (!document) {
-    return tl::unexpected(
-        say_error(document.error(), client_.was_answered() ? kExitBadInput : kExitFailure));
-  }
+  if (!document) return tl::unexpected(unanswered(document.error()));
   std::string number = std::to_string(document->value("campaign", std::int64_t{0}));
-  if (auto store = check_store(*document); !store) {  // both had none before
-    client_.ask(wire::Order{0, wire::OrderKind::kCancel, number, "it came for another store"});
+  if (auto store = check_store(*document); !store) {  // the coordinator had none before
+    if (!document->value("known", true))
+      client_.ask(wire::Order{0, wire::OrderKind::kCancel, number, "it came for another store"});
     return tl::unexpected(say_error(store.error(), kExitBadInput));
   }
   return number;
 }
 
-Result<std::vector<CampaignView>> AtCoordinator::look(const std::vector<std::string>& campaigns) {
-  std::vector<CampaignView> views;
+Result<std::vector<nlohmann::json>> AtCoordinator::look(const std::vector<std::string>& campaigns) {
+  std::vector<nlohmann::json> documents;
   for (const std::string& campaign : campaigns) {
     wire::Inspect question;
     question.kind = wire::InspectKind::kCampaign;
     question.target = campaign;
-    const auto document = client_.ask(question);
+    auto document = client_.ask(question);
     if (!document) return tl::unexpected(document.error());
-    views.push_back(campaign_view(*document));
+    documents.push_back(*std::move(document));
   }
-  return views;
+  return documents;
 }
 
-// The exit code, once all are done or one can not be.
-std::optional<int> AtCoordinator::ended(const CampaignView& view) const {
-  if (view.state == CampaignState::kDone) return kExitDone;
+// The exit code when all are done or one can not be.
+int AtCoordinator::ended(std::span<const nlohmann::json> campaigns,
+                         const CampaignView& view) const {
   if (view.state == CampaignState::kFailed) return say_error({view.failure}, kExitBadInput);
   if (view.state == CampaignState::kCancelled) {
     return say_error({view.name + " was cancelled; the same command takes it up again"},
                      kExitFailure);
   }
-  return std::nullopt;
+  // A copy of the store may have had them, open still.
+  for (const nlohmann::json& campaign : campaigns) {
+    if (auto same = check_store(campaign); !same) return say_error(same.error(), kExitBadInput);
+  }
+  return kExitDone;
 }
 
 int AtCoordinator::carry_out(std::span<const Experiment> experiments, const OutputFolder&) {
   constexpr std::chrono::milliseconds kLookEvery{500};
   constexpr std::chrono::seconds kAwayAtMost{60};
-  if (auto good = check_newest(); !good)
-    return say_error(good.error(), client_.was_answered() ? kExitBadInput : kExitFailure);
+  if (auto good = check_newest(); !good) return unanswered(good.error());
   std::vector<std::string> campaigns;
   for (const Experiment& experiment : experiments) {
     const auto campaign = submit(experiment);
@@ -161,24 +181,26 @@ int AtCoordinator::carry_out(std::span<const Experiment> experiments, const Outp
   }
   say("lrtune: {} at the coordinator {}\n", experiments.front().name, client_.endpoint());
   ProgressDisplay display;
-  for (auto heard = Clock::now(); signals_.take() == 0; std::this_thread::sleep_for(kLookEvery)) {
-    const auto views = look(campaigns);
+  for (auto heard = Clock::now(); !is_stopped(); std::this_thread::sleep_for(kLookEvery)) {
+    const auto documents = look(campaigns);
     const auto now = Clock::now();
-    if (!views && (client_.was_answered() || now - heard >= kAwayAtMost)) {
+    if (!documents && !stopped_ && !client_.was_answered() && now - heard < kAwayAtMost) continue;
+    if (!documents) {
       display.clear();
-      return say_error(views.error(), client_.was_answered() ? kExitBadInput : kExitFailure);
+      return unanswered({fmt::format("{}; it was asked for {} s", documents.error().message,
+                                     kAwayAtMost.count())});
     }
-    if (!views) continue;
     heard = now;
-    const CampaignView view = together(*views);
+    std::vector<CampaignView> views;
+    for (const nlohmann::json& document : *documents) views.push_back(campaign_view(document));
+    const CampaignView view = together(views);
     display.show(view, now);
     if (view.state < CampaignState::kDone) continue;
     display.clear();
-    return ended(view).value_or(kExitFailure);
+    return ended(*documents, view);
   }
   display.clear();
-  say("lrtune: stopped; the coordinator goes on with it. The same command waits for it again.\n");
-  return kExitResumable;
+  return unanswered({});
 }
 
 Result<void> AtCoordinator::keep(const DecisionRecord& judgement) {
@@ -196,13 +218,19 @@ bool names_coordinator(const RunnerOptions& options) {
 }
 
 tl::expected<std::unique_ptr<CampaignRunner>, int> at_coordinator(const RunnerOptions& options) {
+  const std::string by_variable =
+      options.client.coordinator.empty()
+          ? " (LRTUNE_COORDINATOR names a coordinator; --workers N has it done here)"
+          : "";
   if (!std::filesystem::exists(options.local.store)) {
     return tl::unexpected(
         say_error({fmt::format("there is no store {}: give --store FILE, the coordinator's own, on "
-                               "its machine",
-                               options.local.store)},
+                               "its machine{}",
+                               options.local.store, by_variable)},
                   kExitBadInput));
   }
+  if (auto file = check_store_file(options.local.store); !file)
+    return tl::unexpected(say_error(file.error(), kExitBadInput));
   auto signals = CommandSignals::open();  // before ZeroMQ starts its threads
   if (!signals) return tl::unexpected(say_error(signals.error(), kExitFailure));
   ClientOptions asked = options.client;

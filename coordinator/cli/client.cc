@@ -87,6 +87,8 @@ Result<nlohmann::json> Client::wait_for_answer(const wire::ToCoordinator& reques
     if (!sent_) send(*frames);
     answered_ = take_answer(number, result);
     if (answered_) return result;
+    if (interrupted_ && interrupted_())
+      return fail(fmt::format("stopped before the coordinator at {} had answered", endpoint_));
     const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now());
     socket_.wait({}, std::clamp(left, milliseconds{0}, kLongestWait));
   }

@@ -3,8 +3,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/result.h"
@@ -36,6 +38,9 @@ class Client {
     return wait_for_answer(request, request.request);
   }
 
+  // Asked a few times a second while a question waits: true ends the wait with an error.
+  void give_up_when(std::function<bool()> interrupted) { interrupted_ = std::move(interrupted); }
+
   // Whether the coordinator itself has spoken to the last question, if only to refuse it.
   bool was_answered() const { return answered_; }
   const std::string& endpoint() const { return endpoint_; }
@@ -55,6 +60,7 @@ class Client {
   std::uint64_t connections_ = 0;
   bool sent_ = false;  // over the present connection
   bool answered_ = false;
+  std::function<bool()> interrupted_;
 };
 
 }  // namespace lrtune

@@ -8,7 +8,6 @@
 #include <cmath>
 #include <csignal>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +22,8 @@
 #include "coordinator/cli/policy_argument.h"
 #include "coordinator/cli/result_files.h"
 #include "coordinator/cli/standard_streams.h"
+#include "coordinator/cli/whole_number.h"
+#include "coordinator/methods/comparison.h"
 #include "coordinator/methods/compose_plan.h"
 #include "coordinator/methods/composition.h"
 #include "coordinator/methods/generation.h"
@@ -38,7 +39,12 @@ using nlohmann::json;
 struct ComposeCommand {
   RunnerOptions runner;
   ComposeSettings settings;
+  std::string method = "tree";
+  std::optional<std::string> metric;
+  std::optional<std::int64_t> window, cooldown;
+  std::optional<double> threshold;
   std::vector<std::string> against;
+  std::vector<std::string> misplaced;  // options that are another method's
 };
 
 // An exit code that ends the command; what there is to say was said.
@@ -78,7 +84,7 @@ class Composing {
   OrExit<std::optional<ComposeRange>> range_in_store() const;
   OrExit<ComposeRange> tested_range();
   OrExit<void> keep(const Composition& composition, const CampaignResults& search,
-                    const CampaignResults& composed);
+                    const CampaignResults& composed, const ComposeRange& range);
   OrExit<void> show(const Composition& composition, const CampaignResults& search,
                     const CampaignResults& composed, const ComposeRange& range) const;
 
@@ -97,6 +103,8 @@ OrExit<CampaignResults> Composing::carried_out(const Result<Experiment>& experim
   if (!stored) return ends(stored.error(), kExitFailure);
   auto results = collect_results(*stored, experiment->hash);
   if (!results) return ends(results.error(), kExitFailure);
+  if (auto good = check_not_extended(results->campaign); !good)
+    return ends(good.error(), kExitBadInput);
   return *std::move(results);
 }
 
@@ -119,7 +127,7 @@ OrExit<std::optional<ComposeRange>> Composing::range_in_store() const {
   if (!found) return std::nullopt;
   return ComposeRange{
       estimate_of(found->found), found->iterations,
-      fmt::format("range test {} (campaign {})", found->name, found->campaign.value)};
+      fmt::format("range test {} (campaign {})", found->name, found->campaign.value), found->hash};
 }
 
 // None of the store's tells both bounds: one is made, and where it cannot tell a bound either, the
@@ -152,7 +160,8 @@ OrExit<ComposeRange> Composing::tested_range() {
   return ComposeRange{
       *rates, report->run_iterations,
       fmt::format("the best rate of range test {} (campaign {}), which cannot tell both bounds",
-                  results->campaign.name, results->campaign.id.value)};
+                  results->campaign.name, results->campaign.id.value),
+      results->campaign.hash};
 }
 
 OrExit<ComposeRange> Composing::range() {
@@ -165,13 +174,14 @@ OrExit<ComposeRange> Composing::range() {
 // As a decision about the composite's own trial. The same command again finds the same, which is
 // known.
 OrExit<void> Composing::keep(const Composition& composition, const CampaignResults& search,
-                             const CampaignResults& composed) {
+                             const CampaignResults& composed, const ComposeRange& range) {
   const auto own = std::ranges::find_if(
       composed.policies, [](const PolicyResult& one) { return one.search.trial.number == 0; });
   if (own == composed.policies.end()) return {};
   const TrialRecord& trial = own->search.trial;
-  const DecisionRecord judgement{trial.campaign, trial.id, wall_now(), "composed",
-                                 composition_numbers(composition, search)};
+  json numbers = composition_numbers(composition, search);
+  numbers.update(composition_origin(settings_, range));
+  const DecisionRecord judgement{trial.campaign, trial.id, wall_now(), "composed", numbers};
   const auto story =
       PolicyQueries::open(command_.runner.local.store).and_then([&](const PolicyQueries& store) {
         return store.story(trial.id);
@@ -217,35 +227,60 @@ OrExit<void> Composing::compose_and_show() {
                 kExitFailure);
   }
   const auto rivals = rivals_of(*search, settings_, *rates, input_.experiment.seed, input_.against);
-  const auto composed =
-      carried_out(composed_experiment(input_.experiment, settings_, *composite, rivals));
+  const auto composed = carried_out(
+      composed_experiment(input_.experiment, settings_, rates->iterations, *composite, rivals));
   if (!composed) return tl::unexpected(composed.error());
   const Composition composition = judge_composition(*composite, *composed);
-  if (auto kept = keep(composition, *search, *composed); !kept) return kept;
+  if (auto kept = keep(composition, *search, *composed, *rates); !kept) return kept;
   return show(composition, *search, *composed, *rates);
 }
 
-// Rates from --low to --high. Errors: they are no range, or the run's length is not known here.
+// Rates from --low to --high. Errors: the run's length is not known here.
 Result<std::optional<ComposeRange>> given_range(const ComposeSettings& settings,
                                                 const Experiment& experiment) {
-  if (!settings.low && !settings.high) return std::nullopt;
-  if (!settings.low || !settings.high) return fail("give both of --low and --high, or none");
-  if (!(*settings.low > 0 && *settings.low < *settings.high))
-    return fail(
-        fmt::format("--low and --high: 0 < {} < {} does not hold", *settings.low, *settings.high));
+  if (!settings.low) return std::nullopt;
   const auto iterations = planned_iterations(experiment);
   if (!iterations) {
     return fail(
         "--low and --high: how many iterations run.epochs are is not known here; give "
         "run.iterations, or leave the rates to a range test");
   }
-  if (*iterations < 2) return fail("the run has one iteration: there is nothing to compose");
   return ComposeRange{estimate_parameters(*settings.low, *settings.high, *iterations,
                                           std::max<std::int64_t>(1, *iterations / 8)),
-                      *iterations, "--low and --high"};
+                      *iterations,
+                      "--low and --high",
+                      {}};
 }
 
-Result<Input> read_input(const ComposeCommand& command) {
+// Options that say what another method does are mistakes.
+Result<void> check_options(ComposeCommand& command) {
+  ComposeSettings& settings = command.settings;
+  settings.method = command.method == "tree"      ? ComposeMethod::kTree
+                    : command.method == "dynamic" ? ComposeMethod::kDynamic
+                                                  : ComposeMethod::kPlateau;
+  for (const std::string& option : command.misplaced) {
+    const bool of_dynamic = option == "--every";
+    const bool of_plateau = option == "--metric" || option == "--window" ||
+                            option == "--threshold" || option == "--cooldown";
+    const ComposeMethod owner = of_dynamic   ? ComposeMethod::kDynamic
+                                : of_plateau ? ComposeMethod::kPlateau
+                                             : ComposeMethod::kTree;
+    if (owner != settings.method) {
+      return fail(fmt::format("{} is an option of --method {}, and the method is {}", option,
+                              name_of(owner), command.method));
+    }
+  }
+  if (command.metric) settings.plateau["metric"] = *command.metric;
+  if (command.window) settings.plateau["window"] = *command.window;
+  if (command.threshold) settings.plateau["threshold"] = *command.threshold;
+  if (command.cooldown) settings.plateau["cooldown"] = *command.cooldown;
+  return {};
+}
+
+constexpr std::int64_t kAnyLength = 1'000'000;  // to check policies with
+
+Result<Input> read_input(ComposeCommand& command) {
+  if (auto good = check_options(command); !good) return tl::unexpected(good.error());
   auto experiment = read_experiment(command.runner.local, kAnyRangeFinding);
   if (!experiment) return tl::unexpected(experiment.error());
   if (auto good = check_settings(*experiment, command.settings); !good) {
@@ -258,7 +293,7 @@ Result<Input> read_input(const ComposeCommand& command) {
     const auto document = policy_document(argument);
     if (!document) return tl::unexpected(document.error());
     // Checked now, and not after a search of days.
-    const auto alone = composed_experiment(input.experiment, {.repeats = 0},
+    const auto alone = composed_experiment(input.experiment, {.repeats = 0}, kAnyLength,
                                            Policy{{{{.kind = LrFunctionKind::kFix, .k0 = 0.1}}}},
                                            {&document->json, 1});
     if (!alone) return fail(fmt::format("--against {}: {}", argument, alone.error().message));
@@ -267,11 +302,15 @@ Result<Input> read_input(const ComposeCommand& command) {
   return input;
 }
 
-int run(const ComposeCommand& command) {
+int run(ComposeCommand command) {
   std::signal(SIGPIPE, SIG_IGN);
   const auto input = read_input(command);
   if (!input) return say_error(input.error(), kExitBadInput);
   const RunOptions& options = command.runner.local;
+  if (const RankBy by = input->experiment.rank_by; by != composed_by(input->experiment)) {
+    say("lrtune: paths are composed by {}; ranking by {} is for whole runs\n",
+        name_of(composed_by(input->experiment)), name_of(by));
+  }
   const auto runner = campaign_runner(command.runner);
   if (!runner) return runner.error();
   const std::filesystem::path folder =
@@ -286,15 +325,18 @@ int run(const ComposeCommand& command) {
 
 void add_composing_options(CLI::App& parser, ComposeCommand& command) {
   ComposeSettings& settings = command.settings;
-  const std::map<std::string, ComposeMethod> methods = {{"tree", ComposeMethod::kTree},
-                                                        {"dynamic", ComposeMethod::kDynamic},
-                                                        {"plateau", ComposeMethod::kPlateau}};
+  const auto given = [&command](CLI::Option* option) {
+    option->each([&command, name = option->get_name()](const std::string&) {
+      command.misplaced.push_back(name);
+    });
+    return option;
+  };
   parser
-      .add_option("--method", settings.method,
+      .add_option("--method", command.method,
                   "tree: a tree over segments; dynamic: a new choice every M iterations; plateau: "
-                  "Change-LR-On-Plateau. Default: tree")
-      ->transform(CLI::CheckedTransformer(methods))
-      ->type_name("{tree,dynamic,plateau}");
+                  "Change-LR-On-Plateau")
+      ->check(CLI::IsMember({"tree", "dynamic", "plateau"}))
+      ->capture_default_str();
   parser
       .add_option(
           "--functions", settings.functions,
@@ -306,27 +348,44 @@ void add_composing_options(CLI::App& parser, ComposeCommand& command) {
       "Lowest rate worth searching; default: from the store's range test, which is made if there "
       "is none");
   parser.add_option("--high", settings.high, "Highest rate")->needs(low);
-  auto* segments =
+  auto* segments = given(
       parser.add_option("--segments", settings.segments, "tree: segments of equal length, at most")
           ->check(CLI::Range(2, 256))
-          ->capture_default_str();
-  parser
-      .add_option("--boundaries", settings.boundaries,
-                  "tree: iterations where another segment may begin, instead")
-      ->delimiter(',')
-      ->excludes(segments);
-  parser
-      .add_option("--every", settings.every, "dynamic: M, iterations; default: a tenth of the run")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000}));
+          ->capture_default_str());
+  given(parser
+            .add_option("--boundaries", settings.boundaries,
+                        "tree: iterations where another segment may begin, instead")
+            ->delimiter(',')
+            ->excludes(segments));
+  given(parser.add_option("--keep", settings.keep, "tree: paths that go on from each boundary")
+            ->check(CLI::Range(1, 1000))
+            ->capture_default_str());
+  given(parser
+            .add_option("--every", settings.every,
+                        "dynamic: M, iterations; default: a tenth of the run")
+            ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000})));
   parser
       .add_option("--tries", settings.tries,
                   "tree, dynamic: new segments at each boundary, for each path; plateau: functions "
                   "of the list")
       ->check(CLI::Range(2, 10'000))
       ->capture_default_str();
-  parser.add_option("--keep", settings.keep, "tree: paths that go on from each boundary")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
+  given(
+      parser
+          .add_option("--metric", command.metric, "plateau: what is observed; default: train_loss")
+          ->check(CLI::IsMember({"train_loss", "loss", "top1"})));
+  given(parser
+            .add_option("--window", command.window,
+                        "plateau: observations that are compared; default: 5")
+            ->check(CLI::Range(std::int64_t{2}, std::int64_t{1'000'000})));
+  given(parser
+            .add_option("--threshold", command.threshold,
+                        "plateau: an improvement in the window that is none; default: 0.05")
+            ->check(number_between(0, 1e6)));
+  given(parser
+            .add_option("--cooldown", command.cooldown,
+                        "plateau: observations between changes; default: 5")
+            ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000})));
   parser
       .add_option("--singles", settings.singles,
                   "Single functions, drawn within the same rates, that the composite is compared "

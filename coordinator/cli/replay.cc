@@ -57,6 +57,13 @@ std::string replay_text(const CampaignHistory& history, const Replayed& all) {
         "campaigns that they rest on.\n",
         all.verdicts.untold);
   }
+  if (all.verdicts.outdated > 0) {
+    text += fmt::format(
+        "{} verdict{} not made again: what {} on was extended since, and its runs are other "
+        "ones.\n",
+        all.verdicts.outdated, all.verdicts.outdated == 1 ? " is" : "s are",
+        all.verdicts.outdated == 1 ? "it rests" : "they rest");
+  }
   return text;
 }
 
@@ -71,6 +78,7 @@ nlohmann::json replay_json(const CampaignHistory& history, const Replayed& all) 
                          {"places", replayed.places},
                          {"repeats", replayed.repeats},
                          {"verdicts", all.verdicts.verdicts},
+                         {"verdicts_outdated", all.verdicts.outdated},
                          {"identical", all.difference().empty()},
                          {"difference", nullptr}};
   if (!all.difference().empty()) json["difference"] = all.difference();

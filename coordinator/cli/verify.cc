@@ -23,6 +23,7 @@
 #include "coordinator/cli/result_files.h"
 #include "coordinator/cli/standard_streams.h"
 #include "coordinator/cli/target_argument.h"
+#include "coordinator/methods/comparison.h"
 #include "coordinator/methods/generation.h"
 #include "coordinator/methods/verdict.h"
 #include "coordinator/methods/verify_plan.h"
@@ -107,6 +108,7 @@ Result<Verification::Campaign> Verification::done(const StoredState& stored,
   auto results = collect_results(stored, experiment.hash);
   if (!results) return tl::unexpected(results.error());
   if (results->policies.empty()) return fail("no trial has ended");
+  if (auto good = check_not_extended(results->campaign); !good) return tl::unexpected(good.error());
   auto identity = identity_of(stored, *results);
   if (!identity) return tl::unexpected(identity.error());
   return Campaign{*std::move(results), *std::move(identity)};

@@ -325,7 +325,7 @@ const Sentences& judgement_sentences() {
          const bool beaten = number(n, "verdict") == "beaten";
          return fmt::format(
              "{} is what was composed; beside {} other policies it is {}{}{}.", who,
-             n.value("others", 0), number(n, "verdict"),
+             number(n, "others"), number(n, "verdict"),
              n.contains(measure) ? fmt::format(", it reached {} {}", measure, number(n, measure))
                                  : std::string(),
              beaten

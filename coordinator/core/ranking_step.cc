@@ -80,6 +80,9 @@ std::vector<TrialId> rank_search(CoreState& state, Campaign& campaign) {
   keep_best(campaign, ranking);
   std::optional<std::int64_t> whole;
   if (campaign.search) whole = campaign.search->train.plan.iterations;
+  // That of an earlier verification was of other runs; perhaps none is repeated now.
+  if (campaign.record.extensions > 0)
+    state.write(RankingRecord{campaign.record.id, TrialPhase::kVerify, 0, {}, {}});
   std::vector<TrialId> well;
   const std::size_t count = ranking.order.size();
   for (std::size_t place = 0; place < count; ++place) {

@@ -20,6 +20,14 @@ double value_of(const Scores& scores, Measure measure, RankAt at) {
 
 }  // namespace
 
+Result<void> check_not_extended(const CampaignRecord& campaign) {
+  if (campaign.extensions == 0) return {};
+  return fail(fmt::format(
+      "campaign {} ({}) was extended: its runs are no more those that are compared here; give the "
+      "experiment another name",
+      campaign.id.value, campaign.name));
+}
+
 std::vector<double> repeated_values(const PolicyResult& result, Measure measure, RankAt at) {
   std::vector<double> values;
   for (const TrialResult& repeat : result.repeats) {
@@ -47,9 +55,9 @@ json settled_json(const PolicyResult& first, const PolicyResult& second, Measure
   return {{"difference", test.difference}, {"low", test.low}, {"high", test.high}, {"p", test.p}};
 }
 
-std::string settled_line(const json& settled) {
+std::string settled_line(const json& settled, const std::string& what) {
   if (!settled.is_object()) return {};
-  return fmt::format("  the best two differ by {:.4f} (95 %: {:.4f} to {:.4f}; p {:.3g})\n",
+  return fmt::format("  {} by {:.4f} (95 %: {:.4f} to {:.4f}; p {:.3g})\n", what,
                      settled.at("difference").get<double>(), settled.at("low").get<double>(),
                      settled.at("high").get<double>(), settled.at("p").get<double>());
 }

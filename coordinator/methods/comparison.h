@@ -10,6 +10,10 @@
 
 namespace lrtune {
 
+// What a command made and somebody has extended since is longer than what it compares. Errors: that
+// campaign, and what helps.
+Result<void> check_not_extended(const CampaignRecord& campaign);
+
 // What the repeats of a policy that ended well have reached; none: it was not repeated.
 std::vector<double> repeated_values(const PolicyResult& result, Measure measure, RankAt at);
 
@@ -24,8 +28,8 @@ nlohmann::json settled_json(const PolicyResult& first, const PolicyResult& secon
 
 // A line for people of what outcome_json() gives. `measure`: "top1" or "loss".
 std::string comparison_line(const nlohmann::json& one, const std::string& measure);
-// The same of settled_json(); empty for null.
-std::string settled_line(const nlohmann::json& settled);
+// The same of settled_json(), after `what`: "the best two differ"; empty for null.
+std::string settled_line(const nlohmann::json& settled, const std::string& what);
 
 // Adds the numbers of what outcome_json() gives to a flat record, under names that begin with
 // `prefix`.

@@ -9,6 +9,7 @@
 #include <limits>
 #include <utility>
 
+#include "common/config/located_json.h"
 #include "common/config/run_plan.h"
 #include "common/hash.h"
 #include "common/policy/policy_json.h"
@@ -23,9 +24,9 @@ using nlohmann::json;
 constexpr std::array<std::string_view, 14> kFunctions = {
     "fix",    "step", "exp",  "inv",    "poly", "tri",  "tri2",
     "triexp", "sin",  "sin2", "sinexp", "cos",  "cos2", "cosexp"};
+constexpr double kLeastRate = 1e-12;  // that may be given
+constexpr double kMostRate = 1e6;
 constexpr double kLowest = 100;  // so many times below the range the last segments may go
-
-double rounded(double value) { return std::stod(fmt::format("{:.3e}", value)); }
 
 std::vector<std::string> functions_of(const ComposeSettings& settings) {
   return settings.functions.empty() ? default_functions(settings.method) : settings.functions;
@@ -47,20 +48,19 @@ json between(std::int64_t low, std::int64_t high) {
 json segment_template(const std::string& name, const ComposeRange& range, double scale,
                       std::int64_t stretch) {
   const ParameterEstimate& rates = range.rates;
-  const double low = rounded(rates.k0 * scale);
-  const double high = rounded(rates.k1 * scale);
-  const json top = {{"log", {rounded(rates.fixed * scale), high}}};
+  const double low = four_digits(rates.k0 * scale);
+  const double high = four_digits(rates.k1 * scale);
+  const json top = rates_between(rates.fixed * scale, high);
   json entry = {{"function", name}, {"k0", top}};
   if (name == "fix") {
-    entry["k0"] = {{"log", {low, high}}};
+    entry["k0"] = rates_between(low, high);
   } else if (name == "poly") {
     entry["p"] = {{"uniform", {0.8, 2.0}}};
   } else if (name == "exp") {
     entry["gamma"] = std::min(rates.gamma, 0.999999);
   } else if (name == "inv") {
-    entry["gamma"] = {{"log",
-                       {rounded(1.0 / static_cast<double>(range.iterations)),
-                        rounded(100.0 / static_cast<double>(range.iterations))}}};
+    const auto length = static_cast<double>(range.iterations);
+    entry["gamma"] = rates_between(1.0 / length, 100.0 / length);
     entry["p"] = 0.75;
   } else if (name == "step") {
     entry["gamma"] = {{"uniform", {0.1, 0.9}}};
@@ -87,13 +87,13 @@ json plateau_function(const std::string& name, const ComposeRange& range, double
   } else if (name == "exp") {
     function["gamma"] = std::min(rates.gamma, 0.999999);
   } else if (name == "inv") {
-    function["gamma"] = rounded(10.0 / static_cast<double>(range.iterations));
+    function["gamma"] = four_digits(10.0 / static_cast<double>(range.iterations));
     function["p"] = 0.75;
   } else if (name == "step") {
     function["gamma"] = 0.5;
     function["l"] = std::max<std::int64_t>(1, range.iterations / 8);
   } else {
-    function["k0"] = rounded(rate * rates.k0 / rates.k1);
+    function["k0"] = four_digits(rate * rates.k0 / rates.k1);
     function["k1"] = rate;
     function["l"] = std::max<std::int64_t>(1, rates.half_cycle);
     if (name.ends_with("exp")) function["gamma"] = std::min(rates.gamma, 0.999999);
@@ -110,16 +110,18 @@ json controller(const std::string& name, const ComposeSettings& settings,
   double nearest = std::numeric_limits<double>::infinity();
   for (int i = 0; i < settings.tries; ++i) {
     const double share = static_cast<double>(i) / (settings.tries - 1);
-    const double rate = rounded(highest * std::pow(lowest / highest, share));
+    const double rate = four_digits(highest * std::pow(lowest / highest, share));
     const double off = std::abs(std::log(rate / range.rates.fixed));
     if (off < nearest) start = list.size();
     nearest = std::min(nearest, off);
     list.push_back(plateau_function(name, range, rate));
   }
-  return {{"name", "plateau " + name},
-          {"controller", "plateau"},
-          {"functions", std::move(list)},
-          {"start", start}};
+  json made = settings.plateau;
+  made.update({{"name", "plateau " + name},
+               {"controller", "plateau"},
+               {"functions", std::move(list)},
+               {"start", start}});
+  return made;
 }
 
 json tree_search(const ComposeSettings& settings, const ComposeRange& range) {
@@ -161,12 +163,17 @@ json plateau_search(const ComposeSettings& settings, const ComposeRange& range) 
   return {{"method", "list"}, {"policies", std::move(policies)}};
 }
 
-// `experiment` without what its own search said.
-json derived(const Experiment& experiment, const char* suffix, json search) {
+// `experiment` without what its own search said, and with the length in iterations, in which
+// boundaries are.
+json derived(const Experiment& experiment, const char* suffix, json search,
+             std::int64_t iterations) {
   json made = experiment.normalised;
   made["name"] = derived_name(experiment.name, suffix);
+  made["run"].erase("epochs");
+  made["run"]["iterations"] = iterations;
   made["run"]["stop_at_target"] = false;
   made["search"] = std::move(search);
+  made["rank"]["by"] = name_of(composed_by(experiment));
   made.erase("verify");
   made.erase("tolerance");
   return made;
@@ -176,29 +183,52 @@ Error option_error(std::string_view option, const std::string& message) {
   return {fmt::format("{}: {}", option, message)};
 }
 
-Result<void> check_boundaries(const ComposeSettings& settings,
-                              std::optional<std::int64_t> iterations) {
+Result<void> check_boundaries(const ComposeSettings& settings, std::int64_t iterations) {
   const auto& boundaries = settings.boundaries;
+  if (iterations < 2) return fail("the run has one iteration: there is nothing to compose");
+  if (settings.method == ComposeMethod::kDynamic &&
+      2 * std::max<std::int64_t>(1, settings.every) > iterations) {
+    return tl::unexpected(option_error(
+        "--every",
+        fmt::format("must be at most half of the run's {} iterations (section 5.4)", iterations)));
+  }
+  if (settings.method != ComposeMethod::kTree) return {};
   if (!boundaries.empty()) {
     const bool ascending =
         std::ranges::adjacent_find(boundaries, std::greater_equal<>()) == boundaries.end();
     if (boundaries.front() < 1 || !ascending)
       return tl::unexpected(option_error("--boundaries", "must be above 0 and ascending"));
-    if (iterations && boundaries.back() >= *iterations) {
+    if (boundaries.back() >= iterations) {
       return tl::unexpected(option_error(
-          "--boundaries", fmt::format("must lie below the run's {} iterations", *iterations)));
+          "--boundaries", fmt::format("must lie below the run's {} iterations", iterations)));
     }
-  } else if (iterations && settings.segments > *iterations) {
+  } else if (settings.segments > iterations) {
     return tl::unexpected(
-        option_error("--segments", fmt::format("the run has {} iterations", *iterations)));
-  }
-  if (settings.method == ComposeMethod::kDynamic && iterations &&
-      2 * std::max<std::int64_t>(1, settings.every) > *iterations) {
-    return tl::unexpected(option_error(
-        "--every",
-        fmt::format("must be at most half of the run's {} iterations (section 5.4)", *iterations)));
+        option_error("--segments", fmt::format("the run has {} iterations", iterations)));
   }
   return {};
+}
+
+// An error about the search, which the user did not write, by the option that it comes from.
+Error by_its_option(const Error& error, const ComposeSettings& settings) {
+  const bool tree = settings.method == ComposeMethod::kTree;
+  const std::array<std::pair<std::string_view, std::string_view>, 4> options = {{
+      {"/search/boundaries", !tree                         ? "--every"
+                             : settings.boundaries.empty() ? "--segments"
+                                                           : "--boundaries"},
+      {"/search/tries", "--tries"},
+      {"/search/keep", "--keep"},
+      {"/search/policies",
+       settings.method == ComposeMethod::kPlateau ? "--method plateau, --tries" : "--functions"},
+  }};
+  for (const auto& [path, option] : options) {
+    if (!error.path.starts_with(path)) continue;
+    std::string message = error.message;
+    const std::string words = fmt::format(" ({})", key_words(error.path));
+    if (message.ends_with(words)) message.resize(message.size() - words.size());
+    return option_error(option, message);
+  }
+  return error;
 }
 
 }  // namespace
@@ -236,13 +266,16 @@ Result<void> check_settings(const Experiment& experiment, const ComposeSettings&
     return fail(fmt::format("train has several values at {}: a policy is composed for one training",
                             experiment.train.holes.front().place.to_string()));
   }
-  if (experiment.rank_by != RankBy::kTop1 && experiment.rank_by != RankBy::kLoss) {
-    return fail(fmt::format("rank.by is {}: paths are composed by top1 or loss",
-                            name_of(experiment.rank_by)));
-  }
   if (experiment.max_seconds) {
     return fail(
         "run.max_seconds: how far a path comes must not depend on the machine; leave it out");
+  }
+  if (settings.low.has_value() != settings.high.has_value())
+    return fail("give both of --low and --high, or none");
+  if (settings.low && !(kLeastRate <= *settings.low && *settings.low < *settings.high &&
+                        *settings.high <= kMostRate)) {
+    return fail(fmt::format("--low and --high: {} <= {} < {} <= {} does not hold", kLeastRate,
+                            *settings.low, *settings.high, kMostRate));
   }
   for (const std::string& name : settings.functions) {
     if (std::ranges::find(kFunctions, name) == kFunctions.end()) {
@@ -252,7 +285,27 @@ Result<void> check_settings(const Experiment& experiment, const ComposeSettings&
     if (std::ranges::count(settings.functions, name) > 1)
       return tl::unexpected(option_error("--functions", fmt::format("'{}' stands twice", name)));
   }
-  return check_boundaries(settings, planned_iterations(experiment));
+  // What a range changes are rates; where the length shows with the data alone, one that is long.
+  constexpr std::int64_t kLong = 1'000'000;
+  const auto iterations = planned_iterations(experiment);
+  const bool by_length = settings.method == ComposeMethod::kDynamic || !settings.boundaries.empty();
+  if (!iterations && by_length) return {};
+  const std::int64_t length = iterations.value_or(kLong);
+  if (auto good = check_boundaries(settings, length); !good) return good;
+  const double low = settings.low.value_or(0.001);
+  const double high = settings.high.value_or(0.01);
+  const ComposeRange any{
+      estimate_parameters(low, high, length, std::max<std::int64_t>(1, length / 8)),
+      length,
+      {},
+      {}};
+  const auto made = composing_experiment(experiment, settings, any);
+  if (!made) return tl::unexpected(made.error());
+  return {};
+}
+
+RankBy composed_by(const Experiment& experiment) {
+  return experiment.rank_by == RankBy::kLoss ? RankBy::kLoss : RankBy::kTop1;
 }
 
 Result<Experiment> composing_experiment(const Experiment& experiment,
@@ -261,9 +314,12 @@ Result<Experiment> composing_experiment(const Experiment& experiment,
   if (auto good = check_boundaries(settings, range.iterations); !good)
     return tl::unexpected(good.error());
   const bool by_controller = settings.method == ComposeMethod::kPlateau;
-  return experiment_from_json(
+  auto made = experiment_from_json(
       derived(experiment, "-compose",
-              by_controller ? plateau_search(settings, range) : tree_search(settings, range)));
+              by_controller ? plateau_search(settings, range) : tree_search(settings, range),
+              range.iterations));
+  if (!made) return tl::unexpected(by_its_option(made.error(), settings));
+  return made;
 }
 
 namespace {
@@ -325,20 +381,22 @@ std::string output_name(const Experiment& experiment, const ComposeSettings& set
                       settings.repeats,
                       settings.low.value_or(0),
                       settings.high.value_or(0),
+                      settings.plateau,
                       json(against)};
   return fmt::format("{}-{}-{}", derived_name(experiment.name, "-compose"),
                      name_of(settings.method), sha256(asked.dump()).hex().substr(0, 8));
 }
 
 Result<Experiment> composed_experiment(const Experiment& experiment,
-                                       const ComposeSettings& settings, const Policy& composite,
-                                       std::span<const json> rivals) {
+                                       const ComposeSettings& settings, std::int64_t iterations,
+                                       const Policy& composite, std::span<const json> rivals) {
   constexpr int kRepeated = 4;  // as verification: it and the best three of the others
   json first = to_json(composite);
   first["name"] = "composed";
   json policies = json::array({std::move(first)});
   for (const json& rival : rivals) policies.push_back(rival);
-  json made = derived(experiment, "-composed", {{"method", "list"}, {"policies", policies}});
+  json made =
+      derived(experiment, "-composed", {{"method", "list"}, {"policies", policies}}, iterations);
   if (settings.repeats > 0) made["verify"] = {{"top", kRepeated}, {"repeats", settings.repeats}};
   return experiment_from_json(made);
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/config/experiment.h"
+#include "common/hash.h"
 #include "common/result.h"
 #include "coordinator/report/results.h"
 #include "coordinator/tuning/range_test.h"
@@ -33,7 +34,10 @@ struct ComposeSettings {
   std::int64_t every = 0;                // dynamic: M, iterations; 0: a tenth of the run
   // tree, dynamic: new segments at each boundary, for each path; plateau: functions of a list.
   int tries = 8;
-  int keep = 2;     // tree: paths that go on from each boundary
+  int keep = 2;  // tree: paths that go on from each boundary
+  // plateau: what a policy's `metric`, `window`, `threshold` and `cooldown` are, where they are
+  // given.
+  nlohmann::json plateau = nlohmann::json::object();
   int singles = 3;  // single functions, drawn within the same range, that it must beat
   int repeats = 3;  // new seeds for each of the best that are compared
 };
@@ -42,7 +46,8 @@ struct ComposeSettings {
 struct ComposeRange {
   ParameterEstimate rates;
   std::int64_t iterations = 0;
-  std::string source;  // "range test mine-range-test (campaign 2)"
+  std::string source;               // "range test mine-range-test (campaign 2)"
+  std::optional<Digest> tested_in;  // the range test; none: the rates were given
 };
 
 // fix, poly, tri, sin2; for a controller fix alone, as the paper's NSTEP-new.
@@ -51,11 +56,15 @@ std::vector<std::string> default_functions(ComposeMethod method);
 // Iterations of the experiment's run, as far as its file and the sizes of known data sets tell.
 std::optional<std::int64_t> planned_iterations(const Experiment& experiment);
 
-// What is wrong with the settings for `experiment`, whatever the range will be: errors name an
-// option, or a key of the experiment.
+// What is wrong with the settings for `experiment`, whatever the range will be, so that it is told
+// before anything is trained: errors name an option, or a key of the experiment.
 Result<void> check_settings(const Experiment& experiment, const ComposeSettings& settings);
 
-// The search: NAME-compose. Errors: by its option, or by a key.
+// By what paths and policies are ranked: loss if the experiment ranks by that, else top-1.
+RankBy composed_by(const Experiment& experiment);
+
+// The search: NAME-compose, with the run's length in iterations. Errors: by its option, or by a
+// key.
 //   tree, dynamic: each function at three heights, within the range and within a tenth and a
 //     hundredth of it, as the last segments of the paper's composites are.
 //   plateau: a controller for each function, whose list falls evenly in the logarithm from the
@@ -82,7 +91,8 @@ std::string output_name(const Experiment& experiment, const ComposeSettings& set
 // are repeated. Its run is the search's, and what a rival begins with is known where a path began
 // so.
 Result<Experiment> composed_experiment(const Experiment& experiment,
-                                       const ComposeSettings& settings, const Policy& composite,
+                                       const ComposeSettings& settings, std::int64_t iterations,
+                                       const Policy& composite,
                                        std::span<const nlohmann::json> rivals);
 
 }  // namespace lrtune

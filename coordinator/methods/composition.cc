@@ -89,12 +89,26 @@ Composition judge_composition(const Policy& composite, const CampaignResults& co
   made.policies = json::array();
   for (const PolicyResult* one : top) made.policies.push_back(outcome_json(*one, composed));
   const Measure measure = composed.by == RankBy::kLoss ? Measure::kLoss : Measure::kTop1;
-  if (top.size() > 1) made.settled = settled_json(*top[0], *top[1], measure, composed.at);
   const json own = to_json(composite);
-  const bool ended_well = outcome_of(made, own) != nullptr;
+  const PolicyResult* composite_result = nullptr;
+  const PolicyResult* best_other = nullptr;
+  for (const PolicyResult* one : top) {
+    const bool is_own = one->search.trial.policy == composite;
+    if (is_own) composite_result = one;
+    if (!is_own && best_other == nullptr) best_other = one;
+  }
+  if (composite_result != nullptr && best_other != nullptr)
+    made.settled = settled_json(*composite_result, *best_other, measure, composed.at);
+  for (const PolicyResult& one : composed.policies) {
+    if (std::ranges::find(top, &one) == top.end()) {
+      made.failed.push_back(fmt::format("{}: {} at {}", one.words(),
+                                        name_of(one.search.outcome.kind),
+                                        one.search.outcome.iteration));
+    }
+  }
   made.others = static_cast<int>(composed.policies.size()) - 1;
   made.best = top.empty() ? json() : to_json(top.front()->search.trial.policy);
-  if (!ended_well) {
+  if (composite_result == nullptr) {
     made.verdict = CompositionVerdict::kFailed;
   } else if (composite.segments.size() == 1) {
     made.verdict = CompositionVerdict::kUnchanged;
@@ -112,7 +126,8 @@ std::string composition_text(const Composition& composition, const CampaignResul
   text += search_text(search, composition, settings);
   text += fmt::format("Comparison: {}\n", cost_line(composed));
   for (const json& one : composition.policies) text += comparison_line(one, composition.measure);
-  text += settled_line(composition.settled);
+  for (const std::string& one : composition.failed) text += fmt::format("  {}\n", one);
+  text += settled_line(composition.settled, "the composite and the best of the others differ");
   text += verdict_line(composition);
   return text + "The composite:\n" + policy_to_yaml(composition.composite, 2);
 }
@@ -135,6 +150,8 @@ json to_json(const Composition& composition, const CampaignResults& search,
           {"search", cost(search)},
           {"comparison", cost(composed)},
           {"policies", composition.policies},
+          {"others", composition.others},
+          {"failed", composition.failed},
           {"settled", composition.settled}};
 }
 
@@ -154,6 +171,13 @@ json composition_numbers(const Composition& composition, const CampaignResults& 
       numbers[key] = composition.settled.at(key);
   }
   return numbers;
+}
+
+json composition_origin(const ComposeSettings& settings, const ComposeRange& range) {
+  return {{"method", name_of(settings.method)},
+          {"rate_low", range.rates.k0},
+          {"rate_high", range.rates.k1},
+          {"range_tested_in", range.tested_in ? range.tested_in->hex() : std::string()}};
 }
 
 }  // namespace lrtune

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "common/policy/policy.h"
 #include "coordinator/core/records.h"
@@ -26,8 +27,11 @@ struct Composition {
   nlohmann::json best;      // what is ahead of all; the composite if it is better
   nlohmann::json policies;  // outcome_json() of each that ended well, best first
   int others = 0;           // that it was compared with, whatever became of them
-  nlohmann::json settled;   // of the best two: settled_json()
-  std::string measure;      // "top1" or "loss"
+  // Those that did not end well, in words: "FIX k0=50: diverged at 3".
+  std::vector<std::string> failed;
+  // Of the composite and the best of the others: settled_json(), negative if that one is ahead.
+  nlohmann::json settled;
+  std::string measure;  // "top1" or "loss"
 };
 
 // `composed`: of the campaign that composed_experiment() makes, whose trial of number 0 is the
@@ -43,8 +47,10 @@ nlohmann::json to_json(const Composition& composition, const CampaignResults& se
                        const CampaignResults& composed, const ComposeSettings& settings,
                        const ComposeRange& range);
 
-// What the judgement rests on, flat, as its record has it: the campaigns by their hashes, and the
-// numbers of the composite and of what is ahead. `lrtune replay` makes it again.
+// What the judgement rests on, flat, as its record has it: the numbers of the composite and of what
+// is ahead, and the search by its hash. `lrtune replay` makes it again.
 nlohmann::json composition_numbers(const Composition& composition, const CampaignResults& search);
+// How it came about, for the same record: method, rates, and the range test by its hash.
+nlohmann::json composition_origin(const ComposeSettings& settings, const ComposeRange& range);
 
 }  // namespace lrtune

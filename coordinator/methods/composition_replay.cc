@@ -12,7 +12,8 @@ namespace lrtune {
 using nlohmann::json;
 
 Result<json> composition_again(const StoredState& stored, const DecisionRecord& composed) try {
-  const auto searched = composed.numbers.json().at("composed_in").get<std::string>();
+  const json recorded = composed.numbers.json();
+  const auto searched = recorded.at("composed_in").get<std::string>();
   const auto trial = std::ranges::find(stored.trials, composed.trial, &TrialRecord::id);
   const auto home = std::ranges::find(stored.campaigns, composed.campaign, &CampaignRecord::id);
   const auto search = std::ranges::find_if(
@@ -30,7 +31,12 @@ Result<json> composition_again(const StoredState& stored, const DecisionRecord& 
     return fail(fmt::format("the best path was {}, and would now be {}", describe(trial->policy),
                             composite ? describe(*composite) : "none"));
   }
-  return composition_numbers(judge_composition(*composite, *compared), *paths);
+  json made = composition_numbers(judge_composition(*composite, *compared), *paths);
+  // How it came about is no judgement.
+  for (const char* key : {"method", "rate_low", "rate_high", "range_tested_in"}) {
+    if (recorded.contains(key)) made[key] = recorded.at(key);
+  }
+  return made;
 } catch (const json::exception& error) {
   return fail(fmt::format("its record cannot be read: {}", error.what()));
 }

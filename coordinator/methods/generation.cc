@@ -14,14 +14,12 @@ namespace {
 
 using nlohmann::json;
 
-double rounded(double value) { return std::stod(fmt::format("{:.3e}", value)); }
-
 // What generated candidates are drawn from: an experiment's `policies`.
 json templates(const ParameterEstimate& e, std::int64_t iterations) {
-  const double low = rounded(e.k0);
-  const double high = rounded(e.k1);
-  const json rate = {{"log", {low, high}}};
-  const json top = {{"log", {rounded(e.fixed), high}}};
+  const double low = four_digits(e.k0);
+  const double high = four_digits(e.k1);
+  const json rate = rates_between(low, high);
+  const json top = rates_between(e.fixed, high);
   const std::int64_t shortest = std::max<std::int64_t>(1, e.half_cycle_low);
   const json l = {{"int", {shortest, std::max(e.half_cycle_high, shortest + 1)}}};
   const double gamma = std::min(e.gamma, 0.999999);
@@ -43,8 +41,8 @@ json templates(const ParameterEstimate& e, std::int64_t iterations) {
 json composite(const ParameterEstimate& e, std::int64_t iterations) {
   const auto segment = [&](const char* function, double scale, std::int64_t share) {
     return json{{"function", function},
-                {"k0", rounded(e.k0 * scale)},
-                {"k1", rounded(e.k1 * scale)},
+                {"k0", four_digits(e.k0 * scale)},
+                {"k1", four_digits(e.k1 * scale)},
                 {"l", std::max<std::int64_t>(1, e.half_cycle / share)}};
   };
   json first = segment("tri", 1, 1);
@@ -55,6 +53,12 @@ json composite(const ParameterEstimate& e, std::int64_t iterations) {
 }
 
 }  // namespace
+
+json rates_between(double low, double high) {
+  const double from = four_digits(low);
+  const double to = four_digits(high);
+  return from < to ? json{{"log", {from, to}}} : json(from);
+}
 
 RangeTestSettings generation_range(std::int64_t iterations) {
   const std::int64_t tenth = std::max<std::int64_t>(1, iterations / 10);
@@ -86,7 +90,7 @@ std::vector<json> generated_policies(const ParameterEstimate& estimate, std::int
   for (std::int64_t i = 0; i + 1 < count; ++i) {
     json policy = candidate_policy(experiment, i);
     for (const char* key : {"k0", "k1"}) {
-      if (policy.contains(key)) policy[key] = rounded(policy[key].get<double>());
+      if (policy.contains(key)) policy[key] = four_digits(policy[key].get<double>());
     }
     policies.push_back(std::move(policy));
   }

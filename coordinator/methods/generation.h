@@ -21,6 +21,10 @@ std::vector<nlohmann::json> generated_policies(const ParameterEstimate& estimate
                                                std::int64_t iterations, std::uint64_t seed,
                                                int count);
 
+// Rates from `low` to `high` of four digits, even in the logarithm, as an experiment's domain; one
+// rate where they are the same.
+nlohmann::json rates_between(double low, double high);
+
 // Of a range test that could tell a bound or not: then around the best fixed rate. Nothing if no
 // rate learned anything.
 std::optional<ParameterEstimate> estimate_of(const RangeReport& report);

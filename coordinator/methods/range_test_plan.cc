@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <map>
 #include <utility>
@@ -212,7 +213,7 @@ std::vector<double> rate_grid(const RangeTestSettings& settings) {
   for (int i = 0; i < settings.rates; ++i) {
     // Three digits: a rate that people can write down again.
     const double exact = settings.low * std::exp(step * i);
-    rates.push_back(std::stod(fmt::format("{:.2e}", exact)));
+    rates.push_back(std::strtod(fmt::format("{:.2e}", exact).c_str(), nullptr));
   }
   rates.front() = settings.low;
   rates.back() = settings.high;
@@ -354,6 +355,8 @@ Result<RangeReport> range_report(const Experiment& experiment, const RangeTestSe
     }
   }
   report.range = analyse_range(report.rates, report.curves, options_of(report));
+  report.asked = results.cost.asked;
+  report.trained = results.cost.trained;
   if (auto done = estimate_into(report, experiment, identity); !done)
     return tl::unexpected(done.error());
   return report;
@@ -379,6 +382,10 @@ Result<RangeReport> ramp_report(const Experiment& experiment,
                              stair_accuracies(run, report.rates.size())});
   }
   report.range = analyse_ramp(report.rates, report.curves, options_of(report));
+  for (const CampaignResults& one : results) {
+    report.asked += one.cost.asked;
+    report.trained += one.cost.trained;
+  }
   if (auto done = estimate_into(report, experiment, identity); !done)
     return tl::unexpected(done.error());
   return report;
@@ -412,6 +419,7 @@ std::string range_text(const RangeReport& report, const Terminal& terminal) {
         "lower still.\n",
         report.range.lower_fell, report.run_iterations);
   }
+  text += fmt::format("{} iterations trained of {} asked for.\n", report.trained, report.asked);
   if (!report.estimate) return text;
   const ParameterEstimate& e = *report.estimate;
   text += fmt::format("{:.3g} % of [0, 1] is left to search.\n", 100 * report.range.left);
@@ -439,6 +447,8 @@ nlohmann::json to_json(const RangeReport& report) {
                          {"lower", bound_json(report.range.lower)},
                          {"upper", bound_json(report.range.upper)},
                          {"seeds", report.range.seeds},
+                         {"iterations_trained", report.trained},
+                         {"iterations_asked", report.asked},
                          {"left_of_unit_interval",
                           report.estimate ? nlohmann::json(report.range.left) : nlohmann::json()},
                          {"estimate", nullptr}};

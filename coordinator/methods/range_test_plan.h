@@ -62,6 +62,8 @@ struct RangeReport {
   std::optional<ParameterEstimate> estimate;  // where both bounds can be told
   std::int64_t run_iterations = 0;            // of the experiment's own run, which it is for
   double chance = 0;
+  std::int64_t asked = 0;    // iterations: those of its runs, each alone ...
+  std::int64_t trained = 0;  // ... and those that its campaigns have trained
 };
 
 // `results`: of the campaign that range_test_experiment makes of `experiment`; `identity`: what it

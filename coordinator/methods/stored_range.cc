@@ -19,8 +19,6 @@ nlohmann::json training_of(const nlohmann::json& experiment) {
   return train;
 }
 
-double rounded(double rate) { return std::stod(fmt::format("{:.3e}", rate)); }
-
 // For a run as `experiment` has it.
 RangeFinding finding_of(double lower, double upper, std::int64_t iterations,
                         const TrainingIdentity& identity) {
@@ -31,7 +29,7 @@ RangeFinding finding_of(double lower, double upper, std::int64_t iterations,
   const std::int64_t shortest = std::max<std::int64_t>(1, estimate.half_cycle_low);
   return {.lower = lower,
           .upper = upper,
-          .gamma = 1 - rounded(1 - estimate.gamma),
+          .gamma = 1 - four_digits(1 - estimate.gamma),
           .half_cycle = estimate.half_cycle,
           .half_cycle_low = shortest,
           .half_cycle_high = std::max(estimate.half_cycle_high, shortest)};
@@ -55,9 +53,9 @@ Result<StoredRange> range_of(const StoredState& stored, const CampaignRecord& ca
   const auto run = run_plan_of(experiment, identity->train, identity->data);
   if (!run) return tl::unexpected(run.error());
   const RangeFinding found =
-      finding_of(rounded(report->range.lower.rate), rounded(report->range.upper.rate),
+      finding_of(four_digits(report->range.lower.rate), four_digits(report->range.upper.rate),
                  run->iterations, *identity);
-  return StoredRange{found, run->iterations, campaign.id, campaign.name};
+  return StoredRange{found, run->iterations, campaign.id, campaign.name, campaign.hash};
 }
 
 }  // namespace

@@ -20,6 +20,7 @@ struct StoredRange {
   std::int64_t iterations = 0;  // of that run
   CampaignId campaign;          // the range test
   std::string name;             // its campaign's
+  Digest hash;                  // likewise
 };
 
 // Of the newest range test that can tell both bounds, is done and trained as `experiment` does: the

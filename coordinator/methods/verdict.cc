@@ -38,9 +38,15 @@ std::string phase_text(const json& phase, const std::string& measure) {
   std::string text = fmt::format("Phase {}: {}\n", phase.at("phase").get<int>(),
                                  phase.at("what").get<std::string>());
   if (phase.contains("range")) text += range_words(phase.at("range"));
+  const json& cost = phase.contains("range") ? phase.at("range") : phase;
+  if (cost.contains("iterations_trained")) {
+    text += fmt::format("  {} iterations trained of {} asked for\n",
+                        cost.at("iterations_trained").get<std::int64_t>(),
+                        cost.at("iterations_asked").get<std::int64_t>());
+  }
   for (const json& one : phase.value("policies", json::array()))
     text += comparison_line(one, measure);
-  text += settled_line(phase.value("settled", json()));
+  text += settled_line(phase.value("settled", json()), "the best two differ");
   return text;
 }
 
@@ -86,6 +92,8 @@ bool judge(Judgement& judgement, int phase, const Policy& policy, const Campaign
       {{"phase", phase},
        {"what", what},
        {"policies", std::move(policies)},
+       {"iterations_trained", results.cost.trained},
+       {"iterations_asked", results.cost.asked},
        {"settled",
         top.size() > 1 ? settled_json(*top[0], *top[1], target.measure, RankAt::kBest) : json()}});
   return beaten;
@@ -100,7 +108,9 @@ Judgement judge_alone(const json& policy, const PolicyResult& alone, const Campa
   judgement.verdict = verified ? Verdict::kVerified : Verdict::kBest;
   judgement.phases.push_back({{"phase", 1},
                               {"what", verified ? "the target is met" : "the target is not met"},
-                              {"policies", json::array({outcome_json(alone, results)})}});
+                              {"policies", json::array({outcome_json(alone, results)})},
+                              {"iterations_trained", results.cost.trained},
+                              {"iterations_asked", results.cost.asked}});
   judgement.decided = verified && !settings.compare;
   return judgement;
 }

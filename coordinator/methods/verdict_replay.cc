@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "common/policy/policy_json.h"
@@ -17,6 +19,8 @@ namespace lrtune {
 namespace {
 
 using nlohmann::json;
+
+constexpr int kMostCandidates = 10'000;  // of `lrtune verify --candidates`
 
 // One verdict: what it rests on, looked up step by step.
 class Replay {
@@ -48,7 +52,11 @@ Result<void> Replay::read_settings() {
       json{{recorded_.at("measure").get<std::string>(), recorded_.at("target")}}, "target");
   if (!target) return tl::unexpected(target.error());
   settings_.target = *target;
-  settings_.candidates = recorded_.at("candidates").get<int>();
+  // What a client said: it may be any number.
+  const json& candidates = recorded_.at("candidates");
+  if (!candidates.is_number_integer() || candidates < 0 || candidates > kMostCandidates)
+    return fail("its number of candidates is none");
+  settings_.candidates = candidates.get<int>();
   settings_.compare = recorded_.at("compare").get<bool>();
   return {};
 }
@@ -137,6 +145,20 @@ Result<json> Replay::made_again() try {
   return fail(fmt::format("its record cannot be read: {}", error.what()));
 }
 
+// Whether a campaign that the judgement rests on was extended since: its runs are other ones now.
+bool is_outdated(const StoredState& stored, const DecisionRecord& judgement) {
+  std::set<std::string> rests_on;
+  const json numbers = judgement.numbers.json();
+  for (const char* key : {"compared_in", "range_tested_in", "generated_in", "composed_in"}) {
+    if (numbers.contains(key) && numbers.at(key).is_string())
+      rests_on.insert(numbers.at(key).get<std::string>());
+  }
+  return std::ranges::any_of(stored.campaigns, [&](const CampaignRecord& one) {
+    const bool named = one.id == judgement.campaign || rests_on.contains(one.hash.hex());
+    return named && one.extensions > 0 && (one.ended_at == 0 || one.ended_at > judgement.at);
+  });
+}
+
 // The first number that is another one.
 std::string difference_of(const json& recorded, const json& made) {
   for (const auto& [key, value] : made.items()) {
@@ -162,6 +184,10 @@ VerdictReplay replay_verdicts(const StoredState& stored, std::span<const Decisio
     const bool composed = verdict.code == "composed";
     if (!composed && !replay.told()) {
       ++replayed.untold;
+      continue;
+    }
+    if (is_outdated(stored, verdict)) {
+      ++replayed.outdated;
       continue;
     }
     ++replayed.verdicts;

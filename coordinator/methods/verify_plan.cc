@@ -13,6 +13,7 @@
 #include "coordinator/report/m_opt_text.h"
 #include "coordinator/search/search.h"
 #include "coordinator/tuning/m_opt.h"
+#include "coordinator/tuning/range_test.h"
 #include "coordinator/tuning/settled_order.h"
 
 namespace lrtune {
@@ -58,8 +59,6 @@ std::vector<json> with_others(const json& policy, std::span<const json> others) 
   all.insert(all.end(), others.begin(), others.end());
   return all;
 }
-
-double rounded(double value) { return std::stod(fmt::format("{:.3e}", value)); }
 
 // Those with data set and network in common before those with the data set, and these before those
 // with the network; then by value.
@@ -142,7 +141,8 @@ Result<Experiment> generation_experiment(const Experiment& experiment, const jso
 std::optional<json> m_opt_candidate(std::span<const MoptValue> series) {
   auto schedule = recommended(series);
   if (!schedule) return std::nullopt;
-  for (Segment& segment : schedule->segments) segment.function.k0 = rounded(segment.function.k0);
+  for (Segment& segment : schedule->segments)
+    segment.function.k0 = four_digits(segment.function.k0);
   json candidate = to_json(*schedule);
   candidate["name"] = "M-opt";
   return candidate;

@@ -246,7 +246,8 @@ void RecordWriter::write(const DecisionRecord& record) {
 
 void RecordWriter::write(const RankingRecord& record) {
   // A ranking is written whole, its first place first: an earlier one may have had more places.
-  if (record.rank == 1) execute(clear_ranking_, record.campaign, name_of(record.phase));
+  if (record.rank <= 1) execute(clear_ranking_, record.campaign, name_of(record.phase));
+  if (record.rank < 1) return;
   write_row(ranking_, kRankingRow, record.campaign, name_of(record.phase), record.rank,
             record.trial, sql::exact_text(record.scores));
 }

@@ -1,9 +1,12 @@
 #include "coordinator/tuning/range_test.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/math/distributions/students_t.hpp>
 #include <cassert>
 #include <cmath>
+#include <cstdlib>
 #include <set>
 
 #include "coordinator/tuning/settled_order.h"
@@ -154,6 +157,11 @@ LearningRateRange analyse_ramp(std::span<const double> rates, std::span<const Ra
       .iterations = curves.front().iterations, .seeds = std::ssize(curves), .left = 1};
   keep_bounds(range, bounds_at(rates, curves, range.iterations, options, ramp_part));
   return range;
+}
+
+double four_digits(double rate) {
+  return std::strtod(fmt::format("{:.3e}", rate).c_str(),
+                     nullptr);  // std::stod throws below 1e-307
 }
 
 ParameterEstimate estimate_parameters(double lower, double upper, std::int64_t iterations,

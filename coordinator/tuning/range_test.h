@@ -88,6 +88,9 @@ std::optional<FlatPart> ramp_part(std::span<const std::optional<double>> accurac
 LearningRateRange analyse_ramp(std::span<const double> rates, std::span<const RangeCurve> curves,
                                const RangeTestOptions& options);
 
+// A rate as people write it: four digits. Of the smallest numbers, too.
+double four_digits(double rate);
+
 // How far k0 and k1 of cyclic functions, and other parameters, follow from the range. All are
 // places to start a search from.
 struct ParameterEstimate {

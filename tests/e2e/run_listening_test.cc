@@ -120,6 +120,31 @@ TEST_F(ListeningRunTest, AVerdictIsTheSameAtACoordinator) {
   EXPECT_EQ(stop(serving), 0);
 }
 
+// Regression: a copy of its store that had the campaign, open still, was judged as if that were
+// all, and the wrong judgement was recorded.
+TEST_F(ListeningRunTest, AnOldCopyOfACoordinatorsStoreIsNotBelieved) {
+  Process serving = coordinator();
+  std::vector<std::string> command = {
+      "range-test", "experiment.yaml", "--iterations", "100", "--rates", "3", "--seeds", "1"};
+  Process waiting = client(command);
+  until(waiting, "the campaign is there",
+        [&] { return number("SELECT count(*) FROM campaign") == 1; });
+  const ProcessResult copied = lrtune({"store", "backup", "old.db"}).wait(kPatience);
+  ASSERT_EQ(copied.exit_code, 0) << copied.err;
+  waiting.signal(SIGINT);
+  const ProcessResult stopped = waiting.wait(kPatience);
+  EXPECT_EQ(stopped.exit_code, 75) << stopped.err;
+  Process alone = worker("alone");
+  const ProcessResult done = client(command).wait(240);
+  EXPECT_EQ(done.exit_code, 0) << done.err;
+  command.insert(command.end(), {"--store", "old.db"});
+  const ProcessResult refused = client(command).wait(240);
+  EXPECT_EQ(refused.exit_code, 2) << refused.out;
+  EXPECT_THAT(refused.err, HasSubstr("or is an old copy of it"));
+  EXPECT_EQ(stop(alone), 0);
+  EXPECT_EQ(stop(serving), 0);
+}
+
 TEST_F(ListeningRunTest, ARangeIsTheSameHoweverOftenItsCommandIsKilled) {
   const std::vector<std::string> command = {
       "range-test", "experiment.yaml", "--iterations", "100,200", "--rates", "7", "--seeds", "2"};

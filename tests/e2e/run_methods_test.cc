@@ -271,6 +271,25 @@ TEST_F(ComposeTest, WithoutRatesARangeTestSaysThem) {
   EXPECT_LT(made["rates"]["low"], made["rates"]["high"]);
 }
 
+// Regression: run.epochs was refused, after the range test was trained.
+TEST_F(ComposeTest, ARunInEpochsIsComposedToo) {
+  std::string text = experiment();
+  text.replace(text.find("iterations: 40"), 14, "epochs: 2");
+  write("experiment.yaml", text);
+  for (const std::string method : {"tree", "dynamic"}) {
+    const ProcessResult result =
+        compose({"--method", method, "--repeats", "0", "--store", method + ".db"});
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+  }
+}
+
+TEST_F(ComposeTest, AControllerChangesByItsOptions) {
+  const ProcessResult result = compose({"--method", "plateau", "--window", "2", "--threshold",
+                                        "100", "--cooldown", "0", "--metric", "loss"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(nlohmann::json::parse(result.out)["composite"].contains("segments")) << result.out;
+}
+
 TEST_F(ComposeTest, BadInputIsNamedAndMakesNoStore) {
   const auto error = [&](const std::vector<std::string>& more) {
     std::vector<std::string> arguments = {"compose", "experiment.yaml"};
@@ -282,8 +301,14 @@ TEST_F(ComposeTest, BadInputIsNamedAndMakesNoStore) {
   };
   EXPECT_THAT(error({"--functions", "nstep"}), HasSubstr("--functions: 'nstep' is none of fix"));
   EXPECT_THAT(error({"--low", "0.1"}), HasSubstr("give both of --low and --high"));
-  EXPECT_THAT(error({"--low", "0.2", "--high", "0.1"}), HasSubstr("0 < 0.2 < 0.1 does not hold"));
-  EXPECT_THAT(error({"--low", "nan", "--high", "0.1"}), HasSubstr("0 < nan < 0.1 does not hold"));
+  EXPECT_THAT(error({"--low", "0.2", "--high", "0.1"}), HasSubstr("0.2 < 0.1 <= 1000000 does not"));
+  EXPECT_THAT(error({"--low", "nan", "--high", "0.1"}), HasSubstr("nan < 0.1"));
+  EXPECT_THAT(error({"--low", "0.1", "--high", "inf"}), HasSubstr("0.1 < inf"));
+  EXPECT_THAT(error({"--keep", "3", "--method", "dynamic"}),
+              HasSubstr("--keep is an option of --method tree, and the method is dynamic"));
+  EXPECT_THAT(error({"--every", "3"}), HasSubstr("--every is an option of --method dynamic"));
+  EXPECT_THAT(error({"--window", "3"}), HasSubstr("--window is an option of --method plateau"));
+  EXPECT_THAT(error({"--method", "plateau", "--tries", "65"}), HasSubstr("--tries"));
   EXPECT_THAT(error({"--method", "forest"}), HasSubstr("--method"));
   EXPECT_THAT(error({"--boundaries", "400"}), HasSubstr("below the run's 400 iterations"));
   EXPECT_THAT(error({"--method", "dynamic", "--every", "300"}), HasSubstr("at most half"));

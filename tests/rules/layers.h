@@ -129,6 +129,10 @@ inline const std::vector<Layer>& layers() {
       {.place = "coordinator/operations",
        .folders = {"common", "coordinator", "coordinator/core", "coordinator/operations"},
        .libraries = {"text", "errors", "boost", "prometheus", "threads", "files", "system"}},
+      // How many columns a letter takes is the system's to say.
+      {.place = "coordinator/report/text_table",
+       .folders = {"coordinator/report"},
+       .libraries = {"text", "system"}},
       {.place = "coordinator/report",
        .folders = {"common", "common/policy", "common/training", "common/config",
                    "coordinator/report", "coordinator/core", "coordinator/search",

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "coordinator/core/decisions.h"
 #include "tests/unit/core_harness.h"
 
 namespace lrtune {
@@ -463,6 +464,23 @@ TEST_F(CoreClientsTest, AJudgementOfATrialThatIsNotThereIsRefused) {
   submit("x");
   EXPECT_THAT(ask(wire::Judge{1, TrialId{3}, wire::JudgementKind::kVerdict, {}}).error,
               HasSubstr("there is no trial 3"));
+}
+
+// Regression: a text in the place of a number ended `lrtune why`.
+TEST(Judgements, OfAClientAreToldWhateverTheySay) {
+  const nlohmann::json values = {"x", 1e300, nullptr, true, 3};
+  for (const char* code : {"verdict", "composed"}) {
+    for (const nlohmann::json& value : values) {
+      nlohmann::json numbers = nlohmann::json::object();
+      for (const char* key : {"verdict", "measure", "target", "phase", "replacement", "others",
+                              "top1", "best", "best_top1", "compared_with"})
+        numbers[key] = value;
+      const DecisionRecord judged{CampaignId{1}, TrialId{2}, 0, code, numbers};
+      EXPECT_THAT(sentence(judged), HasSubstr("Trial 2")) << numbers;
+      EXPECT_THAT(sentence({CampaignId{1}, TrialId{2}, 0, code, nlohmann::json::object()}),
+                  HasSubstr("Trial 2"));
+    }
+  }
 }
 
 }  // namespace

@@ -38,7 +38,11 @@ StoredState KeptRecords::state() const {
 
 std::vector<RankingRecord> KeptRecords::rankings() const {
   std::map<std::pair<TrialPhase, int>, RankingRecord> newest;
-  for (const RankingRecord& row : of<RankingRecord>()) newest[{row.phase, row.rank}] = row;
+  for (const RankingRecord& row : of<RankingRecord>()) {
+    if (row.rank <= 1)
+      std::erase_if(newest, [&](const auto& entry) { return entry.first.first == row.phase; });
+    if (row.rank > 0) newest[{row.phase, row.rank}] = row;
+  }
   std::vector<RankingRecord> rows;
   for (auto& [place, row] : newest) rows.push_back(std::move(row));
   return rows;

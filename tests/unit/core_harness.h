@@ -54,7 +54,7 @@ struct KeptRecords {
     }
     return found;
   }
-  std::vector<RankingRecord> rankings() const;  // the newest row of each place, by (phase, rank)
+  std::vector<RankingRecord> rankings() const;  // the newest of each phase, by (phase, rank)
   // Codes of the decisions about `trial`, in order.
   std::vector<std::string> codes(std::int64_t trial) const;
 };

@@ -274,6 +274,24 @@ TEST_F(CoreSearchTest, AnExtensionThatVerifiesFewerIsTheSameAgain) {
   EXPECT_EQ(replayed(), "");
 }
 
+// Regression: when no run ended well after an extension, the verification's old ranking stayed.
+TEST_F(CoreSearchTest, AnExtensionThatVerifiesNobodyLeavesNoRankingOfBefore) {
+  begin(two_policies("verify: {top: 2, repeats: 1}\n"), 1);
+  for (double top1 = 0.5; !open().empty(); top1 += 0.01) end_first(top1);
+  EXPECT_EQ(harness.kept().rankings().size(), 2U + 2U);
+  extend({.request = 1, .campaign = "1", .iterations = 150});
+  while (!open().empty()) {
+    const wire::Assign job = open().front();
+    ended.insert(job.job);
+    harness.say("a",
+                wire::Finished{job.job, job.attempt, 1, {OutcomeKind::kDiverged, 120, {}, "no"}});
+  }
+  EXPECT_EQ(harness.campaign().state, CampaignState::kDone);
+  for (const RankingRecord& row : harness.kept().rankings())
+    EXPECT_EQ(row.phase, TrialPhase::kSearch);
+  EXPECT_EQ(replayed(), "");
+}
+
 TEST_F(CoreSearchTest, AnAlteredLogIsNoticed) {
   begin(searching("asha", 9), 1);
   for (int i = 0; !open().empty(); ++i) end_first(0.3 + 0.05 * (i * 7 % 11));

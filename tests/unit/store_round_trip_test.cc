@@ -224,6 +224,32 @@ TEST(StoreRoundTrip, ADamagedPointIsAnErrorInTheThreadToo) {
   }
 }
 
+// Regression: after an extension that verified fewer policies, the places behind them stayed.
+TEST(StoreRoundTrip, ARankingTakesThePlaceOfALongerOne) {
+  const TemporaryFolder folder(memory_folder());
+  const auto store = open_store(folder.file("a.db"));
+  ASSERT_TRUE(store->commit(sample_records()));
+  const auto rank = [&](TrialPhase phase, std::int64_t places) {
+    std::vector<Record> ranking;
+    for (std::int64_t place = 1; place <= places; ++place) {
+      ranking.emplace_back(
+          RankingRecord{CampaignId{1}, phase, static_cast<int>(place), TrialId{place}, {}});
+    }
+    ASSERT_TRUE(store->commit(ranking));
+  };
+  rank(TrialPhase::kSearch, 5);
+  rank(TrialPhase::kVerify, 4);
+  rank(TrialPhase::kVerify, 2);
+  const Record none = RankingRecord{CampaignId{1}, TrialPhase::kSearch, 0, {}, {}};
+  ASSERT_TRUE(store->commit({&none, 1}));
+  const SQLite::Database database(folder.file("a.db"), SQLite::OPEN_READONLY);
+  SQLite::Statement rows(database,
+                         "SELECT group_concat(phase || rank, ' ') FROM "
+                         "(SELECT phase, rank FROM ranking WHERE campaign = 1 ORDER BY 1, 2)");
+  ASSERT_TRUE(rows.executeStep());
+  EXPECT_EQ(rows.getColumn(0).getString(), "verify1 verify2");
+}
+
 TEST(StoreRefuses, NumbersThatItCannotKeep) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const std::vector<Record> sample = sample_records();

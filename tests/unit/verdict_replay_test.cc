@@ -116,6 +116,21 @@ class VerdictReplayTest : public testing::Test {
   }
 };
 
+// Regression: after an extension the verdict was held against the longer runs, and differed for
+// ever.
+TEST_F(VerdictReplayTest, OneOfBeforeAnExtensionIsNotMadeAgain) {
+  verdict_.at = 1000;
+  stored_.campaigns[1].extensions = 1;
+  stored_.campaigns[1].ended_at = 2000;
+  EXPECT_EQ(replay().outdated, 1);
+  EXPECT_EQ(replay().verdicts, 0);
+  EXPECT_EQ(replay().difference, "");
+  stored_.campaigns[1].ended_at = 0;
+  EXPECT_EQ(replay().outdated, 1) << "it is being made longer";
+  stored_.campaigns[1].ended_at = 500;
+  EXPECT_EQ(replay().verdicts, 1) << "it was longer before";
+}
+
 TEST_F(VerdictReplayTest, IsTheSameAgain) {
   EXPECT_EQ(verdict_.numbers.json().at("verdict"), "replaced");
   EXPECT_EQ(verdict_.numbers.json().at("replacement_top1"), 0.955);
@@ -162,8 +177,12 @@ TEST_F(VerdictReplayTest, ARecordWithoutItsCampaignsIsCountedOnly) {
 }
 
 TEST_F(VerdictReplayTest, ARecordThatCannotBeReadIsADifference) {
-  record("candidates", "many");
+  record("compare", "many");
   EXPECT_THAT(replay().difference, HasSubstr("its record cannot be read"));
+  for (const nlohmann::json& candidates : {nlohmann::json("many"), nlohmann::json(1e300)}) {
+    record("candidates", candidates);
+    EXPECT_THAT(replay().difference, HasSubstr("its number of candidates is none"));
+  }
 }
 
 }  // namespace

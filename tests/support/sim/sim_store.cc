@@ -165,6 +165,12 @@ void SimStore::apply(const DecisionRecord& record) {
 }
 
 void SimStore::apply(const RankingRecord& record) {
+  if (record.rank <= 1) {
+    std::erase_if(rankings_, [&](const auto& entry) {
+      return entry.second.campaign == record.campaign && entry.second.phase == record.phase;
+    });
+  }
+  if (record.rank < 1) return;
   require(trials_.contains(record.trial), "a ranked trial is there before its ranking");
   require(!ended(campaigns_.at(record.campaign).state), "a campaign is ranked after its end");
   rankings_.insert_or_assign(std::tuple(record.campaign, record.phase, record.rank), record);
