@@ -30,6 +30,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr std::chrono::seconds kAwayAtMost{60};
+
 class LocalRunner : public CampaignRunner {
  public:
   LocalRunner(const RunOptions& options, std::unique_ptr<SqliteStore> store)
@@ -39,9 +41,10 @@ class LocalRunner : public CampaignRunner {
     return lrtune::carry_out(options_, experiments, *store_, output);
   }
   Result<StoredState> stored() override { return store_->load(); }
-  Result<void> keep(const DecisionRecord& judgement) override {
+  int keep(const DecisionRecord& judgement) override {
     const std::vector<Record> records = {judgement};
-    return store_->commit(records);
+    const auto kept = store_->commit(records);
+    return kept ? kExitDone : say_error(kept.error(), kExitFailure);
   }
 
  private:
@@ -63,9 +66,18 @@ class AtCoordinator : public CampaignRunner {
       return store.everything();
     });
   }
-  Result<void> keep(const DecisionRecord& judgement) override;
+  int keep(const DecisionRecord& judgement) override;
 
  private:
+  // As Client::ask(), again for a minute while the coordinator is away.
+  template <typename Request>
+  Result<nlohmann::json> ask(const Request& request) {
+    for (const auto begun = Clock::now();;) {
+      auto answer = client_.ask(request);
+      if (answer || stopped_ || client_.was_answered() || Clock::now() - begun >= kAwayAtMost)
+        return answer;
+    }
+  }
   bool is_stopped() { return stopped_ = stopped_ || signals_.take() != 0; }
   int unanswered(const Error& error) const;
   tl::expected<std::string, int> submit(const Experiment& experiment);
@@ -115,7 +127,7 @@ Result<void> AtCoordinator::check_store(const nlohmann::json& campaign) const {
 
 // Before anything is ordered.
 Result<void> AtCoordinator::check_newest() {
-  const auto page = client_.ask(wire::Inspect{});
+  const auto page = ask(wire::Inspect{});
   if (!page) return tl::unexpected(page.error());
   const nlohmann::json& campaigns = page->at("campaigns");
   return campaigns.empty() ? Result<void>() : check_store(campaigns.front());
@@ -130,7 +142,7 @@ tl::expected<std::string, int> AtCoordinator::submit(const Experiment& experimen
                                experiment.name, text.size(), wire::kMaxExperimentBytes)},
                   kExitBadInput));
   }
-  const auto document = client_.ask(wire::Submit{0, options_.file, text, "", {}});
+  const auto document = ask(wire::Submit{0, options_.file, text, "", {}});
   if (!document) return tl::unexpected(unanswered(document.error()));
   std::string number = std::to_string(document->value("campaign", std::int64_t{0}));
   if (auto store = check_store(*document); !store) {  // the coordinator had none before
@@ -171,7 +183,6 @@ int AtCoordinator::ended(std::span<const nlohmann::json> campaigns,
 
 int AtCoordinator::carry_out(std::span<const Experiment> experiments, const OutputFolder&) {
   constexpr std::chrono::milliseconds kLookEvery{500};
-  constexpr std::chrono::seconds kAwayAtMost{60};
   if (auto good = check_newest(); !good) return unanswered(good.error());
   std::vector<std::string> campaigns;
   for (const Experiment& experiment : experiments) {
@@ -203,13 +214,12 @@ int AtCoordinator::carry_out(std::span<const Experiment> experiments, const Outp
   return unanswered({});
 }
 
-Result<void> AtCoordinator::keep(const DecisionRecord& judgement) {
+int AtCoordinator::keep(const DecisionRecord& judgement) {
   const auto kind = judgement.code == name_of(wire::JudgementKind::kVerdict)
                         ? wire::JudgementKind::kVerdict
                         : wire::JudgementKind::kComposed;
-  const auto answer = client_.ask(wire::Judge{0, judgement.trial, kind, judgement.numbers});
-  if (!answer) return tl::unexpected(answer.error());
-  return {};
+  const auto answer = ask(wire::Judge{0, judgement.trial, kind, judgement.numbers});
+  return answer ? kExitDone : unanswered(answer.error());
 }
 
 bool names_coordinator(const RunnerOptions& options) {

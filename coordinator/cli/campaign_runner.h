@@ -38,8 +38,9 @@ class CampaignRunner {
   // All that the store has.
   virtual Result<StoredState> stored() = 0;
 
-  // Keeps a judgement about a trial, for `lrtune why` and `lrtune replay`.
-  virtual Result<void> keep(const DecisionRecord& judgement) = 0;
+  // Keeps a judgement about a trial, for `lrtune why` and `lrtune replay`. kExitDone, or as
+  // carry_out().
+  virtual int keep(const DecisionRecord& judgement) = 0;
 };
 
 // The options of a command that carries campaigns out: add_local_options(), and --coordinator.

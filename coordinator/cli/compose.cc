@@ -192,7 +192,7 @@ OrExit<void> Composing::keep(const Composition& composition, const CampaignResul
     if (decision->numbers.json() == judgement.numbers.json()) return {};
     break;
   }
-  if (auto kept = runner_.keep(judgement); !kept) return ends(kept.error(), kExitFailure);
+  if (const int code = runner_.keep(judgement); code != kExitDone) return tl::unexpected(code);
   return {};
 }
 
@@ -377,7 +377,7 @@ void add_composing_options(CLI::App& parser, ComposeCommand& command) {
   given(parser
             .add_option("--window", command.window,
                         "plateau: observations that are compared; default: 5")
-            ->check(CLI::Range(std::int64_t{2}, std::int64_t{1'000'000})));
+            ->check(CLI::Range(std::int64_t{2}, std::int64_t{1000})));
   given(parser
             .add_option("--threshold", command.threshold,
                         "plateau: an improvement in the window that is none; default: 0.05")

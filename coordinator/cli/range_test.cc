@@ -12,6 +12,7 @@
 #include "coordinator/cli/local_campaign.h"
 #include "coordinator/cli/result_files.h"
 #include "coordinator/cli/standard_streams.h"
+#include "coordinator/methods/comparison.h"
 #include "coordinator/methods/range_test_plan.h"
 
 namespace lrtune {
@@ -43,6 +44,8 @@ Result<RangeReport> report_on(const RangeTestSettings& settings, const Experimen
   for (const Experiment& campaign : campaigns) {
     auto of_campaign = collect_results(*stored, campaign.hash);
     if (!of_campaign) return tl::unexpected(of_campaign.error());
+    if (auto good = check_not_extended(of_campaign->campaign); !good)
+      return tl::unexpected(good.error());
     results.push_back(*std::move(of_campaign));
   }
   const auto identity = identity_of(*stored, results.front());

@@ -108,7 +108,6 @@ Result<Verification::Campaign> Verification::done(const StoredState& stored,
   auto results = collect_results(stored, experiment.hash);
   if (!results) return tl::unexpected(results.error());
   if (results->policies.empty()) return fail("no trial has ended");
-  if (auto good = check_not_extended(results->campaign); !good) return tl::unexpected(good.error());
   auto identity = identity_of(stored, *results);
   if (!identity) return tl::unexpected(identity.error());
   return Campaign{*std::move(results), *std::move(identity)};
@@ -129,6 +128,8 @@ OrExit<Verification::Campaigns> Verification::carried_out(
   for (const Experiment& experiment : good) {
     auto campaign = done(*stored, experiment);
     if (!campaign) return ends(campaign.error(), kExitFailure);
+    if (auto same = check_not_extended(campaign->results.campaign); !same)
+      return ends(same.error(), kExitBadInput);
     campaigns.push_back(*std::move(campaign));
   }
   return campaigns;
@@ -245,7 +246,7 @@ OrExit<void> Verification::keep(const Judgement& judgement, const PolicyResult& 
     if (decision->numbers.json() == verdict.numbers.json()) return {};
     break;
   }
-  if (auto kept = runner_.keep(verdict); !kept) return ends(kept.error(), kExitFailure);
+  if (const int code = runner_.keep(verdict); code != kExitDone) return tl::unexpected(code);
   return {};
 }
 

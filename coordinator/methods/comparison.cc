@@ -23,7 +23,7 @@ double value_of(const Scores& scores, Measure measure, RankAt at) {
 Result<void> check_not_extended(const CampaignRecord& campaign) {
   if (campaign.extensions == 0) return {};
   return fail(fmt::format(
-      "campaign {} ({}) was extended: its runs are no more those that are compared here; give the "
+      "campaign {} ({}) was extended: its runs are no more those that this command makes; give the "
       "experiment another name",
       campaign.id.value, campaign.name));
 }

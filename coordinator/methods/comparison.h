@@ -10,8 +10,8 @@
 
 namespace lrtune {
 
-// What a command made and somebody has extended since is longer than what it compares. Errors: that
-// campaign, and what helps.
+// What a command made and somebody has extended since is longer than what it measures or compares.
+// Errors: that campaign, and what helps.
 Result<void> check_not_extended(const CampaignRecord& campaign);
 
 // What the repeats of a policy that ended well have reached; none: it was not repeated.

@@ -24,8 +24,6 @@ using nlohmann::json;
 constexpr std::array<std::string_view, 14> kFunctions = {
     "fix",    "step", "exp",  "inv",    "poly", "tri",  "tri2",
     "triexp", "sin",  "sin2", "sinexp", "cos",  "cos2", "cosexp"};
-constexpr double kLeastRate = 1e-12;  // that may be given
-constexpr double kMostRate = 1e6;
 constexpr double kLowest = 100;  // so many times below the range the last segments may go
 
 std::vector<std::string> functions_of(const ComposeSettings& settings) {
@@ -204,7 +202,8 @@ Result<void> check_boundaries(const ComposeSettings& settings, std::int64_t iter
     }
   } else if (settings.segments > iterations) {
     return tl::unexpected(
-        option_error("--segments", fmt::format("the run has {} iterations", iterations)));
+        option_error("--segments", fmt::format("the run has {} iterations, fewer than {} segments",
+                                               iterations, settings.segments)));
   }
   return {};
 }
@@ -221,8 +220,11 @@ Error by_its_option(const Error& error, const ComposeSettings& settings) {
       {"/search/policies",
        settings.method == ComposeMethod::kPlateau ? "--method plateau, --tries" : "--functions"},
   }};
-  for (const auto& [path, option] : options) {
+  for (auto [path, option] : options) {
     if (!error.path.starts_with(path)) continue;
+    for (const std::string_view own : {"--window", "--threshold", "--cooldown", "--metric"}) {
+      if (error.path.ends_with(std::string("/").append(own.substr(2)))) option = own;
+    }
     std::string message = error.message;
     const std::string words = fmt::format(" ({})", key_words(error.path));
     if (message.ends_with(words)) message.resize(message.size() - words.size());
@@ -349,14 +351,21 @@ std::vector<json> rivals_of(const CampaignResults& search, const ComposeSettings
                             std::span<const json> against) {
   std::vector<json> rivals;
   const auto composite = composite_of(search);
+  // Lengths in epochs can not be told here: such a policy is another one.
+  const PolicyContext context{.run_iterations = range.iterations};
+  std::vector<Policy> known;
+  if (composite) known.push_back(*composite);
   const auto add = [&](json policy) {
-    if (std::ranges::find(rivals, policy) == rivals.end()) rivals.push_back(std::move(policy));
+    const auto read = policy_from_json(policy, context);
+    if (read && std::ranges::find(known, *read) != known.end()) return;
+    if (read) known.push_back(*read);
+    rivals.push_back(std::move(policy));
   };
   for (const PolicyResult* path : whole_runs(search)) {
     if (rivals.size() >= static_cast<std::size_t>(settings.keep)) break;
     const Segment& first = path->search.applied().segments.front();
     const Policy alone{{{first.function, kNoEnd, first.from_t}}};
-    if (alone != composite) add(to_json(alone));
+    add(to_json(alone));
   }
   if (settings.singles > 0) {
     // The first is a composite, which is not meant here.

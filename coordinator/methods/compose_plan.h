@@ -77,7 +77,8 @@ Result<Experiment> composing_experiment(const Experiment& experiment,
 std::optional<Policy> composite_of(const CampaignResults& search);
 
 // What the composite is compared with: the functions that the search's best whole runs began with,
-// each alone, `settings.singles` single functions drawn within the range, and `against`. Each once.
+// each alone, `settings.singles` single functions drawn within the range, and `against`. Each once,
+// and not the composite, whatever they are called.
 std::vector<nlohmann::json> rivals_of(const CampaignResults& search,
                                       const ComposeSettings& settings, const ComposeRange& range,
                                       std::uint64_t seed, std::span<const nlohmann::json> against);

@@ -94,7 +94,7 @@ Composition judge_composition(const Policy& composite, const CampaignResults& co
   const PolicyResult* best_other = nullptr;
   for (const PolicyResult* one : top) {
     const bool is_own = one->search.trial.policy == composite;
-    if (is_own) composite_result = one;
+    if (is_own && composite_result == nullptr) composite_result = one;
     if (!is_own && best_other == nullptr) best_other = one;
   }
   if (composite_result != nullptr && best_other != nullptr)
@@ -106,7 +106,8 @@ Composition judge_composition(const Policy& composite, const CampaignResults& co
                                         one.search.outcome.iteration));
     }
   }
-  made.others = static_cast<int>(composed.policies.size()) - 1;
+  for (const PolicyResult& one : composed.policies)
+    made.others += one.search.trial.policy == composite ? 0 : 1;
   made.best = top.empty() ? json() : to_json(top.front()->search.trial.policy);
   if (composite_result == nullptr) {
     made.verdict = CompositionVerdict::kFailed;

@@ -37,8 +37,8 @@ Result<json> composition_again(const StoredState& stored, const DecisionRecord& 
     if (recorded.contains(key)) made[key] = recorded.at(key);
   }
   return made;
-} catch (const json::exception& error) {
-  return fail(fmt::format("its record cannot be read: {}", error.what()));
+} catch (const json::exception&) {
+  return fail("its record cannot be read: a number is missing, or is of another kind");
 }
 
 }  // namespace lrtune

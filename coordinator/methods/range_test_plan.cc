@@ -9,6 +9,7 @@
 #include <map>
 #include <utility>
 
+#include "common/config/length_reader.h"
 #include "common/config/run_plan.h"
 #include "coordinator/report/text_table.h"
 
@@ -39,11 +40,20 @@ Result<std::vector<std::int64_t>> multiples(const RangeTestSettings& settings) {
 }
 
 Result<void> check(const RangeTestSettings& settings) {
-  if (!(settings.low > 0) || !(settings.high > settings.low) || settings.high > 1e6) {
-    return fail(fmt::format("--low and --high must be rates with 0 < low < high, not {} and {}",
-                            settings.low, settings.high));
+  if (!(settings.low >= kLeastRate && settings.low < settings.high && settings.high <= kMostRate)) {
+    return fail(fmt::format("--low and --high: {} <= {} < {} <= {} does not hold", kLeastRate,
+                            settings.low, settings.high, kMostRate));
   }
   if (settings.rates < 3) return fail("--rates must be 3 or more");
+  if (const auto grid = rate_grid(settings); std::ranges::adjacent_find(grid) != grid.end()) {
+    return fail(fmt::format("--rates: {} between {} and {} are the same in seven digits",
+                            settings.rates, settings.low, settings.high));
+  }
+  for (const std::int64_t iterations : settings.iterations) {
+    if (iterations > kMostIterations)
+      return fail(
+          fmt::format("--iterations must be at most {}, not {}", kMostIterations, iterations));
+  }
   if (settings.seeds < 1) return fail("--seeds must be 1 or more");
   return {};
 }
@@ -211,12 +221,17 @@ std::vector<double> rate_grid(const RangeTestSettings& settings) {
   std::vector<double> rates;
   const double step = std::log(settings.high / settings.low) / (settings.rates - 1);
   for (int i = 0; i < settings.rates; ++i) {
-    // Three digits: a rate that people can write down again.
-    const double exact = settings.low * std::exp(step * i);
-    rates.push_back(std::strtod(fmt::format("{:.2e}", exact).c_str(), nullptr));
+    rates.push_back(settings.low * std::exp(step * i));
   }
-  rates.front() = settings.low;
-  rates.back() = settings.high;
+  // Three digits, so that people can write a rate down again; more where two would be the same.
+  for (const int digits : {2, 6}) {
+    std::vector<double> written;
+    for (const double rate : rates)
+      written.push_back(std::strtod(fmt::format("{:.{}e}", rate, digits).c_str(), nullptr));
+    written.front() = settings.low;
+    written.back() = settings.high;
+    if (digits == 6 || std::ranges::adjacent_find(written) == written.end()) return written;
+  }
   return rates;
 }
 

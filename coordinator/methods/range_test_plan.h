@@ -27,6 +27,10 @@ struct RangeTestSettings {
   bool ramp = false;
 };
 
+// Rates that may be given.
+inline constexpr double kLeastRate = 1e-12;
+inline constexpr double kMostRate = 1e6;
+
 // The rates of the grid, ascending; both ends are exact.
 std::vector<double> rate_grid(const RangeTestSettings& settings);
 

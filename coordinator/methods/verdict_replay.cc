@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "common/policy/policy_json.h"
@@ -141,21 +142,25 @@ Result<json> Replay::made_again() try {
       return tl::unexpected(done.error());
   }
   return verdict_numbers(judgement, settings_, trial->policy);
-} catch (const json::exception& error) {
-  return fail(fmt::format("its record cannot be read: {}", error.what()));
+} catch (const json::exception&) {
+  return fail("its record cannot be read: a number is missing, or is of another kind");
 }
 
-// Whether a campaign that the judgement rests on was extended since: its runs are other ones now.
+// Whether a campaign that the judgement rests on was extended: nothing is judged by such a one
+// (check_not_extended), so that was later, or elsewhere if the judgement was imported.
 bool is_outdated(const StoredState& stored, const DecisionRecord& judgement) {
   std::set<std::string> rests_on;
   const json numbers = judgement.numbers.json();
+  const bool composed = judgement.code == "composed";
   for (const char* key : {"compared_in", "range_tested_in", "generated_in", "composed_in"}) {
+    // Where the rates of a composition come from is not made again.
+    if (composed && std::string_view(key) == "range_tested_in") continue;
     if (numbers.contains(key) && numbers.at(key).is_string())
       rests_on.insert(numbers.at(key).get<std::string>());
   }
   return std::ranges::any_of(stored.campaigns, [&](const CampaignRecord& one) {
     const bool named = one.id == judgement.campaign || rests_on.contains(one.hash.hex());
-    return named && one.extensions > 0 && (one.ended_at == 0 || one.ended_at > judgement.at);
+    return named && one.extensions > 0;
   });
 }
 

@@ -13,7 +13,7 @@ namespace lrtune {
 struct VerdictReplay {
   int verdicts = 0;        // that were made again
   int untold = 0;          // recorded by a version that did not name the campaigns
-  int outdated = 0;        // made before an extension of what they rest on
+  int outdated = 0;        // what they rest on was extended
   std::string difference;  // the first one, as a sentence; empty: all is the same
 };
 

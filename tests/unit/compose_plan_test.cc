@@ -141,7 +141,7 @@ TEST(ComposePlan, WhatCannotBeComposedIsRefusedByItsName) {
               HasSubstr("--functions: 'nstep' is none of fix, step, exp"));
   EXPECT_EQ(error(mine(), {.functions = {"fix", "fix"}}), "--functions: 'fix' stands twice");
   EXPECT_EQ(error(mine("{iterations: 3}"), {.segments = 4}),
-            "--segments: the run has 3 iterations");
+            "--segments: the run has 3 iterations, fewer than 4 segments");
   EXPECT_EQ(error(mine("{iterations: 900, target: {top1: 0.9}}", "rank: {by: cost}\n")), "");
   EXPECT_EQ(composed_by(mine("{iterations: 900, target: {top1: 0.9}}", "rank: {by: cost}\n")),
             RankBy::kTop1);
@@ -259,6 +259,15 @@ TEST(ComposePlan, ItsRivalsAreWhatThePathsBeganWithAndWhatIsDrawn) {
     EXPECT_GE(rivals[i].at("k0").get<double>(), 0.00999);
   }
   EXPECT_EQ(rivals[4], to_json(alone(0.7)));
+  // Regression: the composite was its own rival, and a name made another policy of one.
+  json composite_again = to_json(two(0.1, 0.01));
+  composite_again["name"] = "mine";
+  json first_again = to_json(alone(0.1));
+  first_again["name"] = "mine";
+  EXPECT_EQ(rivals_of(search, {.keep = 1, .singles = 0}, range(), 7,
+                      std::vector<json>{composite_again, first_again})
+                .size(),
+            1u);
   EXPECT_TRUE(rivals_of(results_of({{alone(0.1)}}), {.singles = 0}, range(), 7, {}).empty())
       << "a path that never changed is no rival of itself";
 }
@@ -289,6 +298,16 @@ TEST(Composition, ACompositeThatIsAheadIsBetter) {
   EXPECT_THAT(text, HasSubstr("Rates: 0.01 to 0.1, from a test"));
   EXPECT_THAT(text, HasSubstr("The composite is better than every other policy here."));
   EXPECT_THAT(text, HasSubstr("until: 300"));
+}
+
+// Regression: of equal entries the last counted, which is not repeated.
+TEST(Composition, TheCompositeIsTheOneThatWasRepeated) {
+  const CampaignResults composed = results_of({{two(0.1, 0.01), 900, 0.9, {0.90, 0.91}},
+                                               {alone(0.1), 900, 0.8, {0.80, 0.81}},
+                                               {two(0.1, 0.01), 900, 0.9}});
+  const Composition made = judge_composition(two(0.1, 0.01), composed);
+  EXPECT_EQ(made.others, 1);
+  EXPECT_TRUE(made.settled.is_object());
 }
 
 TEST(Composition, ALeadThatIsNotSettledIsSaid) {

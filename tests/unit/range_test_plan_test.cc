@@ -4,7 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
+#include <limits>
 
 #include "common/config/run_plan.h"
 #include "common/policy/policy_json.h"
@@ -84,7 +87,7 @@ std::string refusal(const RangeTestSettings& wrong, const Experiment& experiment
 TEST(RangeTestPlan, SaysWhichSettingIsWrong) {
   RangeTestSettings wrong = settings();
   wrong.low = 0;
-  EXPECT_THAT(refusal(wrong), HasSubstr("--low and --high must be rates with 0 < low < high"));
+  EXPECT_THAT(refusal(wrong), HasSubstr("--low and --high: 1e-12 <= "));
   wrong = settings();
   wrong.rates = 2;
   EXPECT_THAT(refusal(wrong), HasSubstr("--rates must be 3 or more"));
@@ -95,6 +98,30 @@ TEST(RangeTestPlan, SaysWhichSettingIsWrong) {
   wrong.iterations = {100};
   EXPECT_THAT(refusal(wrong), HasSubstr("--epochs or --iterations, one of them"));
   EXPECT_THAT(refusal(settings(), mine("[100, 200]")), HasSubstr("holds domains"));
+}
+
+// Regression: rates of a fine grid were the same in three digits, and one of each two had no run.
+TEST(RangeTestPlan, RatesOfAFineGridAreAllDifferent) {
+  RangeTestSettings fine = settings();
+  fine.low = 1e-4;
+  fine.high = 1;
+  fine.rates = 1000;
+  const std::vector<double> rates = rate_grid(fine);
+  EXPECT_EQ(std::ranges::adjacent_find(rates, std::greater_equal<>()), rates.end());
+  fine.low = 0.1;
+  fine.high = 0.1 + 1e-7;
+  EXPECT_THAT(refusal(fine), HasSubstr("are the same in seven digits"));
+}
+
+// Regression: the length of a stair overflowed.
+TEST(RangeTestPlan, ARampHasALengthThatARunMayHave) {
+  RangeTestSettings ramp = settings();
+  ramp.ramp = true;
+  ramp.epochs.clear();
+  ramp.iterations = {std::numeric_limits<std::int64_t>::max()};
+  const auto made = ramp_experiment(mine(), ramp, 0);
+  ASSERT_FALSE(made);
+  EXPECT_THAT(made.error().message, HasSubstr("--iterations must be at most 20000000"));
 }
 
 // Rates 0.001, 0.01, 0.1 and 1 with two seeds, evaluated after 500 and 1,000 iterations; 1

@@ -125,10 +125,11 @@ TEST_F(VerdictReplayTest, OneOfBeforeAnExtensionIsNotMadeAgain) {
   EXPECT_EQ(replay().outdated, 1);
   EXPECT_EQ(replay().verdicts, 0);
   EXPECT_EQ(replay().difference, "");
-  stored_.campaigns[1].ended_at = 0;
-  EXPECT_EQ(replay().outdated, 1) << "it is being made longer";
-  stored_.campaigns[1].ended_at = 500;
-  EXPECT_EQ(replay().verdicts, 1) << "it was longer before";
+  verdict_.at = 3000;
+  EXPECT_EQ(replay().outdated, 1)
+      << "imported: it rests on another store's, which was not extended";
+  stored_.campaigns[1].extensions = 0;
+  EXPECT_EQ(replay().verdicts, 1);
 }
 
 TEST_F(VerdictReplayTest, IsTheSameAgain) {
