@@ -135,9 +135,9 @@ struct DecisionRecord {
 struct RankingRecord {
   CampaignId campaign;
   TrialPhase phase = TrialPhase::kSearch;  // verification ranks means over repeats
-  int rank = 0;  // 1 is best; 0: there is no ranking any more, and the rest has no meaning
-  TrialId trial;                           // the search trial of the policy
-  FlatJson scores;                         // coordinator/ranking: the numbers it was ranked by
+  int rank = 0;     // 1 is best; 0: there is no ranking any more, and the rest has no meaning
+  TrialId trial;    // the search trial of the policy
+  FlatJson scores;  // coordinator/ranking: the numbers it was ranked by
   bool operator==(const RankingRecord&) const = default;
 };
 

@@ -185,7 +185,8 @@ TEST_F(MethodsTest, ThePhasesOfSeveralPoliciesRunSideBySide) {
 
 TEST_F(MethodsTest, BadInputIsOneErrorAndLeavesNoStore) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> wrong = {
-      {{"range-test", "experiment.yaml", "--low", "0"}, "--low and --high: 1e-12 <= 0 < 1 <= 1000000 does not hold"},
+      {{"range-test", "experiment.yaml", "--low", "0"},
+       "--low and --high: 1e-12 <= 0 < 1 <= 1000000 does not hold"},
       {{"range-test", "experiment.yaml", "--iterations", "100,150"}, "multiples of the first"},
       {{"range-test", "nowhere.yaml"}, "nowhere.yaml"},
       {{"verify", "{function: fix, k0: 0.05}", "--experiment", "experiment.yaml"}, "--target"},
